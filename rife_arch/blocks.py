@@ -1,0 +1,158 @@
+"""The parts of the v4 network: encoders, residual units and the flow block.
+
+Attribute names follow the checkpoints' keys (``conv0``, ``convblock``, ``lastconv``, ``cnn0``,
+``beta``), which fixes them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import EncoderConfig, IFNetConfig
+
+
+class Motion(NamedTuple):
+    """What is known about the motion of a pair, or what one block adds to it.
+
+    Attributes:
+        flow: [B, 4, H, W] px; channels 0:2 towards img0, 2:4 towards img1, backward warping.
+        mask_logits: [B, 1, H, W]; before the sigmoid, which weighs the warped img0.
+        hidden: [B, F, H, W] features for the next block; F may be 0.
+    """
+
+    flow: Tensor
+    mask_logits: Tensor
+    hidden: Tensor
+
+    def swapped(self) -> Motion:
+        """Describe the same motion for the pair in reverse order."""
+        flow = torch.cat((self.flow[:, 2:], self.flow[:, :2]), 1)
+        return Motion(flow, -self.mask_logits, self.hidden)
+
+    def averaged(self, other: Motion) -> Motion:
+        """Average flow and mask of two estimates; there are no hidden features where this is used."""
+        flow = (self.flow + other.flow) / 2
+        return Motion(flow, (self.mask_logits + other.mask_logits) / 2, self.hidden)
+
+    def corrected(self, update: Motion, config: IFNetConfig) -> Motion:
+        """Add a block's update: flow adds up, hidden features are replaced, the mask either."""
+        mask_logits = update.mask_logits
+        if config.accumulates_mask:
+            mask_logits = self.mask_logits + mask_logits
+        return Motion(self.flow + update.flow, mask_logits, update.hidden)
+
+
+def resize(x: Tensor, factor: float) -> Tensor:
+    """Resize [B, C, H, W] by ``factor``: bilinear, half-pixel centres, no antialiasing."""
+    if factor == 1:
+        return x
+    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def activation(config: IFNetConfig, channels: int) -> nn.Module:
+    """Make the activation that follows a convolution of ``channels`` channels."""
+    return nn.PReLU(channels) if config.prelu else nn.LeakyReLU(0.2)
+
+
+class FeatureEncoder(nn.Module):
+    """Encode a frame: convolutions at half resolution, one deconvolution back."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        hidden = config.hidden
+        self.short = config.short
+        self.cnn0 = nn.Conv2d(3, hidden, 3, 2, 1)
+        if not config.short:
+            self.cnn1 = nn.Conv2d(hidden, hidden, 3, 1, 1)
+            self.cnn2 = nn.Conv2d(hidden, hidden, 3, 1, 1)
+        self.cnn3 = nn.ConvTranspose2d(hidden, config.features, 4, 2, 1)
+
+    def forward(self, img: Tensor) -> Tensor:
+        """Return features [B, C, H, W] of ``img`` [B, 3, H, W] in [0, 1]."""
+        x = self.cnn0(img)  # [B, 3, H, W] -> [B, hidden, H/2, W/2]
+        if not self.short:
+            x = F.leaky_relu(self.cnn1(F.leaky_relu(x, 0.2)), 0.2)
+            x = F.leaky_relu(self.cnn2(x), 0.2)
+        return self.cnn3(x)
+
+
+class ResidualUnit(nn.Module):
+    """One trunk unit of 4.5 and later: lrelu(conv(x) * beta + x), beta learned per channel."""
+
+    def __init__(self, width: int, groups: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, 1, 1, groups=groups)
+        self.beta = nn.Parameter(torch.ones(1, width, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, C, H, W] to the same shape."""
+        return F.leaky_relu(torch.addcmul(x, self.conv(x), self.beta), 0.2)
+
+
+class FlowBlock(nn.Module):
+    """Estimate the change of flow and mask at one scale (IFBlock in the papers and upstream)."""
+
+    def __init__(self, config: IFNetConfig, index: int) -> None:
+        super().__init__()
+        width = config.widths[index]
+        self.config = config
+        self.conv0 = nn.Sequential(
+            self._conv(config.block_inputs(index), width // 2, stride=2),
+            self._conv(width // 2, width, stride=2),
+        )
+        self.convblock = nn.Sequential(*(self._unit(width) for _ in range(8)))
+        head = nn.ConvTranspose2d(width, config.head_channels, 4, 2, 1)
+        self.lastconv = nn.Sequential(head, nn.PixelShuffle(2)) if config.shuffled_head else head
+
+    def _conv(self, inputs: int, outputs: int, stride: int) -> nn.Sequential:
+        conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        return nn.Sequential(conv, activation(self.config, outputs))
+
+    def _unit(self, width: int) -> nn.Module:
+        if self.config.residual == "unit":
+            return ResidualUnit(width, self.config.groups)
+        return self._conv(width, width, stride=1)
+
+    def forward(
+        self, frames: Tensor, timestep: Tensor, motion: Motion | None, scale: float
+    ) -> Motion:
+        """Look at the frames, warped by the motion so far, and return what to add to it.
+
+        Args:
+            frames: [B, 6 + 2 C, H, W], colours and features of both frames.
+            timestep: [B, 1, 1, 1] in (0, 1).
+            motion: the estimate so far; None for the first block.
+            scale: factor by which the input is reduced before and the output enlarged after.
+
+        Returns:
+            The update, at the resolution of ``frames``.
+        """
+        height, width = frames.shape[2:]
+        parts = [frames, timestep.expand(-1, 1, height, width)]
+        if motion is not None:
+            parts += [motion.mask_logits, motion.hidden]
+        x = resize(torch.cat(parts, 1), 1 / scale)
+        if motion is not None:
+            x = torch.cat((x, resize(motion.flow, 1 / scale) / scale), 1)
+        return self._read_out(self._trunk(x.to(self.dtype)).float(), scale)
+
+    def _trunk(self, x: Tensor) -> Tensor:
+        stem = self.conv0(x)  # [B, C, H/s, W/s] -> [B, width, H/4s, W/4s]
+        out = self.convblock(stem)
+        return self.lastconv(out + stem if self.config.residual == "trunk" else out)
+
+    def _read_out(self, out: Tensor, scale: float) -> Motion:
+        # The head ends at the block's resolution with a pixel shuffle, else at half of it.
+        factor = scale if self.config.shuffled_head else 2 * scale
+        out = resize(out, factor)  # -> [B, 5 + F, H, W]
+        end = 5 + self.config.hidden_features  # 4.6-4.20 have a sixth channel, unused
+        return Motion(out[:, :4] * factor, out[:, 4:5], out[:, 5:end])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the convolutions; everything around them is float32."""
+        return next(self.parameters()).dtype

@@ -1,0 +1,192 @@
+"""What differs between RIFE generations, as data.
+
+Everything the network code reads is in ``IFNetConfig``. ``PRESETS`` lists the released networks;
+releases that share a row are the same network with other weights. All values but ``block_scales``
+and ``adaptive`` can be read from the shapes of a checkpoint; the rules for these two stand in
+``detect``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """The feature encoder, which sees one frame and keeps its resolution.
+
+    Attributes:
+        hidden: channels between its layers.
+        features: channels it returns.
+        short: one convolution and a deconvolution, without any activation (4.7-4.9); otherwise
+            three activated convolutions and a deconvolution.
+    """
+
+    hidden: int
+    features: int
+    short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IFNetConfig:
+    """The v4 network: blocks that refine one flow and mask, coarse to fine.
+
+    Attributes:
+        widths: channels of each block's trunk.
+        block_scales: down-scaling of each block's input at flow scale 1, coarse to fine.
+        encoder: the feature encoder, or None where blocks see colours only (4.0-4.6).
+        hidden_features: channels one block hands to the next (8 from 4.21 on, else 0).
+        head_channels: output channels of a block's last deconvolution; with ``shuffled_head``
+            four of them become one channel at twice the resolution.
+        shuffled_head: the last deconvolution is followed by a pixel shuffle.
+        prelu: PReLU with learned slopes instead of LeakyReLU 0.2.
+        residual: ``unit`` is lrelu(conv(x) * beta + x) per unit; ``trunk`` adds the trunk's input
+            to its output once; ``none`` has no skip.
+        groups: groups of the trunk's convolutions.
+        accumulates_mask: mask logits add up over blocks; otherwise each block replaces them.
+        adaptive: all scales double where the second block finds motion above 32 px (4.0, 4.1).
+    """
+
+    widths: tuple[int, ...]
+    block_scales: tuple[int, ...]
+    encoder: EncoderConfig | None = None
+    hidden_features: int = 0
+    head_channels: int = 24
+    shuffled_head: bool = True
+    prelu: bool = False
+    residual: Literal["unit", "trunk", "none"] = "unit"
+    groups: int = 1
+    accumulates_mask: bool = False
+    adaptive: bool = False
+
+    @property
+    def num_features(self) -> int:
+        """Channels of the encoder's output, 0 without an encoder."""
+        return self.encoder.features if self.encoder else 0
+
+    @property
+    def supports_ensemble(self) -> bool:
+        """Whether averaging with the swapped pair is defined: not with handed-on features."""
+        return self.hidden_features == 0
+
+    def block_inputs(self, index: int) -> int:
+        """Channels that enter block ``index``.
+
+        The first sees both frames, their features and the timestep; later ones see all of this
+        warped, and the mask, the handed-on features and the flow.
+        """
+        pair = 2 * (3 + self.num_features) + 1
+        return pair if index == 0 else pair + 1 + self.hidden_features + 4
+
+    def pad_multiple(self, flow_scale: float) -> int:
+        """Divisor of the padded height and width, px.
+
+        The coarsest block sees the frame reduced by its block scale / ``flow_scale`` and halves
+        it twice more; the adaptive branch may double the scales.
+        """
+        coarsest = max(self.block_scales) * (2 if self.adaptive else 1)
+        return max(2, int(4 * coarsest / flow_scale))
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One released network and the versions that share it.
+
+    Attributes:
+        versions: releases whose forward is the same, oldest first.
+        config: the network.
+    """
+
+    versions: tuple[str, ...]
+    config: IFNetConfig
+
+    @property
+    def label(self) -> str:
+        """The versions as one text, such as ``4.25 / 4.26``."""
+        return " / ".join(self.versions)
+
+
+_FOUR = (8, 4, 2, 1)
+_FIVE = (16, 8, 4, 2, 1)
+_WIDE = (192, 128, 96, 64)
+_LITE = (128, 96, 64, 48)
+_HEAD_32_8 = EncoderConfig(32, 8)
+_HEAD_16_4 = EncoderConfig(16, 4)
+
+
+def _five_blocks(
+    widths: tuple[int, ...],
+    scales: tuple[int, ...] = _FIVE,
+    encoder: EncoderConfig = _HEAD_16_4,
+) -> IFNetConfig:
+    return IFNetConfig(widths, scales, encoder, hidden_features=8, head_channels=52)
+
+
+# Source of every row: the architecture files of github.com/HolyWu/vs-rife (one per version),
+# compared with each other and with ncnn exports of the official networks.
+PRESETS: tuple[Preset, ...] = (
+    Preset(("4.25", "4.26"), _five_blocks((192, 128, 96, 64, 32))),
+    Preset(("4.25.lite",), _five_blocks((192, 128, 96, 64, 24), (32, 16, 8, 4, 1))),
+    Preset(("4.25.heavy",), _five_blocks((384, 256, 192, 128, 64))),
+    Preset(("4.26.heavy",), _five_blocks((192, 128, 96, 64, 32), encoder=EncoderConfig(16, 16))),
+    Preset(
+        ("4.22.lite",),
+        IFNetConfig((192, 128, 64, 32), _FOUR, _HEAD_16_4, hidden_features=8, head_channels=52),
+    ),
+    Preset(
+        ("4.21", "4.22", "4.23"),
+        IFNetConfig((256, 192, 96, 48), _FOUR, _HEAD_32_8, hidden_features=8, head_channels=52),
+    ),
+    Preset(("4.20",), IFNetConfig((384, 192, 96, 48), _FOUR, _HEAD_32_8)),
+    Preset(
+        ("4.10", "4.11", "4.12", "4.13", "4.14", "4.15", "4.17", "4.18", "4.19", "4.24"),
+        IFNetConfig(_WIDE, _FOUR, _HEAD_32_8),
+    ),
+    Preset(("4.15.lite", "4.16.lite", "4.17.lite"), IFNetConfig(_LITE, _FOUR, _HEAD_16_4)),
+    Preset(("4.14.lite",), IFNetConfig(_WIDE, _FOUR, _HEAD_32_8, groups=2)),
+    Preset(("4.12.lite", "4.13.lite"), IFNetConfig(_LITE, _FOUR, EncoderConfig(32, 4))),
+    Preset(("4.7", "4.8", "4.9"), IFNetConfig(_WIDE, _FOUR, EncoderConfig(16, 4, short=True))),
+    Preset(("4.6",), IFNetConfig(_WIDE, _FOUR, accumulates_mask=True)),
+    Preset(("4.5",), IFNetConfig(_WIDE, _FOUR, head_channels=20, accumulates_mask=True)),
+    Preset(
+        ("4.2", "4.3", "4.4"),
+        IFNetConfig(
+            _WIDE,
+            _FOUR,
+            head_channels=5,
+            shuffled_head=False,
+            residual="none",
+            accumulates_mask=True,
+        ),
+    ),
+    Preset(
+        ("4.0", "4.1"),
+        IFNetConfig(
+            _WIDE,
+            _FOUR,
+            head_channels=5,
+            shuffled_head=False,
+            prelu=True,
+            residual="trunk",
+            accumulates_mask=True,
+            adaptive=True,
+        ),
+    ),
+)
+
+# SHA-256 of the canonical safetensors file (see canonicalize.canonical_sha256) of known releases.
+# 4.26 and 4.0 were computed from their checkpoints, the others are the published files of
+# huggingface.co/Comfy-Org/frame_interpolation, which have this form.
+KNOWN_WEIGHTS: Mapping[str, str] = MappingProxyType(
+    {
+        "1505884b9bdae956795430d2a70f7e2317b2abd8f130f8cfdb35a5759f909481": "4.25",
+        "151874592c877740e5db11522f4514df569eeafb0a0fcb2696f16e9e8d317c94": "4.26",
+        "e5e5fe0286d30708f4c36aa23639a38d3d7cd0c724922c66e6b04130ae12c6e4": "4.25.lite",
+        "40aa1838b91531f829caaac026f40d9d2e2f1eb12b65d1d6029a58ae4c703191": "4.25.heavy",
+        "d2448f68503134b8c7c5430ce6032d6c76681a9a72f0ea8e0a56c7bee813482f": "4.26.heavy",
+        "8c35b3364d20d1887cf9f15763206bca76faca771be4a46fc64a01742d1a5de8": "4.0",
+    }
+)

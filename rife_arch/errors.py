@@ -1,0 +1,46 @@
+"""Errors of the network layer.
+
+::
+
+    RifeError
+    ├── CheckpointError                     a file is not usable as a checkpoint
+    │   ├── UnsupportedCheckpointError      no family matches; .nearest names the closest
+    │   └── CheckpointMismatchError         a family matches, single keys do not
+    └── CatalogError                        a name or an entry of the catalogue is wrong
+        └── DownloadError                   no source of an entry could be fetched and verified
+
+A message has the form ``<thing>: expected <x>, got <y>. <next step>``. Functions on tensors raise
+plain ``ValueError``.
+"""
+
+
+class RifeError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class CheckpointError(RifeError):
+    """A file cannot be used as a checkpoint; the message says what it is instead."""
+
+
+class UnsupportedCheckpointError(CheckpointError):
+    """The weights belong to no network this package knows.
+
+    Attributes:
+        nearest: label of the network that comes closest, or None if nothing is similar.
+    """
+
+    def __init__(self, message: str, nearest: str | None = None) -> None:
+        super().__init__(message)
+        self.nearest = nearest
+
+
+class CheckpointMismatchError(CheckpointError):
+    """The network is known, but keys are missing, unexpected or of another shape."""
+
+
+class CatalogError(RifeError):
+    """A name is not in the catalogue, or an entry of it is malformed."""
+
+
+class DownloadError(CatalogError):
+    """No source of a catalogue entry could be fetched; the message lists every attempt."""

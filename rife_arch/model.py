@@ -1,0 +1,155 @@
+"""RifeModel: a network that takes frames of any size.
+
+Padding, precision and the encode-once split live here; the network itself sees padded tensors only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .config import IFNetConfig
+from .ifnet import IFNet, Pair
+
+FLOW_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """A frame as the network sees it: encode once, use for both its pairs and every timestep.
+
+    Attributes:
+        padded: [B, 3 + C, H, W] float32, colours and encoder features, padded right and bottom.
+        height: of the frame without padding, px.
+        width: of the frame without padding, px.
+        flow_scale: the resolution of flow estimation this was padded for.
+    """
+
+    padded: Tensor
+    height: int
+    width: int
+    flow_scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class RifeModel:
+    """Interpolate between frames with one loaded checkpoint.
+
+    Attributes:
+        network: the network; its device and precision are the model's.
+        name: the release, or the releases that share this network.
+    """
+
+    network: IFNet
+    name: str
+
+    @property
+    def config(self) -> IFNetConfig:
+        """What kind of network this is."""
+        return self.network.config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs; inputs are moved there."""
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the convolutions."""
+        return next(self.network.parameters()).dtype
+
+    @torch.inference_mode()
+    def encode(self, img: Tensor, *, scale: float = 1.0) -> Features:
+        """Prepare one frame for ``interpolate``.
+
+        Args:
+            img: [B, 3, H, W] in [0, 1] (clamped), any float dtype and size; not modified.
+            scale: resolution of flow estimation, one of 0.25, 0.5, 1, 2, 4; below 1 for large
+                frames or large motion.
+
+        Raises:
+            ValueError: for another shape or scale.
+        """
+        if img.ndim != 4 or img.shape[1] != 3 or not img.is_floating_point():
+            raise ValueError(f"img must be floating point [B, 3, H, W], got {_described(img)}")
+        if scale not in FLOW_SCALES:
+            raise ValueError(f"scale must be one of {FLOW_SCALES}, got {scale}")
+        height, width = img.shape[2:]
+        multiple = self.config.pad_multiple(scale)
+        img = img.to(self.device, torch.float32).clamp(0, 1)
+        padded = F.pad(img, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+        return Features(self.network.encode_frame(padded), height, width, scale)
+
+    @torch.inference_mode()
+    def interpolate(
+        self,
+        features0: Features,
+        features1: Features,
+        timestep: float | Tensor,
+        *,
+        ensemble: bool = False,
+    ) -> Tensor:
+        """Make the frame at ``timestep`` between two encoded frames.
+
+        Args:
+            features0: the earlier frame.
+            features1: the later frame, of the same size and scale.
+            timestep: position between them, 0 < t < 1; a float, or [B] one per item.
+            ensemble: average each step with the swapped pair (4.0-4.20 and 4.24 only).
+
+        Returns:
+            [B, 3, H, W] float32 in [0, 1].
+
+        Raises:
+            ValueError: frames that do not fit together, a timestep outside (0, 1), or
+                ``ensemble`` where the network has none.
+        """
+        first, second = features0.padded, features1.padded
+        if first.shape != second.shape or features0.flow_scale != features1.flow_scale:
+            raise ValueError(
+                "both frames must have one size and scale, got "
+                f"{_described_size(features0)} and {_described_size(features1)}"
+            )
+        if ensemble and not self.config.supports_ensemble:
+            raise ValueError(f"RIFE {self.name} has no ensemble; call it with ensemble=False")
+        times = _timestep_tensor(timestep, first)
+        out = self.network(Pair(first, second), times, features0.flow_scale, ensemble)
+        return out[:, :, : features0.height, : features0.width]
+
+    def __call__(
+        self,
+        img0: Tensor,
+        img1: Tensor,
+        timestep: float | Tensor = 0.5,
+        *,
+        scale: float = 1.0,
+        ensemble: bool = False,
+    ) -> Tensor:
+        """Encode two frames and interpolate between them; see ``encode`` and ``interpolate``."""
+        features0, features1 = self.encode(img0, scale=scale), self.encode(img1, scale=scale)
+        return self.interpolate(features0, features1, timestep, ensemble=ensemble)
+
+
+def _timestep_tensor(timestep: float | Tensor, frames: Tensor) -> Tensor:
+    """Convert to [B, 1, 1, 1] float32 on the device of ``frames``."""
+    times = torch.as_tensor(timestep, dtype=torch.float32)
+    if times.ndim not in (0, 1) or (times.ndim == 1 and len(times) != len(frames)):
+        raise ValueError(
+            f"timestep must be a float or a tensor of {len(frames)} values, "
+            f"got shape {list(times.shape)}"
+        )
+    if not bool(((times > 0) & (times < 1)).all()):
+        raise ValueError(f"timestep must lie in (0, 1), got {times.tolist()}")
+    return times.to(frames.device).expand(len(frames)).reshape(-1, 1, 1, 1)
+
+
+def _described(x: Tensor) -> str:
+    return f"{str(x.dtype).removeprefix('torch.')} {list(x.shape)}"
+
+
+def _described_size(features: Features) -> str:
+    batch = len(features.padded)
+    return f"{batch} x {features.width}x{features.height} at scale {features.flow_scale}"

