@@ -4,8 +4,7 @@ model = load_checkpoint("rife_v4.25.safetensors", device="cuda", precision="fp16
 middle = model(img0, img1, 0.5)
 """
 
-from .checkpoint import load_checkpoint
-from .config import IFNetConfig
+from .config import HDv3Config, IFNetConfig, NetworkConfig, ThreeFileConfig
 from .detect import detect
 from .errors import (
     CatalogError,
@@ -15,6 +14,7 @@ from .errors import (
     RifeError,
     UnsupportedCheckpointError,
 )
+from .load import load_checkpoint
 from .model import FLOW_SCALES, Features, RifeModel
 
 __all__ = [
@@ -24,9 +24,12 @@ __all__ = [
     "CheckpointMismatchError",
     "DownloadError",
     "Features",
+    "HDv3Config",
     "IFNetConfig",
+    "NetworkConfig",
     "RifeError",
     "RifeModel",
+    "ThreeFileConfig",
     "UnsupportedCheckpointError",
     "detect",
     "load_checkpoint",

@@ -38,10 +38,10 @@ class Motion(NamedTuple):
         flow = (self.flow + other.flow) / 2
         return Motion(flow, (self.mask_logits + other.mask_logits) / 2, self.hidden)
 
-    def corrected(self, update: Motion, config: IFNetConfig) -> Motion:
+    def corrected(self, update: Motion, *, accumulates_mask: bool = True) -> Motion:
         """Add a block's update: flow adds up, hidden features are replaced, the mask either."""
         mask_logits = update.mask_logits
-        if config.accumulates_mask:
+        if accumulates_mask:
             mask_logits = self.mask_logits + mask_logits
         return Motion(self.flow + update.flow, mask_logits, update.hidden)
 
@@ -53,9 +53,20 @@ def resize(x: Tensor, factor: float) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def activation(config: IFNetConfig, channels: int) -> nn.Module:
-    """Make the activation that follows a convolution of ``channels`` channels."""
-    return nn.PReLU(channels) if config.prelu else nn.LeakyReLU(0.2)
+def activated(layer: nn.Conv2d | nn.ConvTranspose2d, *, prelu: bool) -> nn.Sequential:
+    """Follow a layer by PReLU with learned slopes, or by LeakyReLU 0.2."""
+    activation = nn.PReLU(layer.out_channels) if prelu else nn.LeakyReLU(0.2)
+    return nn.Sequential(layer, activation)
+
+
+def conv(inputs: int, outputs: int, stride: int = 1, *, prelu: bool) -> nn.Sequential:
+    """Make an activated 3x3 convolution."""
+    return activated(nn.Conv2d(inputs, outputs, 3, stride, 1), prelu=prelu)
+
+
+def deconv(inputs: int, outputs: int) -> nn.ConvTranspose2d:
+    """Make the 4x4 deconvolution that doubles the resolution everywhere in RIFE."""
+    return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
 
 
 class FeatureEncoder(nn.Module):
@@ -69,7 +80,7 @@ class FeatureEncoder(nn.Module):
         if not config.short:
             self.cnn1 = nn.Conv2d(hidden, hidden, 3, 1, 1)
             self.cnn2 = nn.Conv2d(hidden, hidden, 3, 1, 1)
-        self.cnn3 = nn.ConvTranspose2d(hidden, config.features, 4, 2, 1)
+        self.cnn3 = deconv(hidden, config.features)
 
     def forward(self, img: Tensor) -> Tensor:
         """Return features [B, C, H, W] of ``img`` [B, 3, H, W] in [0, 1]."""
@@ -101,43 +112,32 @@ class FlowBlock(nn.Module):
         width = config.widths[index]
         self.config = config
         self.conv0 = nn.Sequential(
-            self._conv(config.block_inputs(index), width // 2, stride=2),
-            self._conv(width // 2, width, stride=2),
+            conv(config.block_inputs(index), width // 2, stride=2, prelu=config.prelu),
+            conv(width // 2, width, stride=2, prelu=config.prelu),
         )
         self.convblock = nn.Sequential(*(self._unit(width) for _ in range(8)))
-        head = nn.ConvTranspose2d(width, config.head_channels, 4, 2, 1)
+        head = deconv(width, config.head_channels)
         self.lastconv = nn.Sequential(head, nn.PixelShuffle(2)) if config.shuffled_head else head
-
-    def _conv(self, inputs: int, outputs: int, stride: int) -> nn.Sequential:
-        conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
-        return nn.Sequential(conv, activation(self.config, outputs))
 
     def _unit(self, width: int) -> nn.Module:
         if self.config.residual == "unit":
             return ResidualUnit(width, self.config.groups)
-        return self._conv(width, width, stride=1)
+        return conv(width, width, prelu=self.config.prelu)
 
-    def forward(
-        self, frames: Tensor, timestep: Tensor, motion: Motion | None, scale: float
-    ) -> Motion:
-        """Look at the frames, warped by the motion so far, and return what to add to it.
+    def forward(self, x: Tensor, flow: Tensor | None, scale: float) -> Motion:
+        """Return what to add to the motion found so far.
 
         Args:
-            frames: [B, 6 + 2 C, H, W], colours and features of both frames.
-            timestep: [B, 1, 1, 1] in (0, 1).
-            motion: the estimate so far; None for the first block.
+            x: [B, C, H, W], everything the block sees but the flow.
+            flow: [B, 4, H, W] px, the estimate so far; None for the first block.
             scale: factor by which the input is reduced before and the output enlarged after.
 
         Returns:
-            The update, at the resolution of ``frames``.
+            The update, at the resolution of ``x``.
         """
-        height, width = frames.shape[2:]
-        parts = [frames, timestep.expand(-1, 1, height, width)]
-        if motion is not None:
-            parts += [motion.mask_logits, motion.hidden]
-        x = resize(torch.cat(parts, 1), 1 / scale)
-        if motion is not None:
-            x = torch.cat((x, resize(motion.flow, 1 / scale) / scale), 1)
+        x = resize(x, 1 / scale)
+        if flow is not None:
+            x = torch.cat((x, resize(flow, 1 / scale) / scale), 1)
         return self._read_out(self._trunk(x.to(self.dtype)).float(), scale)
 
     def _trunk(self, x: Tensor) -> Tensor:

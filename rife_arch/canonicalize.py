@@ -18,8 +18,8 @@ from torch import Tensor
 
 # Left in released checkpoints by training, never read by inference.
 _TRAINING_ONLY = ("teacher.", "caltime.", "block_tea.")
-# Optional refinement of 4.0-4.4, off in the official default.
-_REFINEMENT = ("contextnet.", "unet.")
+REFINEMENT = ("contextnet.", "unet.")
+"""How names of the context and fusion networks begin, which not every use of a file needs."""
 _PREFIXES = ("module.", "flownet.", "model.")
 _BLOCK = re.compile(r"^block(\d+)\.")
 # The encoder's layers were unnamed in 4.7-4.13; index -> name, by the number of layers.
@@ -33,10 +33,12 @@ class CanonicalWeights:
 
     Attributes:
         weights: name -> float32 tensor, sorted by name.
+        refinement: the same for the context and fusion networks, where the file has them.
         dropped: names, as they stood in the file without prefix, that inference does not use.
     """
 
     weights: dict[str, Tensor]
+    refinement: dict[str, Tensor]
     dropped: tuple[str, ...]
 
 
@@ -46,16 +48,20 @@ def canonicalize(state_dict: Mapping[str, Tensor]) -> CanonicalWeights:
     Args:
         state_dict: name -> tensor as read from a file; not modified.
     """
-    plain = _strip_prefixes(state_dict)
-    unused = _TRAINING_ONLY + _REFINEMENT
-    dropped = tuple(sorted(key for key in plain if key.startswith(unused)))
-    kept = {key: value for key, value in plain.items() if not key.startswith(unused)}
-    encoder = _LONG_ENCODER if any(key.startswith("encode.6.") for key in kept) else _SHORT_ENCODER
-    renamed = {_rename(key, encoder): value.to(torch.float32) for key, value in kept.items()}
-    return CanonicalWeights(dict(sorted(renamed.items())), dropped)
+    plain = strip_prefixes(state_dict)
+    dropped = tuple(sorted(key for key in plain if key.startswith(_TRAINING_ONLY)))
+    encoder = _LONG_ENCODER if any(key.startswith("encode.6.") for key in plain) else _SHORT_ENCODER
+    kept = {
+        _rename(key, encoder): plain[key].to(torch.float32)
+        for key in sorted(plain.keys() - set(dropped))
+    }
+    refinement = {key: value for key, value in kept.items() if key.startswith(REFINEMENT)}
+    weights = {key: kept[key] for key in sorted(kept.keys() - refinement.keys())}
+    return CanonicalWeights(weights, refinement, dropped)
 
 
-def _strip_prefixes(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def strip_prefixes(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Remove ``module.``, ``flownet.`` and ``model.`` in front of all names, however nested."""
     stripped = dict(state_dict)
     while prefix := _common_prefix(stripped):
         stripped = {key[len(prefix) :]: value for key, value in stripped.items()}

@@ -1,143 +1,173 @@
-"""Read checkpoints from files, safely. The only place that unpickles anything.
+"""Read checkpoints from files, folders and archives, safely.
 
-Pickles are read with ``weights_only``, which builds tensors and plain containers and refuses
-everything else, so a file cannot run code.
+The only place that unpickles anything, always with ``weights_only``: tensors and plain containers
+are built, everything else is refused, so a file cannot run code. From a folder or an archive only
+weights are read, never the Python files beside them; archives are not extracted to disk.
 """
 
 from __future__ import annotations
 
-import logging
+import io
 import pickle
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal, cast
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from .canonicalize import canonical_sha256, canonicalize
-from .config import KNOWN_WEIGHTS, IFNetConfig
-from .detect import detect, find_preset
+from .canonicalize import strip_prefixes
 from .errors import CheckpointError
-from .ifnet import IFNet
-from .model import RifeModel
-
-Precision = Literal["auto", "fp32", "fp16", "bf16"]
-PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "fp16", "bf16")
 
 SUFFIXES = (".safetensors", ".pkl", ".pth", ".pt")
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _WRAPPERS = ("state_dict", "model", "params", "params_ema")
+_COMPANIONS = ("contextnet", "unet")  # of flownet, in generations 2.0-3.1
 _HEAD_BYTES = 512
-_log = logging.getLogger(__name__)
-
-
-def load_checkpoint(
-    path: Path | str, *, device: torch.device | str = "cpu", precision: Precision = "fp32"
-) -> RifeModel:
-    """Load a RIFE network from a file, recognised by its weights.
-
-    Args:
-        path: a .safetensors, .pkl, .pth or .pt file.
-        device: where the network runs.
-        precision: of the convolutions; flow, warping and blending are always float32. ``auto`` is
-            fp16 on CUDA, else fp32.
-
-    Raises:
-        CheckpointError: the file is missing, damaged, not a checkpoint, or of another network.
-    """
-    path = Path(path)
-    canonical = canonicalize(read_state_dict(path))
-    try:
-        config = detect(canonical.weights)
-    except CheckpointError as error:
-        error.args = (f"{path}: {error}",)
-        raise
-    if canonical.dropped:
-        _log.info("%s: %d weights not used by inference", path.name, len(canonical.dropped))
-    network = build_network(config, canonical.weights)
-    network.to(device=torch.device(device), dtype=_choose_dtype(precision, device))
-    return RifeModel(network, name=name_weights(config, canonical.weights))
+_LARGEST = 1 << 30  # bytes; the largest released checkpoint has 0.1 GB
+_Members: TypeAlias = Mapping[str, Callable[[], BinaryIO]]
 
 
 def read_state_dict(path: Path | str) -> dict[str, Tensor]:
-    """Read name -> tensor from a checkpoint file, on the CPU.
+    """Read name -> tensor from a checkpoint, on the CPU.
+
+    Args:
+        path: a file, a folder or an archive as upstream publishes them (with or without
+            ``train_log/``). A flownet is joined by the contextnet and unet beside it.
 
     Raises:
-        CheckpointError: the file is missing, damaged or something else; the message says what.
+        CheckpointError: it is missing, damaged or something else; the message says what.
     """
     path = Path(path)
-    head = _read_head(path)
-    if reason := _not_a_checkpoint(head):
-        raise CheckpointError(f"{path}: expected RIFE weights, got {reason}.")
-    is_safetensors = head[8:9] == b"{" and head[:2] != b"PK"
-    content = _read_safetensors(path) if is_safetensors else _read_pickle(path)
-    return _unwrap(content, path)
-
-
-def build_network(config: IFNetConfig, weights: Mapping[str, Tensor]) -> IFNet:
-    """Make the network and give it ``weights``, which ``detect`` found to fit exactly."""
-    with torch.device("meta"):  # no memory and no initialisation for weights about to be replaced
-        network = IFNet(config)
-    network.load_state_dict(weights, strict=True, assign=True)
-    return network.eval().requires_grad_(False)
-
-
-def name_weights(config: IFNetConfig, weights: Mapping[str, Tensor]) -> str:
-    """Name the release exactly where its hash is known, else the releases it can be."""
-    exact = KNOWN_WEIGHTS.get(canonical_sha256(weights))
-    if exact is not None:
-        return exact
-    preset = find_preset(config)
-    return preset.label if preset else f"unnamed, {len(config.widths)} blocks"
-
-
-def _choose_dtype(precision: Precision, device: torch.device | str) -> torch.dtype:
-    if precision == "auto":
-        precision = "fp16" if torch.device(device).type == "cuda" else "fp32"
-    return _DTYPES[precision]
-
-
-def _read_head(path: Path) -> bytes:
+    if path.is_dir():
+        return _read_members(_folder_members(path), path)
     if not path.exists():
-        raise CheckpointError(f"{path}: expected a checkpoint file, found nothing there.")
-    if not path.is_file():
-        raise CheckpointError(f"{path}: expected a checkpoint file, got a folder.")
+        raise CheckpointError(f"{path}: expected a checkpoint, found nothing there.")
     try:
-        with path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
+        archive_members = _archive_members(path)
+        if archive_members is not None:
+            return _read_members(archive_members, path)
+        siblings = _folder_members(path.parent) if path.stem == "flownet" else {}
+        companions = {name: open_ for name, open_ in siblings.items() if _is_companion(name)}
+        return _read_members({path.name: lambda: path.open("rb"), **companions}, path.parent)
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def _folder_members(folder: Path) -> _Members:
+    files = [
+        file
+        for place in (folder, folder / "train_log")
+        if place.is_dir()
+        for file in sorted(place.iterdir())
+        if file.suffix in SUFFIXES
+    ]
+    return {file.name: lambda file=file: file.open("rb") for file in reversed(files)}
+
+
+def _archive_members(path: Path) -> _Members | None:
+    """List the checkpoints in an upstream archive; None if ``path`` is a checkpoint itself."""
+    if not zipfile.is_zipfile(path):
+        return None
+    archive = zipfile.ZipFile(path)
+    infos = archive.infolist()
+    if sum(info.file_size for info in infos) > _LARGEST:
+        raise CheckpointError(
+            f"{path}: expected an archive of at most {_LARGEST >> 20} MiB unpacked, got more. "
+            "Do not use this file."
+        )
+    names = [PurePosixPath(info.filename.replace("\\", "/")) for info in infos]
+    if any(name.is_absolute() or ".." in name.parts for name in names):
+        raise CheckpointError(
+            f"{path}: expected plain names in the archive, got one that leads out of it. "
+            "Do not use this file."
+        )
+    if any(name.name == "data.pkl" for name in names):
+        return None  # PyTorch's own format is an archive too
+    weights = [
+        (name, info)
+        for name, info in zip(names, infos, strict=True)
+        if name.suffix in SUFFIXES and "__MACOSX" not in name.parts
+    ]
+    return {name.name: lambda info=info: io.BytesIO(archive.read(info)) for name, info in weights}
+
+
+def _read_members(members: _Members, where: Path) -> dict[str, Tensor]:
+    main = _choose_main(list(members), where)
+    weights = _read_one(members[main], where / main)
+    parts = {name for name in members if name != main and _is_companion(name)}
+    for name in sorted(parts):
+        prefix = f"{Path(name).stem}."
+        if not any(key.startswith(prefix) for key in weights):
+            part = _read_one(members[name], where / name)
+            weights |= {prefix + key: value for key, value in part.items()}
+    return weights
+
+
+def _is_companion(name: str) -> bool:
+    return Path(name).stem in _COMPANIONS
+
+
+def _choose_main(names: list[str], where: Path) -> str:
+    flownets = [name for name in names if Path(name).stem == "flownet"]
+    others = [name for name in names if not _is_companion(name)]
+    for found in (flownets, others, names):
+        if len(found) == 1:
+            return found[0]
+    listed = ", ".join(sorted(names)) or "none"
+    raise CheckpointError(
+        f"{where}: expected flownet.pkl or one other checkpoint in it, got {listed}. "
+        "Choose the file itself."
+    )
+
+
+def _read_one(open_: Callable[[], BinaryIO], path: Path) -> dict[str, Tensor]:
+    with open_() as file:
+        head = file.read(_HEAD_BYTES)
+        if reason := _not_a_checkpoint(head):
+            raise CheckpointError(f"{path}: expected RIFE weights, got {reason}.")
+        file.seek(0)
+        is_safetensors = head[8:9] == b"{" and head[:2] != b"PK"
+        read = _read_safetensors if is_safetensors else _read_pickle
+        return strip_prefixes(_unwrap(read(file, path), path))
 
 
 def _not_a_checkpoint(head: bytes) -> str | None:
     """Recognise what users commonly have instead of a checkpoint; None for none of these."""
     text = head.lstrip().lower()
-    if not head:
-        return "an empty file. Download it again"
-    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "a web page saved under this name. Download the file itself, not its page"
-    if text.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer. Run 'git lfs pull', or download the file itself"
-    return None
+    known = {
+        not head: "an empty file. Download it again",
+        text.startswith((b"<!doctype", b"<html", b"<?xml")): (
+            "a web page saved under this name. Download the file itself, not its page"
+        ),
+        text.startswith(b"version https://git-lfs"): (
+            "a Git LFS pointer. Run 'git lfs pull', or download the file itself"
+        ),
+        head[:1] == b"\x08" and b"pytorch" in head[:64]: (
+            "an ONNX export. Choose the PyTorch checkpoint of this version"
+        ),
+        text.startswith(b"7767517"): (
+            "an ncnn export. Choose the PyTorch checkpoint of this version"
+        ),
+    }
+    return known.get(True)
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def _read_safetensors(file: BinaryIO, path: Path) -> object:
     try:
-        return safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
+        return safetensors.torch.load(file.read())
+    except safetensors.SafetensorError as error:
         raise CheckpointError(
             f"{path}: expected a complete safetensors file, got a damaged one ({error}). "
             "Download it again."
         ) from error
 
 
-def _read_pickle(path: Path) -> object:
+def _read_pickle(file: BinaryIO, path: Path) -> object:
     try:
-        with path.open("rb") as file:  # by its content: torch.load(path) goes by the extension
-            return torch.load(file, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(_explain_unpickling(path, str(error))) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:

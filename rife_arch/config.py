@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True, slots=True)
 class IFNetConfig:
-    """The v4 network: blocks that refine one flow and mask, coarse to fine.
+    """The network of the paper, 3.9 and 4.x: blocks that correct one flow and mask, coarse to fine.
 
     Attributes:
         widths: channels of each block's trunk.
@@ -48,6 +48,10 @@ class IFNetConfig:
         groups: groups of the trunk's convolutions.
         accumulates_mask: mask logits add up over blocks; otherwise each block replaces them.
         adaptive: all scales double where the second block finds motion above 32 px (4.0, 4.1).
+        takes_timestep: a timestep is among the inputs; otherwise the network knows the middle only.
+        keeps_unwarped: later blocks see the unwarped frames as well (the paper, 3.9).
+        refines: a context and a fusion network add detail to the blend. Part of the paper's
+            networks; optional in 3.9-4.4, whose official default is without.
     """
 
     widths: tuple[int, ...]
@@ -61,6 +65,9 @@ class IFNetConfig:
     groups: int = 1
     accumulates_mask: bool = False
     adaptive: bool = False
+    takes_timestep: bool = True
+    keeps_unwarped: bool = False
+    refines: bool = False
 
     @property
     def num_features(self) -> int:
@@ -69,8 +76,18 @@ class IFNetConfig:
 
     @property
     def supports_ensemble(self) -> bool:
-        """Whether averaging with the swapped pair is defined: not with handed-on features."""
-        return self.hidden_features == 0
+        """Whether averaging with the swapped pair was ever released: four blocks, no hand-on."""
+        return self.hidden_features == 0 and len(self.widths) == 4
+
+    @property
+    def supports_any_timestep(self) -> bool:
+        """Whether any moment between the frames can be asked for, or only the middle."""
+        return self.takes_timestep
+
+    @property
+    def may_refine(self) -> bool:
+        """Whether released checkpoints of this structure carry the refinement networks."""
+        return not self.shuffled_head
 
     def block_inputs(self, index: int) -> int:
         """Channels that enter block ``index``.
@@ -78,8 +95,11 @@ class IFNetConfig:
         The first sees both frames, their features and the timestep; later ones see all of this
         warped, and the mask, the handed-on features and the flow.
         """
-        pair = 2 * (3 + self.num_features) + 1
-        return pair if index == 0 else pair + 1 + self.hidden_features + 4
+        pair = 2 * (3 + self.num_features)
+        first = pair + self.takes_timestep
+        if index == 0:
+            return first
+        return first + (pair if self.keeps_unwarped else 0) + 1 + self.hidden_features + 4
 
     def pad_multiple(self, flow_scale: float) -> int:
         """Divisor of the padded height and width, px.
@@ -88,7 +108,74 @@ class IFNetConfig:
         it twice more; the adaptive branch may double the scales.
         """
         coarsest = max(self.block_scales) * (2 if self.adaptive else 1)
+        return max(16 if self.refines else 2, int(4 * coarsest / flow_scale))
+
+
+@dataclass(frozen=True, slots=True)
+class HDv3Config:
+    """The single-file HDv3 network, 3.5-3.8: three blocks of four skips, no timestep.
+
+    Attributes:
+        width: channels of the trunk.
+        two_step_heads: flow and mask end at the block's resolution (3.6, 3.8), else at half of it.
+        averages: every step is averaged with the swapped pair (3.5, 3.6), else on request.
+        adaptive: all scales double where a first look finds motion above 64 px (3.8).
+    """
+
+    width: int = 90
+    two_step_heads: bool = True
+    averages: bool = True
+    adaptive: bool = False
+
+    block_scales: ClassVar[tuple[int, ...]] = (4, 2, 1)
+    supports_any_timestep: ClassVar[bool] = False
+    may_refine: ClassVar[bool] = False
+    refines: ClassVar[bool] = False
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each block's trunk."""
+        return (self.width,) * len(self.block_scales)
+
+    @property
+    def supports_ensemble(self) -> bool:
+        """Whether averaging is a choice."""
+        return not self.averages
+
+    def pad_multiple(self, flow_scale: float) -> int:
+        """Divisor of the padded height and width, px."""
+        coarsest = max(self.block_scales) * (2 if self.adaptive else 1)
         return max(2, int(4 * coarsest / flow_scale))
+
+
+@dataclass(frozen=True, slots=True)
+class ThreeFileConfig:
+    """The networks that came as flownet, contextnet and unet: HDv2 2.0-2.4, HDv3 3.0 and 3.1.
+
+    Flow is kept at half resolution and a fusion network makes the picture; no timestep.
+
+    Attributes:
+        widths: channels of each block's trunk.
+        block_scales: down-scaling of each block's input at flow scale 1, coarse to fine.
+        has_skips: the trunk is three pairs of convolutions, each with a skip, and flow is counted
+            in px of the block's own resolution (3.0, 3.1); else six convolutions without (2.x).
+    """
+
+    widths: tuple[int, ...]
+    block_scales: tuple[int, ...]
+    has_skips: bool
+
+    supports_any_timestep: ClassVar[bool] = False
+    supports_ensemble: ClassVar[bool] = False
+    may_refine: ClassVar[bool] = True
+    refines: ClassVar[bool] = True
+
+    def pad_multiple(self, flow_scale: float) -> int:
+        """Divisor of the padded height and width, px; the fusion network halves five times."""
+        return max(32, int(4 * max(self.block_scales) / flow_scale))
+
+
+NetworkConfig: TypeAlias = IFNetConfig | HDv3Config | ThreeFileConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +188,7 @@ class Preset:
     """
 
     versions: tuple[str, ...]
-    config: IFNetConfig
+    config: NetworkConfig
 
     @property
     def label(self) -> str:
@@ -109,6 +196,7 @@ class Preset:
         return " / ".join(self.versions)
 
 
+_THREE = (4, 2, 1)
 _FOUR = (8, 4, 2, 1)
 _FIVE = (16, 8, 4, 2, 1)
 _WIDE = (192, 128, 96, 64)
@@ -125,8 +213,30 @@ def _five_blocks(
     return IFNetConfig(widths, scales, encoder, hidden_features=8, head_channels=52)
 
 
-# Source of every row: the architecture files of github.com/HolyWu/vs-rife (one per version),
-# compared with each other and with ncnn exports of the official networks.
+def _unwarped(
+    widths: tuple[int, ...],
+    scales: tuple[int, ...],
+    *,
+    refines: bool = False,
+    takes_timestep: bool = True,
+) -> IFNetConfig:
+    return IFNetConfig(
+        widths,
+        scales,
+        head_channels=5,
+        shuffled_head=False,
+        prelu=True,
+        residual="trunk",
+        accumulates_mask=True,
+        keeps_unwarped=True,
+        refines=refines,
+        takes_timestep=takes_timestep,
+    )
+
+
+# Source of the rows: the architecture files of github.com/HolyWu/vs-rife (one per version),
+# compared with each other and with ncnn exports of the official networks; for the paper's two,
+# model/ of github.com/megvii-research/ECCV2022-RIFE. 3.9 is known from its ncnn export alone.
 PRESETS: tuple[Preset, ...] = (
     Preset(("4.25", "4.26"), _five_blocks((192, 128, 96, 64, 32))),
     Preset(("4.25.lite",), _five_blocks((192, 128, 96, 64, 24), (32, 16, 8, 4, 1))),
@@ -175,10 +285,24 @@ PRESETS: tuple[Preset, ...] = (
             adaptive=True,
         ),
     ),
+    Preset(("3.9",), _unwarped((100, 100, 100, 100), _FOUR)),
+    Preset(("RIFE_m",), _unwarped((240, 150, 90), _THREE, refines=True)),
+    Preset(
+        ("RIFE (paper)",), _unwarped((240, 150, 90), _THREE, refines=True, takes_timestep=False)
+    ),
+    # 3.6 and 3.8 have the same shapes; checkpoint.py tells them apart.
+    Preset(("3.6",), HDv3Config()),
+    Preset(("3.8",), HDv3Config(averages=False, adaptive=True)),
+    Preset(("3.5",), HDv3Config(two_step_heads=False)),
+    Preset(("3.0", "3.1"), ThreeFileConfig((160, 160, 160), _THREE, has_skips=True)),
+    Preset(
+        ("2.0", "2.1", "2.2", "2.3", "2.4"),
+        ThreeFileConfig((384, 256, 192, 96), _FOUR, has_skips=False),
+    ),
 )
 
 # SHA-256 of the canonical safetensors file (see canonicalize.canonical_sha256) of known releases.
-# 4.26 and 4.0 were computed from their checkpoints, the others are the published files of
+# 4.26, 4.0 and 3.6 were computed from their checkpoints, the others are the published files of
 # huggingface.co/Comfy-Org/frame_interpolation, which have this form.
 KNOWN_WEIGHTS: Mapping[str, str] = MappingProxyType(
     {
@@ -188,5 +312,6 @@ KNOWN_WEIGHTS: Mapping[str, str] = MappingProxyType(
         "40aa1838b91531f829caaac026f40d9d2e2f1eb12b65d1d6029a58ae4c703191": "4.25.heavy",
         "d2448f68503134b8c7c5430ce6032d6c76681a9a72f0ea8e0a56c7bee813482f": "4.26.heavy",
         "8c35b3364d20d1887cf9f15763206bca76faca771be4a46fc64a01742d1a5de8": "4.0",
+        "5effbd894df2e246d5dce1cf01ac3a45f565b70ffbbe6a07c74ec33f63def426": "3.6",
     }
 )

@@ -9,51 +9,13 @@ ECCV 2022, arXiv:2011.06294; generations 4.0-4.26 from github.com/hzwer/Practica
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from .blocks import FeatureEncoder, FlowBlock, Motion
 from .config import IFNetConfig
-from .warp import backward_warp
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two frames, each with its features behind its colours, of equal padded size.
-
-    Attributes:
-        frame0: [B, 3 + C, H, W] float32, the earlier frame.
-        frame1: [B, 3 + C, H, W] float32, the later frame.
-    """
-
-    frame0: Tensor
-    frame1: Tensor
-
-    def warped(self, flow: Tensor) -> Pair:
-        """Warp both frames by ``flow`` [B, 4, H, W] px towards the wanted moment."""
-        return Pair(
-            backward_warp(self.frame0, flow[:, :2]), backward_warp(self.frame1, flow[:, 2:])
-        )
-
-    def items(self) -> list[Pair]:
-        """Split the batch into pairs of batch size 1."""
-        frames = zip(self.frame0.split(1), self.frame1.split(1), strict=True)
-        return [Pair(frame0, frame1) for frame0, frame1 in frames]
-
-    def swapped(self) -> Pair:
-        """Exchange the frames: the same motion seen backwards."""
-        return Pair(self.frame1, self.frame0)
-
-    def colours(self) -> Pair:
-        """Leave the features away: what the final blend needs."""
-        return Pair(self.frame0[:, :3], self.frame1[:, :3])
-
-    def as_input(self) -> Tensor:
-        """Concatenate as blocks expect: both colours, then both features."""
-        parts = (self.frame0[:, :3], self.frame1[:, :3], self.frame0[:, 3:], self.frame1[:, 3:])
-        return torch.cat(parts, 1)
+from .pair import Pair
+from .refine import ContextNet, RefineNet
 
 
 class IFNet(nn.Module):
@@ -65,6 +27,9 @@ class IFNet(nn.Module):
         if config.encoder is not None:
             self.encode = FeatureEncoder(config.encoder)
         self.blocks = nn.ModuleList(FlowBlock(config, i) for i in range(len(config.widths)))
+        if config.refines:
+            self.contextnet = ContextNet(prelu=config.prelu)
+            self.unet = RefineNet(prelu=config.prelu)
 
     def encode_frame(self, img: Tensor) -> Tensor:
         """Attach its features to a frame: [B, 3, H, W] in [0, 1] -> [B, 3 + C, H, W] float32."""
@@ -85,7 +50,8 @@ class IFNet(nn.Module):
             ensemble: average each block with its view of the swapped pair.
 
         Returns:
-            [B, 3, H, W] float32 in [0, 1] for frames in [0, 1]: a convex blend.
+            [B, 3, H, W] float32 in [0, 1] for frames in [0, 1]: a convex blend, plus the
+            refinement where there is one.
         """
         if self.config.adaptive and len(timestep) > 1:  # each item adapts to its own motion
             items = zip(pair.items(), timestep.split(1), strict=True)
@@ -94,7 +60,11 @@ class IFNet(nn.Module):
         ensemble_from = 0 if ensemble else len(scales)
         motion = self._estimate_motion(pair, timestep, scales, ensemble_from, self.config.adaptive)
         warped = pair.colours().warped(motion.flow)
-        return torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
+        blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
+        if not self.config.refines:
+            return blend
+        context = self.contextnet.warped_features(pair.colours(), motion.flow)
+        return (blend + self.unet(pair.colours(), warped, motion, context)).clamp(0, 1)
 
     def _estimate_motion(
         self,
@@ -108,18 +78,46 @@ class IFNet(nn.Module):
         motion: Motion | None = None
         for index, (block, scale) in enumerate(zip(self.blocks, scales, strict=True)):
             seen = pair if motion is None else pair.warped(motion.flow)
-            update = block(seen.as_input(), timestep, motion, scale)
+            update = self._run_block(block, pair, seen, timestep, motion, scale)
             if index >= ensemble_from:
                 reverse = None if motion is None else motion.swapped()
-                mirrored = block(seen.swapped().as_input(), 1 - timestep, reverse, scale)
+                mirrored = self._run_block(
+                    block, pair.swapped(), seen.swapped(), 1 - timestep, reverse, scale
+                )
                 update = update.averaged(mirrored.swapped())
             if may_adapt and index == 1 and _moves_far(update.flow):
                 doubled = tuple(2 * scale for scale in scales)
                 # As released, the first block of the second run is never averaged.
                 return self._estimate_motion(pair, timestep, doubled, max(1, ensemble_from), False)
-            motion = update if motion is None else motion.corrected(update, self.config)
+            if motion is None:
+                motion = update
+            else:
+                mode = self.config.accumulates_mask
+                motion = motion.corrected(update, accumulates_mask=mode)
         assert motion is not None  # a network has at least one block
         return motion
+
+    def _run_block(
+        self,
+        block: nn.Module,
+        pair: Pair,
+        seen: Pair,
+        timestep: Tensor,
+        motion: Motion | None,
+        scale: float,
+    ) -> Motion:
+        """Assemble what a block sees, in the order its weights expect, and run it."""
+        height, width = pair.frame0.shape[2:]
+        times = timestep.expand(-1, 1, height, width)
+        parts = [times] if self.config.takes_timestep else []
+        if motion is None:
+            return block(torch.cat([pair.as_input(), *parts], 1), None, scale)
+        if self.config.keeps_unwarped:
+            parts = [pair.as_input(), *parts, seen.as_input()]
+        else:
+            parts = [seen.as_input(), *parts]
+        x = torch.cat([*parts, motion.mask_logits, motion.hidden], 1)
+        return block(x, motion.flow, scale)
 
 
 def _moves_far(flow: Tensor) -> bool:

@@ -6,13 +6,16 @@ Padding, precision and the encode-once split live here; the network itself sees 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .config import IFNetConfig
-from .ifnet import IFNet, Pair
+from .config import NetworkConfig
+from .families import Network
+from .pair import Pair
 
 FLOW_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 
@@ -43,11 +46,11 @@ class RifeModel:
         name: the release, or the releases that share this network.
     """
 
-    network: IFNet
+    network: Network
     name: str
 
     @property
-    def config(self) -> IFNetConfig:
+    def config(self) -> NetworkConfig:
         """What kind of network this is."""
         return self.network.config
 
@@ -97,7 +100,8 @@ class RifeModel:
         Args:
             features0: the earlier frame.
             features1: the later frame, of the same size and scale.
-            timestep: position between them, 0 < t < 1; a float, or [B] one per item.
+            timestep: position between them, 0 < t < 1; a float, or [B] one per item. A network
+                that knows the middle only gives the ``nearest_dyadic`` moment.
             ensemble: average each step with the swapped pair (4.0-4.20 and 4.24 only).
 
         Returns:
@@ -116,8 +120,30 @@ class RifeModel:
         if ensemble and not self.config.supports_ensemble:
             raise ValueError(f"RIFE {self.name} has no ensemble; call it with ensemble=False")
         times = _timestep_tensor(timestep, first)
-        out = self.network(Pair(first, second), times, features0.flow_scale, ensemble)
+        if self.config.supports_any_timestep:
+            out = self.network(Pair(first, second), times, features0.flow_scale, ensemble)
+        else:
+            bisect = partial(self._bisect, flow_scale=features0.flow_scale, ensemble=ensemble)
+            items = zip(Pair(first, second).items(), times.flatten().tolist(), strict=True)
+            out = torch.cat([bisect(pair, nearest_dyadic(time)) for pair, time in items])
         return out[:, :, : features0.height, : features0.width]
+
+    def _bisect(
+        self, pair: Pair, timestep: Fraction, *, flow_scale: float, ensemble: bool
+    ) -> Tensor:
+        """Reach a dyadic timestep by middles of middles, [1, 3, H, W]."""
+        half = pair.frame0.new_full((1, 1, 1, 1), 0.5)
+        while True:
+            middle = self.network(pair, half, flow_scale, ensemble)
+            if timestep == Fraction(1, 2):
+                return middle
+            encoded = self.network.encode_frame(middle)
+            timestep *= 2
+            if timestep < 1:
+                pair = Pair(pair.frame0, encoded)
+            else:
+                pair = Pair(encoded, pair.frame1)
+                timestep -= 1
 
     def __call__(
         self,
@@ -131,6 +157,18 @@ class RifeModel:
         """Encode two frames and interpolate between them; see ``encode`` and ``interpolate``."""
         features0, features1 = self.encode(img0, scale=scale), self.encode(img1, scale=scale)
         return self.interpolate(features0, features1, timestep, ensemble=ensemble)
+
+
+def nearest_dyadic(timestep: float) -> Fraction:
+    """Return the moment that repeated halving reaches for ``timestep``.
+
+    Itself, where that takes at most six halvings (multipliers up to 64 that are powers of two);
+    otherwise the nearest sixteenth between 0 and 1.
+    """
+    exact = Fraction(timestep).limit_denominator(64)
+    if abs(exact - Fraction(timestep)) < 1e-6 and exact.denominator.bit_count() == 1:
+        return exact
+    return Fraction(min(max(round(timestep * 16), 1), 15), 16)
 
 
 def _timestep_tensor(timestep: float | Tensor, frames: Tensor) -> Tensor:

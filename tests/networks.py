@@ -12,9 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from rife_arch import IFNetConfig, RifeModel
-from rife_arch.checkpoint import build_network
 from rife_arch.config import PRESETS, EncoderConfig
-from rife_arch.detect import expected_shapes
+from rife_arch.families import build_network, expected_shapes
 
 DATA = Path(__file__).parent / "data"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +9,17 @@ import pytest
 import safetensors.torch
 import torch
 
-from rife_arch import CheckpointError, CheckpointMismatchError, load_checkpoint
+from rife_arch import CheckpointError, CheckpointMismatchError, checkpoint, load_checkpoint
 from rife_arch.canonicalize import canonical_bytes, canonicalize
 from rife_arch.checkpoint import read_state_dict
-from tests.networks import TINY_CONFIG, as_upstream, random_image, random_model, random_weights
+from tests.networks import (
+    TINY_CONFIG,
+    as_upstream,
+    preset_config,
+    random_image,
+    random_model,
+    random_weights,
+)
 
 IMAGES = (random_image(1, 64, 64), random_image(2, 64, 64))
 
@@ -34,6 +42,91 @@ def test_every_container_gives_the_same_network_whatever_its_extension(
     model = load_checkpoint(tmp_path / name)
     assert model.config == TINY_CONFIG
     torch.testing.assert_close(model(*IMAGES, 0.5), random_model()(*IMAGES, 0.5))
+
+
+def save_parts(folder: Path, parts: dict[str, dict[str, torch.Tensor]]) -> None:
+    folder.mkdir(parents=True)
+    for name, weights in parts.items():
+        torch.save(as_upstream(weights), folder / f"{name}.pkl")
+    (folder / "RIFE_HDv3.py").write_text("raise SystemExit('code beside the weights was run')")
+
+
+def three_parts() -> dict[str, dict[str, torch.Tensor]]:
+    weights = random_weights(preset_config("3.1"), 0)
+    parts: dict[str, dict[str, torch.Tensor]] = {"flownet": {}, "contextnet": {}, "unet": {}}
+    for key, value in weights.items():
+        part, _, rest = key.partition(".")
+        parts[part if part in parts else "flownet"][rest if part in parts else key] = value
+    return parts
+
+
+def archived(folder: Path, inside: str) -> Path:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, inside + file.name)
+        archive.writestr(f"__MACOSX/{inside}._flownet.pkl", b"resource fork")
+    return path
+
+
+@pytest.mark.parametrize("inside", ["", "train_log/", "RIFEv4/train_log/"])
+def test_archive_as_upstream_publishes_it_is_read(tmp_path: Path, inside: str) -> None:
+    save_parts(tmp_path / "RIFE", {"flownet": random_weights(TINY_CONFIG, 0)})
+    assert load_checkpoint(archived(tmp_path / "RIFE", inside)).config == TINY_CONFIG
+
+
+@pytest.mark.parametrize("inside", ["", "train_log"])
+def test_folder_as_upstream_unpacks_is_read(tmp_path: Path, inside: str) -> None:
+    save_parts(tmp_path / "RIFE" / inside, {"flownet": random_weights(TINY_CONFIG, 0)})
+    assert load_checkpoint(tmp_path / "RIFE").config == TINY_CONFIG
+
+
+@pytest.mark.parametrize("given", ["folder", "flownet.pkl", "archive"])
+def test_three_files_are_joined_whichever_way_they_are_named(tmp_path: Path, given: str) -> None:
+    folder = tmp_path / "v3"
+    save_parts(folder, three_parts())
+    paths = {"folder": folder, "flownet.pkl": folder / "flownet.pkl"}
+    model = load_checkpoint(paths.get(given) or archived(folder, "train_log/"))
+    assert model.name == "3.0 / 3.1"
+
+
+def test_flownet_of_three_without_the_others_names_what_is_missing(tmp_path: Path) -> None:
+    save_parts(tmp_path / "v3", {"flownet": three_parts()["flownet"]})
+    with pytest.raises(CheckpointError, match=r"missing: contextnet\.conv0"):
+        load_checkpoint(tmp_path / "v3" / "flownet.pkl")
+
+
+def test_folder_with_several_checkpoints_asks_for_one(tmp_path: Path) -> None:
+    for name in ("a.pth", "b.pth"):
+        torch.save(random_weights(TINY_CONFIG, 0), tmp_path / name)
+    with pytest.raises(CheckpointError, match=r"got a\.pth, b\.pth\. Choose the file itself"):
+        load_checkpoint(tmp_path)
+
+
+def test_archive_without_weights_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+        archive.writestr("train_log/RIFE_HDv3.py", "")
+    with pytest.raises(CheckpointError, match=r"code\.zip: expected flownet\.pkl .* got none"):
+        load_checkpoint(tmp_path / "code.zip")
+
+
+@pytest.mark.parametrize("name", ["../flownet.pkl", "/etc/flownet.pkl", "a\\..\\..\\flownet.pkl"])
+def test_archive_with_a_name_that_leads_out_of_it_is_refused(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(CheckpointError, match="leads out of it"):
+        load_checkpoint(tmp_path / "evil.zip")
+
+
+def test_archive_that_unpacks_to_too_much_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "_LARGEST", 1 << 20)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("flownet.pkl", bytes(2 << 20))
+    monkeypatch.setattr(zipfile.ZipFile, "read", None)
+    with pytest.raises(CheckpointError, match="at most 1 MiB unpacked"):
+        load_checkpoint(tmp_path / "bomb.zip")
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "params", "params_ema"])
@@ -84,6 +177,8 @@ def test_truncated_checkpoint_is_named_as_damaged(
         (b"", "an empty file"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", "an ONNX export"),
+        (b"7767517\n104 130\n", "an ncnn export"),
         (b"just a few words of text", "expected a PyTorch checkpoint"),
     ],
 )
@@ -94,7 +189,7 @@ def test_files_that_are_no_checkpoint_are_named(tmp_path: Path, content: bytes, 
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"none\.pkl: expected a checkpoint file, found noth"):
+    with pytest.raises(CheckpointError, match=r"none\.pkl: expected a checkpoint, found nothing"):
         load_checkpoint(tmp_path / "none.pkl")
 
 

@@ -8,9 +8,11 @@ import torch
 from rife_arch import CheckpointMismatchError, UnsupportedCheckpointError, detect
 from rife_arch.canonicalize import canonicalize
 from rife_arch.config import PRESETS, Preset
-from rife_arch.detect import expected_shapes, find_preset
+from rife_arch.detect import find_preset
+from rife_arch.families import expected_shapes
 from tests.networks import TINY_CONFIG, as_upstream, random_weights
 
+SAME_SHAPES = next(preset for preset in PRESETS if preset.versions == ("3.6",))
 LEFTOVERS = ("teacher.conv.weight", "block_tea.conv0.0.0.weight", "caltime.0.weight")
 
 
@@ -27,7 +29,9 @@ def test_every_released_network_is_recognised_under_every_prefix(
     saved = as_upstream(zeros(preset), prefix)
     saved |= {prefix + key: torch.zeros(3) for key in LEFTOVERS}
     canonical = canonicalize(saved)
-    assert find_preset(detect(canonical.weights)) is preset
+    found = detect({**canonical.weights, **canonical.refinement})
+    assert found.widths == preset.config.widths
+    assert find_preset(found) is (SAME_SHAPES if preset.versions == ("3.8",) else preset)
     assert canonical.dropped == tuple(sorted(LEFTOVERS))
 
 
@@ -88,8 +92,36 @@ def test_weights_of_another_network_are_refused_with_examples() -> None:
     assert raised.value.nearest is None
 
 
-def test_three_blocks_name_the_nearest_family() -> None:
-    shapes = expected_shapes(dataclasses.replace(PRESETS[0].config, widths=(192, 128, 96)))
+def test_too_few_blocks_name_the_nearest_family() -> None:
+    config = dataclasses.replace(PRESETS[0].config, widths=(192, 128), block_scales=(2, 1))
+    shapes = expected_shapes(config)
     weights = {key: torch.zeros(1).expand(shape) for key, shape in shapes.items()}
-    with pytest.raises(CheckpointMismatchError, match=r"4\.25 / 4\.26, but missing: blocks\.3"):
+    with pytest.raises(
+        UnsupportedCheckpointError, match=r"4\.2.*, but missing: blocks\.2"
+    ) as raised:
+        detect(weights)
+    assert raised.value.nearest
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("block0.res0.fc1.weight", "got version 1"),
+        ("block.getscale.0.0.weight", "got SAFA, which enhances"),
+        ("contextnet.conv0.conv1.0.weight", "got only the latter two"),
+    ],
+)
+def test_relatives_of_rife_are_refused_by_name(key: str, words: str) -> None:
+    canonical = canonicalize({key: torch.zeros(1)})
+    with pytest.raises(UnsupportedCheckpointError, match=words):
+        detect({**canonical.weights, **canonical.refinement})
+
+
+@pytest.mark.parametrize("key", sorted(expected_shapes(SAME_SHAPES.config)))
+def test_any_missing_weight_of_an_older_network_is_refused(key: str) -> None:
+    weights = zeros(SAME_SHAPES)
+    del weights[key]
+    with pytest.raises(
+        (CheckpointMismatchError, UnsupportedCheckpointError), match=r"missing|closest"
+    ):
         detect(weights)

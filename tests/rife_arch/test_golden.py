@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rife_arch import RifeModel
+from rife_arch import RifeModel, load_checkpoint
 from rife_arch.config import PRESETS
 from tests.networks import preset_config, random_image, random_model, real_pair
 
@@ -54,6 +54,14 @@ VERSIONS = [
     "4.26.heavy",
 ]
 NEWEST = {preset.versions[-1] for preset in PRESETS}
+LEGACY_SEEDS = {
+    "3.8": 3800,
+    "3.5": 3500,
+    "3.1": 3100,
+    "2.4": 2400,
+    "RIFE (paper)": 100,
+    "RIFE_m": 200,
+}
 
 
 def golden(file: str, version: str) -> dict[str, Tensor]:
@@ -91,8 +99,33 @@ def test_network_on_random_weights_gives_the_reference_output(version: str) -> N
         assert difference.quantile(0.99) < 1e-2, name
 
 
+@pytest.mark.parametrize("version", LEGACY_SEEDS)
+def test_network_before_40_gives_the_reference_output(version: str) -> None:
+    seed = LEGACY_SEEDS[version]
+    model = random_model(preset_config(version), seed)
+    img0, img1 = random_image(seed + 1), random_image(seed + 2)
+    entries = golden("legacy_golden.npz", version)
+    assert entries
+    for name, expected in entries.items():
+        out = run(model, img0, img1, options(name))[:, ::16, ::16]
+        assert (out - expected).abs().mean() < 2e-4, name
+
+
 @pytest.mark.weights
-@pytest.mark.parametrize("version", ["4.26", "4.0"])
+def test_refinement_of_released_40_gives_the_reference_output(
+    checkpoint_file: Callable[[str], Path],
+) -> None:
+    model = load_checkpoint(checkpoint_file("4.0"), refine=True)
+    for name, expected in golden("real_golden.npz", "4.0").items():
+        wanted = options(name)
+        if wanted.get("refine"):
+            difference = (run(model, *real_pair(), wanted)[:, ::8, ::8] - expected).abs()
+            assert difference.mean() < 2e-4, name
+            assert difference.max() < 5e-3, name
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("version", ["4.26", "4.0", "3.6"])
 def test_released_weights_on_real_frames_give_the_reference_output(
     version: str, released_model: Callable[[str], RifeModel]
 ) -> None:

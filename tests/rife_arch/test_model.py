@@ -5,6 +5,7 @@ import torch
 
 from rife_arch import FLOW_SCALES
 from rife_arch.config import PRESETS
+from rife_arch.model import nearest_dyadic
 from tests.networks import preset_config, random_image, random_model
 
 # Without the adaptive networks: after adapting, their first block is not averaged.
@@ -102,3 +103,27 @@ def test_unknown_scale_lists_the_known_ones() -> None:
 def test_frames_of_different_size_are_refused_with_both_sizes() -> None:
     with pytest.raises(ValueError, match=r"64x64.*80x64"):
         random_model()(random_image(1, 64, 64), random_image(2, 64, 80))
+
+
+def test_middle_only_network_reaches_quarters_by_middles_of_middles() -> None:
+    model = random_model(preset_config("3.6"))
+    img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
+    middle = model(img0, img1, 0.5)
+    torch.testing.assert_close(model(img0, img1, 0.25), model(img0, middle, 0.5))
+    torch.testing.assert_close(model(img0, img1, 0.75), model(middle, img1, 0.5))
+
+
+def test_middle_only_network_serves_each_item_of_a_batch() -> None:
+    model = random_model(preset_config("3.8"))
+    images = torch.cat([random_image(seed, 64, 64) for seed in (1, 2)])
+    others = torch.cat([random_image(seed, 64, 64) for seed in (3, 4)])
+    batch = model(images, others, torch.tensor([0.5, 0.25]))
+    singles = [model(images[i : i + 1], others[i : i + 1], t) for i, t in enumerate((0.5, 0.25))]
+    torch.testing.assert_close(batch, torch.cat(singles), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("timestep", "served"), [(1 / 3, "5/16"), (0.375, "3/8"), (1 / 64, "1/64"), (0.001, "1/16")]
+)
+def test_moment_is_the_exact_dyadic_or_the_nearest_sixteenth(timestep: float, served: str) -> None:
+    assert str(nearest_dyadic(timestep)) == served

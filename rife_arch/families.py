@@ -1,0 +1,37 @@
+"""Configuration -> network: the three structures behind all releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from .config import HDv3Config, IFNetConfig, NetworkConfig
+from .ifnet import IFNet
+from .ifnet_legacy import HDv3Net, ThreeFileNet
+
+Network: TypeAlias = IFNet | HDv3Net | ThreeFileNet
+
+
+def make_network(config: NetworkConfig) -> Network:
+    """Make the network that ``config`` describes, with weights of no meaning."""
+    if isinstance(config, IFNetConfig):
+        return IFNet(config)
+    return HDv3Net(config) if isinstance(config, HDv3Config) else ThreeFileNet(config)
+
+
+def build_network(config: NetworkConfig, weights: Mapping[str, Tensor]) -> Network:
+    """Make the network and give it ``weights``, which must fit exactly."""
+    with torch.device("meta"):  # no memory and no initialisation for weights about to be replaced
+        network = make_network(config)
+    network.load_state_dict(weights, strict=True, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of every weight of the network, without allocating it."""
+    with torch.device("meta"):
+        network = make_network(config)
+    return {key: tuple(value.shape) for key, value in network.state_dict().items()}

