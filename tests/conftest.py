@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
@@ -12,6 +13,10 @@ from rife_arch import RifeModel, load_checkpoint
 from rife_arch.catalog import find_entry, find_on_disk, load_catalog
 from rife_arch.download import download
 from rife_arch.errors import DownloadError
+
+
+hypothesis.settings.register_profile("default", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("default")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from vfi.frames import from_planar, to_planar
+
+CPU = torch.device("cpu")
+
+
+def test_bytes_become_a_planar_picture_between_0_and_1():
+    pixels = torch.tensor([[[0, 51, 255], [255, 0, 0]]], dtype=torch.uint8)
+
+    planar = to_planar(pixels, CPU)
+
+    assert planar.shape == (1, 3, 1, 2)
+    assert planar.dtype == torch.float32
+    assert planar[0, :, 0, 0].tolist() == pytest.approx([0, 0.2, 1])
+
+
+def test_half_precision_becomes_float32():
+    pixels = torch.full((1, 1, 3), 0.5, dtype=torch.float16)
+
+    assert to_planar(pixels, CPU).dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_frame_is_not_modified(dtype):
+    pixels = torch.full((2, 2, 3), 1, dtype=dtype)
+
+    to_planar(pixels, CPU).mul_(0)
+
+    assert (pixels == 1).all()
+
+
+def test_every_grey_survives_the_way_there_and_back():
+    greys = torch.arange(256, dtype=torch.uint8).reshape(16, 16, 1).expand(16, 16, 3)
+
+    assert torch.equal(from_planar(to_planar(greys, CPU), torch.uint8), greys)
+
+
+def test_bytes_are_rounded_not_truncated():
+    image = torch.tensor([0.4, 0.6, 254.9]).div(255).reshape(1, 3, 1, 1)
+
+    assert from_planar(image, torch.uint8).flatten().tolist() == [0, 1, 255]
+
+
+def test_model_output_is_clamped_and_not_modified():
+    image = torch.tensor([-0.5, 0.5, 1.5]).reshape(1, 3, 1, 1)
+
+    pixels = from_planar(image, torch.float32)
+
+    assert pixels.flatten().tolist() == [0, 0.5, 1]
+    assert image.flatten().tolist() == [-0.5, 0.5, 1.5]

@@ -1,0 +1,426 @@
+import gc
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vfi import media
+from vfi.errors import DecodeError, InputError
+from vfi.media import AudioStream, probe_video, read_video
+
+NTSC_FILM = Fraction(24000, 1001)
+
+
+def read(path):
+    return list(read_video(probe_video(path)))
+
+
+def times(path):
+    return [frame.time for frame in read(path)]
+
+
+def write_packets(path, stamps, *, sabotage=None):
+    """Mux one JPEG packet per timestamp (ms); ``sabotage`` is the number of a damaged one."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for number, stamp in enumerate(stamps):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number, np.uint8))
+            frame.pts, frame.time_base = number, Fraction(1, 1000)
+            for packet in stream.encode(frame):
+                damaged = av.Packet(b"no jpeg") if number == sabotage else packet
+                damaged.stream, damaged.time_base = stream, Fraction(1, 1000)
+                damaged.pts = damaged.dts = stamp
+                container.mux(damaged)
+    return path
+
+
+# --- what a video is -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.avi", "a.flv", "a.ts"])
+def test_frame_rate_is_an_exact_fraction(clip, name):
+    path = clip(name, "-c:v", "libx264", "-preset", "ultrafast", rate="24000/1001", seconds="1")
+
+    assert probe_video(path).rate == NTSC_FILM
+
+
+@pytest.mark.parametrize("rate", ["48000/1001", "60000/1001", "120000/1001"])
+def test_ntsc_rate_is_exact_in_matroska(clip, rate):
+    assert probe_video(clip("a.mkv", rate=rate)).rate == Fraction(rate)
+
+
+def test_rate_near_ntsc_that_is_meant_so_is_kept(clip):
+    assert probe_video(clip("a.mp4", rate="2997/125")).rate == Fraction(2997, 125)
+
+
+@pytest.mark.parametrize(("rate", "exact"), [("16", 16), ("30", Fraction(30000, 1001))])
+def test_gif_rate_is_the_one_its_coarse_ticks_stand_for(clip, rate, exact):
+    info = probe_video(clip("a.gif", "-loop", "0", rate=rate, seconds="1"))
+
+    assert info.rate == exact
+    assert [frame.time for frame in read_video(info)] == [k / info.rate for k in range(int(rate))]
+
+
+def test_size_count_and_sound_tracks_are_told(clip):
+    sound = ("-f", "lavfi", "-i", "sine=d=0.4", "-f", "lavfi", "-i", "sine=d=0.4")
+    tracks = ("-map", "0", "-map", "1", "-map", "2", "-c:a:0", "libmp3lame", "-c:a:1", "libopus")
+    info = probe_video(clip("a.mp4", *sound, *tracks, "-preset", "ultrafast"))
+
+    assert (info.width, info.height, info.num_frames) == (64, 48, 10)
+    assert info.audio == (AudioStream(1, "mp3"), AudioStream(2, "opus"))
+
+
+def test_pixel_aspect_is_told(clip):
+    assert probe_video(clip("a.mp4", "-vf", "setsar=16/15")).pixel_aspect == Fraction(16, 15)
+
+
+def test_unknown_pixel_aspect_is_square(clip):
+    assert probe_video(clip("a.mkv", "-vf", "setsar=0")).pixel_aspect == 1
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_late_picture_is_told(clip, ffmpeg, name):
+    sound = ffmpeg("-f", "lavfi", "-i", "sine=d=2", "-c:a", "mp2", "sound.mkv")
+    late = ("-itsoffset", "0.5", "-i", clip("v.mp4"), "-map", "1", "-map", "0", "-c", "copy")
+    info = probe_video(ffmpeg("-i", sound, *late, name))
+
+    assert float(info.start) == pytest.approx(0.5, abs=0.012)  # an mp2 encoder's delay
+    assert next(read_video(info)).time == 0
+
+
+def test_start_of_an_ordinary_file_is_exactly_0(clip):
+    path = clip("a.mp4", "-f", "lavfi", "-i", "sine=d=0.4", "-bf", "3")
+
+    assert probe_video(path).start == 0
+
+
+def test_early_picture_of_a_transport_stream_is_counted_from_the_sound(clip, ffmpeg):
+    picture = clip("v.mp4")
+    late = ("-itsoffset", "0.5", "-f", "lavfi", "-i", "sine=d=1")
+    path = ffmpeg("-i", picture, *late, "-c:v", "copy", "-c:a", "mp2", "a.ts")
+
+    assert float(probe_video(path).start) == pytest.approx(-0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("turn", "corners"),
+    [
+        (("-display_rotation", "90"), "GWRB"),
+        (("-display_rotation", "180"), "WBGR"),
+        (("-display_rotation", "270"), "BRWG"),
+        (("-display_hflip",), "GRWB"),
+        (("-display_rotation", "90", "-display_hflip"), "WGBR"),
+    ],
+    ids=["90", "180", "270", "mirrored", "mirrored, then 90"],
+)
+def test_frames_are_turned_for_display(ffmpeg, quarters, turn, corners):
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "64x32", "-i", "pipe:0")
+    flat = ffmpeg(*raw, "-vf", "setsar=4/3", "-crf", "1", "flat.mp4", stdin=quarters.tobytes())
+    info = probe_video(ffmpeg(*turn, "-i", flat, "-c", "copy", "turned.mp4"))
+    pixels = next(read_video(info)).pixels
+
+    colours = {(1, 0, 0): "R", (0, 1, 0): "G", (0, 0, 1): "B", (1, 1, 1): "W"}
+    seen = [pixels[y, x] for y in (4, -4) for x in (4, -4)]
+    assert "".join(colours[tuple((c > 127).int().tolist())] for c in seen) == corners
+    assert pixels.shape == (info.height, info.width, 3)
+
+
+def test_quarter_turn_swaps_size_and_pixel_aspect(clip, ffmpeg):
+    flat = clip("flat.mp4", "-vf", "setsar=4/3")
+    info = probe_video(ffmpeg("-display_rotation", "-90", "-i", flat, "-c", "copy", "a.mp4"))
+
+    assert (info.width, info.height, info.rotation) == (48, 64, 270)
+    assert info.pixel_aspect == Fraction(3, 4)
+
+
+# --- frames and times ----------------------------------------------------------------------------
+
+
+def test_every_frame_arrives_with_its_own_pixels(greys):
+    frames = read(greys("a.mkv", [0, 1, 128, 254, 255]))
+
+    assert [frame.pixels.unique().tolist() for frame in frames] == [[0], [1], [128], [254], [255]]
+    assert frames[0].pixels.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("rate", ["30", "24000/1001"])
+def test_times_in_millisecond_ticks_become_exact(clip, rate):
+    path = clip("a.mkv", rate=rate, seconds="1")
+
+    assert times(path) == [k / Fraction(rate) for k in range(len(read(path)))]
+
+
+def test_variable_frame_rate_keeps_its_times(tmp_path):
+    path = write_packets(tmp_path / "a.mkv", [0, 40, 107, 213, 1000])
+
+    assert times(path) == [Fraction(ms, 1000) for ms in (0, 40, 107, 213, 1000)]
+
+
+def test_first_frame_is_at_0_wherever_the_file_starts(tmp_path):
+    path = write_packets(tmp_path / "a.mkv", [513, 553, 593])
+
+    assert times(path) == [0, Fraction(1, 25), Fraction(2, 25)]
+
+
+def test_frames_without_timestamps_follow_at_the_rate(clip):
+    path = clip("a.h264", "-bf", "2")
+
+    assert times(path) == [Fraction(k, 25) for k in range(10)]
+
+
+def test_frame_that_does_not_come_later_is_dropped_with_a_warning(tmp_path, caplog):
+    path = write_packets(tmp_path / "a.mkv", [0, 40, 40, 80])
+
+    assert times(path) == [0, Fraction(1, 25), Fraction(2, 25)]
+    assert "dropped a frame at 0.040 s" in caplog.text
+
+
+def test_b_frames_in_avi_all_arrive_in_order(clip):
+    path = clip("a.avi", "-c:v", "libx264", "-bf", "3")
+
+    assert times(path) == [Fraction(k, 25) for k in range(10)]
+
+
+def test_truncated_file_ends_early_without_error(clip):
+    path = clip("a.mkv", "-c:v", "mpeg4", seconds="2")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    assert 5 < len(read(path)) < 45
+
+
+def test_closing_half_way_closes_the_file(clip):
+    path = clip("a.mp4")
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.is_dir():
+        pytest.skip("needs /proc")
+    gc.disable()
+    try:
+        frames = read_video(probe_video(path))
+        next(frames)
+        opened = {link.readlink() for link in descriptors.iterdir() if link.is_symlink()}
+        frames.close()
+        left = [link.readlink() for link in descriptors.iterdir() if link.is_symlink()]
+    finally:
+        gc.enable()
+
+    assert path in opened
+    assert path not in left
+
+
+def test_closing_half_way_does_not_wait_for_the_garbage_collector(clip, monkeypatch):
+    info = probe_video(clip("a.mp4"))
+    pictures = media._read_container(info)
+    monkeypatch.setattr(media, "_read_container", lambda _: pictures)
+    frames = read_video(info)
+    next(frames)
+    frames.close()
+
+    assert pictures.gi_frame is None
+
+
+def test_colon_in_a_name_is_not_a_protocol(clip, tmp_path, monkeypatch):
+    clip("a.mp4").rename(tmp_path / "scene:1.mp4")
+    monkeypatch.chdir(tmp_path)
+
+    assert len(read(Path("scene:1.mp4"))) == 10
+
+
+# --- colours -------------------------------------------------------------------------------------
+
+BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
+COLOUR = (200, 90, 60)
+
+
+def to_yuv(rgb, matrix, full):
+    kr, kb = matrix
+    r, g, b = (value / 255 for value in rgb)
+    y = kr * r + (1 - kr - kb) * g + kb * b
+    u, v = (b - y) / (2 - 2 * kb), (r - y) / (2 - 2 * kr)
+    if full:
+        return [round(255 * y), round(128 + 255 * u), round(128 + 255 * v)]
+    return [round(16 + 219 * y), round(128 + 224 * u), round(128 + 224 * v)]
+
+
+@pytest.mark.parametrize(
+    ("height", "tags", "matrix", "full"),
+    [
+        (480, "colorspace=bt709:range=tv", BT709, False),
+        (720, "colorspace=smpte170m:range=tv", BT601, False),
+        (480, "colorspace=bt709:range=pc", BT709, True),
+        (478, "colorspace=unknown:range=unknown", BT601, False),
+        (720, "colorspace=unknown:range=unknown", BT709, False),
+    ],
+    ids=["bt709", "bt601", "full range", "small untagged is bt601", "large untagged is bt709"],
+)
+def test_flat_colour_comes_back_by_the_right_matrix(ffmpeg, height, tags, matrix, full):
+    y, u, v = to_yuv(COLOUR, matrix, full)
+    raw = bytes([y]) * (64 * height) + bytes([u]) * (16 * height) + bytes([v]) * (16 * height)
+    source = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"64x{height}", "-i", "pipe:0")
+    # FFV1, because a decoder of H.264 shows a full range in the pixel format as well.
+    codec = ("-c:v", "ffv1", "-color_range", "pc" if full else "tv")
+    path = ffmpeg(*source, "-vf", f"setparams={tags}", *codec, "a.mkv", stdin=raw)
+    pixels = read(path)[0].pixels.int()
+
+    assert (pixels - torch.tensor(COLOUR)).abs().max() <= 1
+
+
+# --- files that are no videos --------------------------------------------------------------------
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.mp4: expected a video file, got nothing"):
+        probe_video(tmp_path / "none.mp4")
+
+
+def test_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="got a folder"):
+        probe_video(tmp_path)
+
+
+def test_path_through_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="expected a readable file, got Not a directory"):
+        probe_video(tmp_path / "file" / "a.mp4")
+
+
+def test_text_file_named_mp4_is_refused(tmp_path):
+    (tmp_path / "a.mp4").write_text("not a video\n" * 100)
+    with pytest.raises(DecodeError, match=r"a\.mp4: expected a video, got a file that FFmpeg"):
+        probe_video(tmp_path / "a.mp4")
+
+
+def test_sound_is_refused(ffmpeg):
+    path = ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", "a.wav")
+    with pytest.raises(DecodeError, match="picture track, got audio only"):
+        probe_video(path)
+
+
+def test_cover_of_a_song_is_no_video(ffmpeg, tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "cover.png")
+    song = ("-f", "lavfi", "-i", "sine=d=0.2", "-i", tmp_path / "cover.png", "-map", "0")
+    path = ffmpeg(*song, "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic", "a.m4a")
+    with pytest.raises(DecodeError, match="got audio, video only"):
+        probe_video(path)
+
+
+def test_single_picture_is_refused(tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.jpg")
+    with pytest.raises(DecodeError, match=r"got a single picture \(jpeg_pipe\)"):
+        probe_video(tmp_path / "a.jpg")
+
+
+def test_video_without_frames_is_refused(clip, ffmpeg):
+    path = ffmpeg("-i", clip("a.mp4"), "-c", "copy", "-frames:v", "0", "a.avi")
+    with pytest.raises(DecodeError, match="expected a video with frames, got none"):
+        probe_video(path)
+
+
+def test_video_that_lost_its_frames_is_refused(clip, ffmpeg):
+    info = probe_video(clip("a.avi"))
+    ffmpeg("-i", clip("a.mp4"), "-c", "copy", "-frames:v", "0", "a.avi")
+    with pytest.raises(DecodeError, match="expected a video with frames, got none"):
+        list(read_video(info))
+
+
+def test_video_without_a_rate_is_refused():
+    stream = SimpleNamespace(average_rate=None, guessed_rate=None, base_rate=Fraction(0))
+    with pytest.raises(DecodeError, match="expected a frame rate, got none"):
+        media._nominal_rate(stream, Path("a.mp4"))
+
+
+def test_first_frame_that_does_not_decode_is_refused(tmp_path):
+    path = write_packets(tmp_path / "a.mkv", [0, 40], sabotage=0)
+    with pytest.raises(DecodeError, match="expected frame 0 to decode"):
+        probe_video(path)
+
+
+def test_damage_in_the_middle_names_the_frame(tmp_path):
+    info = probe_video(write_packets(tmp_path / "a.mkv", [0, 40, 80, 120], sabotage=2))
+    with pytest.raises(DecodeError, match=r"a\.mkv: expected frame 2 to decode"):
+        list(read_video(info))
+
+
+def test_change_of_size_names_both_sizes(clip, tmp_path):
+    small, large = clip("a.h264"), clip("b.h264", "-vf", "scale=96:64")
+    with (tmp_path / "both.h264").open("wb") as file:
+        for part in (small, large):
+            with part.open("rb") as source:
+                shutil.copyfileobj(source, file)
+    with pytest.raises(DecodeError, match="to be 64x48, got 96x64 at frame 10"):
+        read(tmp_path / "both.h264")
+
+
+# --- animated WebP -------------------------------------------------------------------------------
+
+
+def save_webp(path, durations, **options):
+    pictures = [Image.new("RGB", (32, 16), (20 * k, 100, 200)) for k in range(len(durations))]
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=durations, quality=95, **options
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("durations", "rate"),
+    [
+        ([62] * 4, Fraction(500, 31)),
+        ([33, 33, 34, 33], Fraction(30)),
+        ([100, 500, 100], Fraction(10)),
+    ],
+    ids=["equal", "spread rounding", "variable"],
+)
+def test_animated_webp_has_the_rate_of_its_durations(tmp_path, durations, rate):
+    info = probe_video(save_webp(tmp_path / "a.webp", durations))
+
+    assert info.rate == rate
+    assert (info.width, info.height, info.num_frames) == (32, 16, len(durations))
+
+
+def test_animated_webp_has_exact_times_and_pixels(tmp_path):
+    frames = read(save_webp(tmp_path / "a.webp", [30, 30, 45, 200, 30]))
+
+    assert [frame.time * 1000 for frame in frames] == [0, 30, 60, 105, 305]
+    assert [abs(int(f.pixels[8, 16, 0]) - 20 * k) <= 6 for k, f in enumerate(frames)] == [True] * 5
+
+
+def test_chunk_of_odd_size_is_skipped_with_its_padding(tmp_path):
+    path = save_webp(tmp_path / "a.webp", [40] * 4, icc_profile=b"x" * 101)
+
+    assert probe_video(path).num_frames == 4
+
+
+def test_damaged_picture_in_a_webp_is_named(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
+    pictures = [Image.fromarray(pixels) for pixels in noise]
+    path = tmp_path / "a.webp"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], lossless=True)
+    info = probe_video(path)
+    data = bytearray(path.read_bytes())
+    last = data.rindex(b"VP8L")
+    data[last + 20 : last + 2000] = bytes(1980)
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match=r"a\.webp: expected picture 3 to decode"):
+        list(read_video(info))
+
+
+def test_still_webp_is_refused(tmp_path):
+    Image.new("RGB", (32, 16)).save(tmp_path / "a.webp")
+    with pytest.raises(DecodeError, match="expected an animated WebP, got a still picture"):
+        probe_video(tmp_path / "a.webp")
+
+
+def test_webp_that_was_cut_short_is_refused(tmp_path):
+    path = save_webp(tmp_path / "a.webp", [40] * 4)
+    info = probe_video(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DecodeError, match=r"a\.webp: expected picture 0 to decode"):
+        list(read_video(info))

@@ -1,0 +1,391 @@
+import threading
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from vfi import png
+from vfi.errors import DecodeError, EncodeError, InputError
+from vfi.png import PngWriter, probe_image_folder, read_image_folder
+
+GREY = np.full((4, 6, 3), 128, np.uint8)
+
+
+def save(path, colour=(10, 20, 30), size=(6, 4), mode="RGB", **options):
+    Image.new(mode, size, colour).save(path, **options)
+    return path
+
+
+def read(folder, rate=25):
+    return list(read_image_folder(probe_image_folder(folder), Fraction(rate)))
+
+
+def first_pixel(folder):
+    return read(folder)[0].pixels[0, 0].tolist()
+
+
+def write(folder, count=3, **options):
+    with PngWriter(folder, **options) as writer:
+        for number in range(count):
+            writer.write(np.full((4, 6, 3), number, np.uint8))
+    return folder
+
+
+# --- which files, in which order -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["0.png", "2.png", "10.png", "100.png"],
+        ["0000001.png", "0000002.png", "0000010.png"],
+        ["take2_0001.png", "take2_0002.png", "take2_0010.png"],
+        ["1.png", "2.JPG", "3.webp", "4.tiff", "5.bmp"],
+    ],
+    ids=["plain", "padded", "prefix with a number", "several formats"],
+)
+def test_files_are_sorted_by_their_last_number(tmp_path, names):
+    for name in reversed(names):
+        save(tmp_path / name)
+
+    assert [file.name for file in probe_image_folder(tmp_path).files] == names
+
+
+def test_other_files_are_ignored(tmp_path):
+    save(tmp_path / "1.png")
+    (tmp_path / "._1.png").write_text("macOS")
+    (tmp_path / "notes 1.txt").write_text("text")
+    (tmp_path / "2.png").mkdir()
+
+    assert probe_image_folder(tmp_path).files == (tmp_path / "1.png",)
+
+
+def test_name_without_number_is_refused(tmp_path):
+    save(tmp_path / "1.png")
+    save(tmp_path / "cover.png")
+    with pytest.raises(InputError, match=r"cover\.png: expected a number in the name"):
+        probe_image_folder(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("1.jpg", "1.png"), ("a_1.png", "b_1.png"), ("01.png", "1.png")])
+def test_number_that_occurs_twice_is_refused(tmp_path, names):
+    for name in names:
+        save(tmp_path / name)
+    with pytest.raises(InputError, match=f"each number once, got {names[0]} and {names[1]}"):
+        probe_image_folder(tmp_path)
+
+
+def test_sizes_that_differ_are_named(tmp_path):
+    save(tmp_path / "1.png")
+    save(tmp_path / "2.png")
+    save(tmp_path / "3.png", size=(8, 4))
+    with pytest.raises(InputError, match=r"got 6x4 in 1\.png and 8x4 in 3\.png"):
+        probe_image_folder(tmp_path)
+
+
+def test_size_is_told(tmp_path):
+    save(tmp_path / "1.png")
+    info = probe_image_folder(tmp_path)
+
+    assert (info.width, info.height) == (6, 4)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "got nothing of that name"),
+        (lambda path: path.touch(), "got a file"),
+        (lambda path: path.mkdir(), "expected pictures .* got none"),
+    ],
+    ids=["missing", "file", "empty"],
+)
+def test_what_is_no_folder_of_pictures_is_refused(tmp_path, make, message):
+    make(tmp_path / "frames")
+    with pytest.raises(InputError, match=message):
+        probe_image_folder(tmp_path / "frames")
+
+
+# --- pixels --------------------------------------------------------------------------------------
+
+
+def test_frames_come_in_order_with_exact_times(tmp_path):
+    for number in (2, 10, 1):
+        save(tmp_path / f"{number}.png", (number, 0, 0))
+    frames = read(tmp_path, Fraction(24000, 1001))
+
+    assert [frame.pixels[0, 0, 0].item() for frame in frames] == [1, 2, 10]
+    assert [frame.time for frame in frames] == [0, Fraction(1001, 24000), Fraction(1001, 12000)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("L", 77, [77, 77, 77]),
+        ("1", 1, [255, 255, 255]),
+        ("LA", (77, 0), [77, 77, 77]),
+        ("RGBA", (10, 20, 30, 0), [10, 20, 30]),
+        ("I;16", 257 * 5 + 128, [5, 5, 5]),
+        ("I;16", 257 * 5 + 129, [6, 6, 6]),
+        ("I;16", 65535, [255, 255, 255]),
+    ],
+)
+def test_any_mode_becomes_rgb(tmp_path, mode, colour, expected):
+    save(tmp_path / "1.png", colour, mode=mode)
+
+    assert first_pixel(tmp_path) == expected
+
+
+def test_palette_with_transparency_becomes_rgb(tmp_path):
+    picture = Image.new("P", (6, 4), 1)
+    picture.putpalette([0, 0, 0, 10, 20, 30])
+    picture.save(tmp_path / "1.png", transparency=b"\xff\x80")
+
+    assert first_pixel(tmp_path) == [10, 20, 30]
+
+
+@pytest.mark.parametrize("layout", ["rgb48be", "rgba64be", "ya16be"])
+def test_16_bits_per_channel_are_rounded(tmp_path, layout):
+    values = np.array([257 * 5 + 128, 257 * 5 + 129, 65535, 0], np.uint16).astype(">u2")
+    rows = {"rgb48be": values[:3], "rgba64be": values, "ya16be": values[[1, 3]]}
+    frame = av.VideoFrame(6, 4, layout)
+    frame.planes[0].update(padded(rows[layout].tobytes() * 6, frame.planes[0]))
+    codec = av.CodecContext.create("png", "w")
+    codec.width, codec.height, codec.pix_fmt, codec.time_base = 6, 4, layout, Fraction(1, 25)
+    (tmp_path / "1.png").write_bytes(b"".join(map(bytes, codec.encode(frame))))
+
+    assert first_pixel(tmp_path) == ([6, 6, 6] if layout == "ya16be" else [5, 6, 255])
+
+
+def padded(row, plane):
+    return row.ljust(plane.line_size, b"\0") * plane.height
+
+
+def test_dropped_transparency_is_noted_once(tmp_path, caplog):
+    for number in (1, 2):
+        save(tmp_path / f"{number}.png", (10, 20, 30, 40), mode="RGBA")
+    with caplog.at_level("INFO"):
+        read(tmp_path)
+
+    assert [record.message.split(": ")[1] for record in caplog.records] == [
+        "transparency is dropped, from 1.png on"
+    ]
+
+
+def test_orientation_is_ignored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    save(tmp_path / "1.jpg", exif=exif)
+
+    assert read(tmp_path)[0].pixels.shape == (4, 6, 3)
+
+
+def test_file_that_is_no_picture_is_named(tmp_path):
+    save(tmp_path / "1.png")
+    (tmp_path / "2.png").write_text("text")
+    with pytest.raises(DecodeError, match=r"2\.png: expected a picture"):
+        probe_image_folder(tmp_path)
+
+
+def test_picture_that_was_cut_short_is_named(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "1.png")
+    data = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "1.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(DecodeError, match=r"1\.png: expected a picture"):
+        read(tmp_path)
+
+
+def test_floating_point_picture_is_refused(tmp_path):
+    save(tmp_path / "1.tiff", 0.5, mode="F")
+    with pytest.raises(DecodeError, match="floating-point grey; save it with 8 or 16 bits"):
+        read(tmp_path)
+
+
+def test_32_bit_picture_is_refused(tmp_path):
+    save(tmp_path / "1.tiff", 70_000, mode="I")
+    with pytest.raises(DecodeError, match="values up to 70000; save it with 8 or 16 bits"):
+        read(tmp_path)
+
+
+def test_picture_that_changed_its_size_meanwhile_is_refused(tmp_path):
+    info = probe_image_folder(save(tmp_path / "1.png").parent)
+    save(tmp_path / "1.png", size=(8, 4))
+    with pytest.raises(DecodeError, match="expected 6x4, got 8x4"):
+        list(read_image_folder(info, Fraction(25)))
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def test_written_frames_are_numbered_and_come_back(tmp_path):
+    folder = write(tmp_path / "out", count=20)
+    frames = read(folder)
+
+    assert [file.name for file in probe_image_folder(folder).files][:2] == [
+        "0000000.png",
+        "0000001.png",
+    ]
+    assert [frame.pixels.unique().tolist() for frame in frames] == [[k] for k in range(20)]
+
+
+def test_numbering_can_start_later(tmp_path):
+    folder = write(tmp_path / "out", count=2, start=7)
+
+    assert sorted(path.name for path in folder.iterdir()) == ["0000007.png", "0000008.png"]
+
+
+def test_every_file_has_the_tags(tmp_path):
+    tags = {"workflow": "x" * 300_000, "prompt": "é 日本"}
+    folder = write(tmp_path / "out", count=2, metadata=tags)
+
+    for path in folder.iterdir():
+        with Image.open(path) as image:
+            assert image.text == tags
+
+
+def test_compression_level_reaches_the_file(tmp_path):
+    sizes = [
+        (write(tmp_path / str(level), count=1, compress_level=level) / "0000000.png").stat().st_size
+        for level in (0, 9)
+    ]
+
+    assert sizes[0] > sizes[1]
+
+
+def test_caller_may_reuse_its_array(tmp_path):
+    pixels = np.zeros((256, 256, 3), np.uint8)
+    with PngWriter(tmp_path / "out") as writer:
+        for number in range(8):
+            pixels[:] = number
+            writer.write(pixels)
+
+    frames = read(tmp_path / "out")
+    assert [frame.pixels.unique().tolist() for frame in frames] == [[k] for k in range(8)]
+
+
+def test_folder_appears_only_when_complete(tmp_path):
+    with PngWriter(tmp_path / "sub" / "out") as writer:
+        writer.write(GREY)
+        assert [path.name for path in (tmp_path / "sub").iterdir()] == ["out.partial"]
+
+    assert [path.name for path in (tmp_path / "sub").iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
+def test_exception_leaves_nothing(tmp_path, error):
+    with pytest.raises(error), PngWriter(tmp_path / "out") as writer:  # noqa: PT012
+        writer.write(GREY)
+        raise error
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_with_files_is_refused(tmp_path):
+    save(tmp_path / "1.png")
+    with pytest.raises(InputError, match="expected a new or empty folder, got 1 entries"):
+        PngWriter(tmp_path)
+
+
+def test_empty_folder_is_filled(tmp_path):
+    (tmp_path / "out").mkdir()
+
+    assert len(list(write(tmp_path / "out").iterdir())) == 3
+
+
+def test_overwriting_replaces_an_earlier_run_on_success_only(tmp_path):
+    folder = write(tmp_path / "out", count=5)
+    with pytest.raises(RuntimeError), PngWriter(folder, overwrite=True):
+        raise RuntimeError
+    assert len(list(folder.iterdir())) == 5
+
+    assert len(list(write(folder, count=2, overwrite=True).iterdir())) == 2
+
+
+def test_overwriting_never_deletes_other_files(tmp_path):
+    (tmp_path / "diary.txt").write_text("dear diary")
+    with pytest.raises(InputError, match=r"expected numbered PNGs only, .* got diary\.txt"):
+        PngWriter(tmp_path, overwrite=True)
+
+
+def test_leftover_of_a_killed_run_is_removed(tmp_path):
+    write(tmp_path / "out.partial", count=9)
+
+    assert len(list(write(tmp_path / "out").iterdir())) == 3
+
+
+def test_folder_that_only_looks_like_a_leftover_is_kept(tmp_path):
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "diary.txt").write_text("dear diary")
+    with pytest.raises(InputError, match=r"got diary\.txt"):
+        write(tmp_path / "out")
+
+
+def test_file_as_output_is_refused(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(InputError, match="expected a folder, got a file"):
+        PngWriter(tmp_path / "out")
+
+
+def test_place_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="expected a place that can be written to"):
+        write(tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize("option", [{"start": -1}, {"compress_level": 10}, {"compress_level": -1}])
+def test_wrong_option_is_refused(tmp_path, option):
+    with pytest.raises(InputError, match="expected start >= 0 and compress_level 0 to 9"):
+        PngWriter(tmp_path / "out", **option)
+
+
+def test_wrong_shape_is_refused(tmp_path):
+    message = r"\[H, W, 3\] uint8, got \[4, 6\] uint8"
+    with pytest.raises(ValueError, match=message), PngWriter(tmp_path / "out") as writer:
+        writer.write(GREY[..., 0])
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    def save(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(png.Image.Image, "save", save)
+
+
+def test_error_in_a_thread_reaches_the_end_of_the_block(tmp_path, full_disk):
+    with pytest.raises(EncodeError, match=r"0000000\.png: .* got No space left on device"):
+        write(tmp_path / "out", count=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_error_in_a_thread_stops_the_writing(tmp_path, full_disk):
+    written = []
+    with pytest.raises(EncodeError), PngWriter(tmp_path / "out") as writer:  # noqa: PT012
+        for number in range(1000):
+            writer.write(GREY)
+            written.append(number)
+    assert len(written) < 100
+
+
+def test_waiting_frames_are_bounded(tmp_path, monkeypatch):
+    gate, accepted = threading.Event(), []
+    monkeypatch.setattr(png.Image.Image, "save", lambda *_, **__: gate.wait(10))
+    writer = PngWriter(tmp_path / "out").__enter__()
+
+    def feed():
+        for number in range(50):
+            writer.write(GREY)
+            accepted.append(number)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    thread.join(0.3)
+    waiting = len(accepted)
+    gate.set()
+    thread.join()
+    writer.__exit__(None, None, None)
+
+    assert waiting <= 8
+    assert len(accepted) == 50

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from vfi.errors import InputError
+from vfi.frames import Frame
+from vfi.protocol import Interpolator
+from vfi.stream import interpolate_stream
+from vfi.timing import EndRule
+
+LAST = EndRule.LAST_FRAME
+
+
+class Blend:
+    """A model that mixes two frames, and counts what it encodes."""
+
+    def __init__(self) -> None:
+        self.num_encoded = 0
+
+    def encode(self, img: Tensor) -> Tensor:
+        self.num_encoded += 1
+        return img.clone()
+
+    def interpolate(self, features0: Tensor, features1: Tensor, timestep: float) -> Tensor:
+        return torch.lerp(features0, features1, timestep)
+
+    def __call__(self) -> Interpolator[Tensor]:
+        return Interpolator(self.encode, self.interpolate, torch.device("cpu"))
+
+
+def clip(values: list[int], dtype: torch.dtype = torch.uint8) -> Iterator[Frame]:
+    for index, value in enumerate(values):
+        yield Frame(torch.full((2, 2, 3), value, dtype=dtype), Fraction(index))
+
+
+def first_values(frames: Iterator[Tensor]) -> list[float]:
+    return [frame[0, 0, 0].item() for frame in frames]
+
+
+def test_new_frames_lie_between_originals() -> None:
+    out = interpolate_stream(
+        clip([0, 100, 200]), Blend()(), Fraction(2), last_duration=Fraction(1), end=LAST
+    )
+    assert first_values(out) == [0, 50, 100, 150, 200]
+
+
+def test_full_duration_holds_the_last_frame() -> None:
+    out = interpolate_stream(clip([0, 90]), Blend()(), Fraction(3), last_duration=Fraction(1))
+    assert first_values(out) == [0, 30, 60, 90, 90, 90]
+
+
+def test_originals_are_passed_on_as_the_same_tensor() -> None:
+    frames = list(clip([7, 8]))
+    out = list(interpolate_stream(frames, Blend()(), Fraction(2), last_duration=Fraction(1)))
+    assert out[0] is frames[0].pixels
+    assert out[2] is frames[1].pixels
+
+
+def test_new_values_are_rounded_not_truncated() -> None:
+    out = interpolate_stream(clip([0, 3]), Blend()(), Fraction(4), last_duration=Fraction(1))
+    assert first_values(out)[:4] == [0, 1, 2, 2]
+
+
+def test_floating_point_frames_stay_so() -> None:
+    frames = clip([0, 1], torch.float32)
+    out = list(interpolate_stream(frames, Blend()(), Fraction(4), last_duration=Fraction(1)))
+    assert {frame.dtype for frame in out} == {torch.float32}
+    assert first_values(iter(out))[:4] == [0, 0.25, 0.5, 0.75]
+
+
+def test_each_frame_is_encoded_once() -> None:
+    model = Blend()
+    list(interpolate_stream(clip([0] * 9), model(), Fraction(4), last_duration=Fraction(1)))
+    assert model.num_encoded == 9
+
+
+def test_lower_rate_drops_frames_and_encodes_nothing_it_does_not_need() -> None:
+    model = Blend()
+    out = interpolate_stream(
+        clip([0, 10, 20, 30]), model(), Fraction(1, 2), last_duration=Fraction(1)
+    )
+    assert first_values(out) == [0, 20]
+    assert model.num_encoded == 0
+
+
+def test_only_a_few_frames_are_alive_at_a_time() -> None:
+    alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
+    most = 0
+
+    def counted() -> Iterator[Frame]:
+        for frame in clip([1] * 1000):
+            alive.add(frame.pixels)
+            yield frame
+
+    for frame in interpolate_stream(counted(), Blend()(), Fraction(2), last_duration=Fraction(1)):
+        most = max(most, len(alive))
+    del frame
+    gc.collect()
+    assert most <= 3
+    assert not alive
+
+
+def test_frames_are_read_no_further_than_needed() -> None:
+    source = clip([0, 1, 2, 3])
+    out = interpolate_stream(source, Blend()(), Fraction(2), last_duration=Fraction(1))
+    next(out)
+    assert next(source).time == 2
+
+
+@pytest.mark.parametrize(("values", "found"), [([], "none"), ([1], "one")])
+def test_fewer_than_two_frames_are_refused(values: list[int], found: str) -> None:
+    out = interpolate_stream(clip(values), Blend()(), Fraction(2), last_duration=Fraction(1))
+    with pytest.raises(InputError, match=f"at least two frames.*got {found}"):
+        list(out)

@@ -1,0 +1,37 @@
+"""Errors of the frame, time and file layer.
+
+::
+
+    VfiError
+    ├── InputError (ValueError)     an option or an input of the user is wrong
+    └── MediaError                  a file or a tool did not do its part
+        ├── FFmpegNotFoundError     no ffmpeg on this machine
+        ├── DecodeError             a video or image could not be read
+        └── EncodeError             ffmpeg, or the disk, refused the output
+
+A message has the form ``<thing>: expected <x>, got <y>. <next step>``.
+"""
+
+
+class VfiError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class InputError(VfiError, ValueError):
+    """An option or an input of the user is wrong; the message says how to put it right."""
+
+
+class MediaError(VfiError):
+    """A file could not be read or written."""
+
+
+class FFmpegNotFoundError(MediaError):
+    """No ffmpeg was found; the message says how to get one."""
+
+
+class DecodeError(MediaError):
+    """A video or an image exists but cannot be decoded."""
+
+
+class EncodeError(MediaError):
+    """The output could not be written; the message ends with ffmpeg's last words."""

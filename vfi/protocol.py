@@ -1,0 +1,28 @@
+"""What the stream needs from a model, whatever the model is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+FeaturesT = TypeVar("FeaturesT")
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolator(Generic[FeaturesT]):
+    """A model, cut where its work can be shared between pairs.
+
+    Attributes:
+        encode: [1, 3, H, W] float32 in [0, 1] -> features of one frame.
+        interpolate: features of the earlier and the later frame and a timestep in (0, 1) ->
+            [1, 3, H, W] in [0, 1].
+        device: where ``encode`` wants its input.
+    """
+
+    encode: Callable[[Tensor], FeaturesT]
+    interpolate: Callable[[FeaturesT, FeaturesT, float], Tensor]
+    device: torch.device
