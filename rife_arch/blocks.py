@@ -6,7 +6,7 @@ Attribute names follow the checkpoints' keys (``conv0``, ``convblock``, ``lastco
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +55,7 @@ def resize(x: Tensor, factor: float) -> Tensor:
 
 def activated(layer: nn.Conv2d | nn.ConvTranspose2d, *, prelu: bool) -> nn.Sequential:
     """Follow a layer by PReLU with learned slopes, or by LeakyReLU 0.2."""
-    activation = nn.PReLU(layer.out_channels) if prelu else nn.LeakyReLU(0.2)
+    activation = nn.PReLU(layer.out_channels) if prelu else nn.LeakyReLU(0.2, inplace=True)
     return nn.Sequential(layer, activation)
 
 
@@ -86,8 +86,8 @@ class FeatureEncoder(nn.Module):
         """Return features [B, C, H, W] of ``img`` [B, 3, H, W] in [0, 1]."""
         x = self.cnn0(img)  # [B, 3, H, W] -> [B, hidden, H/2, W/2]
         if not self.short:
-            x = F.leaky_relu(self.cnn1(F.leaky_relu(x, 0.2)), 0.2)
-            x = F.leaky_relu(self.cnn2(x), 0.2)
+            x = F.leaky_relu(self.cnn1(F.leaky_relu(x, 0.2, inplace=True)), 0.2, inplace=True)
+            x = F.leaky_relu(self.cnn2(x), 0.2, inplace=True)
         return self.cnn3(x)
 
 
@@ -102,6 +102,19 @@ class ResidualUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, C, H, W] to the same shape."""
         return F.leaky_relu(torch.addcmul(x, self.conv(x), self.beta), 0.2)
+
+    def folded(self) -> nn.Sequential:
+        """Return the same unit as one convolution: scaled by beta, x added to its centre tap."""
+        scale = self.beta.flatten()
+        weight = self.conv.weight * scale[:, None, None, None]
+        outputs = torch.arange(len(weight), device=weight.device)
+        weight[outputs, outputs % weight.shape[1], 1, 1] += 1
+        conv = nn.utils.skip_init(
+            nn.Conv2d, len(weight), len(weight), 3, 1, 1, groups=self.conv.groups
+        )
+        bias = cast("Tensor", self.conv.bias) * scale
+        conv.weight, conv.bias = nn.Parameter(weight), nn.Parameter(bias)
+        return nn.Sequential(conv, nn.LeakyReLU(0.2, inplace=True))
 
 
 class FlowBlock(nn.Module):
@@ -138,19 +151,44 @@ class FlowBlock(nn.Module):
         x = resize(x, 1 / scale)
         if flow is not None:
             x = torch.cat((x, resize(flow, 1 / scale) / scale), 1)
-        return self._read_out(self._trunk(x.to(self.dtype)).float(), scale)
-
-    def _trunk(self, x: Tensor) -> Tensor:
-        stem = self.conv0(x)  # [B, C, H/s, W/s] -> [B, width, H/4s, W/4s]
-        out = self.convblock(stem)
-        return self.lastconv(out + stem if self.config.residual == "trunk" else out)
-
-    def _read_out(self, out: Tensor, scale: float) -> Motion:
-        # The head ends at the block's resolution with a pixel shuffle, else at half of it.
-        factor = scale if self.config.shuffled_head else 2 * scale
+        x = self.trunk(self.first_convolution(x.to(self.dtype)))
+        out = self.head(x, 5 + self.config.hidden_features).float()
+        factor = self.enlargement(scale)
         out = resize(out, factor)  # -> [B, 5 + F, H, W]
-        end = 5 + self.config.hidden_features  # 4.6-4.20 have a sixth channel, unused
-        return Motion(out[:, :4] * factor, out[:, 4:5], out[:, 5:end])
+        return Motion(out[:, :4] * factor, out[:, 4:5], out[:, 5:])
+
+    def first_convolution(self, x: Tensor, *, pad_rows: int = 1) -> Tensor:
+        """Halve [B, C, h, w] -> [B, width / 2, h/2, w/2]; ``pad_rows`` above and below."""
+        layer, activation = cast("tuple[nn.Conv2d, nn.Module]", self.conv0[0])
+        padding = (pad_rows, 1)
+        return activation(F.conv2d(x, layer.weight, layer.bias, stride=2, padding=padding))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """Run the rest of the convolutions, [B, width / 2, h, w] -> [B, width, h/2, w/2]."""
+        stem = self.conv0[1](x)
+        out = self.convblock(stem)
+        return out + stem if self.config.residual == "trunk" else out
+
+    def head(self, x: Tensor, num_channels: int) -> Tensor:
+        """Read off flow, mask and features, of which only the first channels may be wanted."""
+        # 4.6-4.20 have a sixth channel that nothing reads.
+        shuffled = self.config.shuffled_head
+        layer = cast("nn.Sequential", self.lastconv)[0] if shuffled else self.lastconv
+        weight, bias = cast("tuple[Tensor, Tensor]", (layer.weight, layer.bias))
+        wanted = slice(4 * num_channels if shuffled else num_channels)
+        out = F.conv_transpose2d(x, weight[:, wanted], bias[wanted], 2, 1)
+        return F.pixel_shuffle(out, 2) if shuffled else out
+
+    def enlargement(self, scale: float) -> float:
+        """Return by how much the head's output is smaller than the frame."""
+        # It ends at the block's resolution with a pixel shuffle, else at half of it.
+        return scale if self.config.shuffled_head else 2 * scale
+
+    def fold(self) -> None:
+        """Turn residual units into single convolutions, for speed; the result is the same."""
+        for index, unit in enumerate(self.convblock):
+            if isinstance(unit, ResidualUnit):
+                self.convblock[index] = unit.folded()
 
     @property
     def dtype(self) -> torch.dtype:

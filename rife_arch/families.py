@@ -27,6 +27,12 @@ def build_network(config: NetworkConfig, weights: Mapping[str, Tensor]) -> Netwo
     with torch.device("meta"):  # no memory and no initialisation for weights about to be replaced
         network = make_network(config)
     network.load_state_dict(weights, strict=True, assign=True)
+    if isinstance(network, IFNet):
+        network.fold()
+    if not torch.backends.mps.is_available():  # where the layout has no faster convolutions
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network.eval().requires_grad_(False)
 
 

@@ -9,6 +9,8 @@ ECCV 2022, arXiv:2011.06294; generations 4.0-4.26 from github.com/hzwer/Practica
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +32,15 @@ class IFNet(nn.Module):
         if config.refines:
             self.contextnet = ContextNet(prelu=config.prelu)
             self.unet = RefineNet(prelu=config.prelu)
+
+    def fold(self) -> None:
+        """Simplify loaded weights for inference; the state dict changes, the result does not."""
+        for block in self.flow_blocks():
+            block.fold()
+
+    def flow_blocks(self) -> list[FlowBlock]:
+        """List the blocks, coarse to fine."""
+        return cast("list[FlowBlock]", list(self.blocks))
 
     def encode_frame(self, img: Tensor) -> Tensor:
         """Attach its features to a frame: [B, 3, H, W] in [0, 1] -> [B, 3 + C, H, W] float32."""
@@ -76,7 +87,7 @@ class IFNet(nn.Module):
     ) -> Motion:
         """Run all blocks; those from ``ensemble_from`` on are averaged with the swapped pair."""
         motion: Motion | None = None
-        for index, (block, scale) in enumerate(zip(self.blocks, scales, strict=True)):
+        for index, (block, scale) in enumerate(zip(self.flow_blocks(), scales, strict=True)):
             seen = pair if motion is None else pair.warped(motion.flow)
             update = self._run_block(block, pair, seen, timestep, motion, scale)
             if index >= ensemble_from:
@@ -99,7 +110,7 @@ class IFNet(nn.Module):
 
     def _run_block(
         self,
-        block: nn.Module,
+        block: FlowBlock,
         pair: Pair,
         seen: Pair,
         timestep: Tensor,

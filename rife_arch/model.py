@@ -15,7 +15,9 @@ from torch import Tensor
 
 from .config import NetworkConfig
 from .families import Network
+from .ifnet import IFNet
 from .pair import Pair
+from .pyramid import Pyramid, supports_pyramid
 
 FLOW_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 
@@ -37,7 +39,6 @@ class Features:
     flow_scale: float
 
 
-@dataclass(frozen=True, slots=True)
 class RifeModel:
     """Interpolate between frames with one loaded checkpoint.
 
@@ -46,8 +47,10 @@ class RifeModel:
         name: the release, or the releases that share this network.
     """
 
-    network: Network
-    name: str
+    def __init__(self, network: Network, name: str) -> None:
+        self.network = network
+        self.name = name
+        self._pyramid = Pyramid(network) if isinstance(network, IFNet) else None
 
     @property
     def config(self) -> NetworkConfig:
@@ -120,12 +123,15 @@ class RifeModel:
         if ensemble and not self.config.supports_ensemble:
             raise ValueError(f"RIFE {self.name} has no ensemble; call it with ensemble=False")
         times = _timestep_tensor(timestep, first)
-        if self.config.supports_any_timestep:
-            out = self.network(Pair(first, second), times, features0.flow_scale, ensemble)
+        pair, scale = Pair(first, second), features0.flow_scale
+        if self._pyramid and not ensemble and supports_pyramid(self.config, scale):
+            out = self._pyramid(pair, times, scale)
+        elif self.config.supports_any_timestep:
+            out = self.network(pair, times, scale, ensemble)
         else:
-            bisect = partial(self._bisect, flow_scale=features0.flow_scale, ensemble=ensemble)
-            items = zip(Pair(first, second).items(), times.flatten().tolist(), strict=True)
-            out = torch.cat([bisect(pair, nearest_dyadic(time)) for pair, time in items])
+            bisect = partial(self._bisect, flow_scale=scale, ensemble=ensemble)
+            items = zip(pair.items(), times.flatten().tolist(), strict=True)
+            out = torch.cat([bisect(item, nearest_dyadic(time)) for item, time in items])
         return out[:, :, : features0.height, : features0.width]
 
     def _bisect(

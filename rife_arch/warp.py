@@ -37,12 +37,33 @@ def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
             f"flow must be [{batch}, 2, {height}, {width}] to warp an image of shape "
             f"{list(image.shape)}, got {list(flow.shape)}"
         )
+    rows = torch.arange(height, device=flow.device)
+    return sample(image, flow, rows, torch.arange(width, device=flow.device))
+
+
+def sample(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    """Warp only some pixels: the crossings of ``rows`` and ``cols``.
+
+    ``out[b, :, i, j] = image[b, :, rows[i] + flow[b, 1, i, j], cols[j] + flow[b, 0, i, j]]``, with
+    the conventions of ``backward_warp``.
+
+    Args:
+        image: [B, C, H, W] float.
+        flow: [B, 2, h, w] float, px of ``image``.
+        rows: [h] px, which rows of the whole are wanted.
+        cols: [w] px, which columns.
+
+    Returns:
+        [B, C, h, w], dtype and device of ``image``.
+    """
+    height, width = image.shape[2:]
     # Always float32: in float16 a normalised x on a 1920 px wide frame is off by up to 0.23 px.
-    x = torch.arange(width, device=flow.device) + flow[:, 0].float()
-    y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1].float()
-    # Clamping the position is what padding_mode="border" does, which MPS lacks.
-    x = (2 / max(width - 1, 1) * x - 1).clamp(-1, 1)
-    y = (2 / max(height - 1, 1) * y - 1).clamp(-1, 1)
-    grid = torch.stack((x, y), dim=-1)
-    out = F.grid_sample(image.float(), grid, padding_mode="zeros", align_corners=True)
+    grid = torch.empty(*flow.shape[:1], *flow.shape[2:], 2, device=flow.device)
+    step_x, step_y = 2 / max(width - 1, 1), 2 / max(height - 1, 1)
+    torch.add(cols * step_x - 1, flow[:, 0].float(), alpha=step_x, out=grid[..., 0])
+    torch.add((rows * step_y - 1)[:, None], flow[:, 1].float(), alpha=step_y, out=grid[..., 1])
+    padding = "border"
+    if grid.device.type == "mps":  # has no border padding; clamped positions never read beyond it
+        grid, padding = grid.clamp_(-1, 1), "zeros"
+    out = F.grid_sample(image.float(), grid, padding_mode=padding, align_corners=True)
     return out.to(image.dtype)
