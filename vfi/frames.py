@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 
@@ -33,7 +34,7 @@ def to_planar(pixels: Tensor, device: torch.device) -> Tensor:
         pixels: [H, W, C] uint8 or floating point; never modified.
         device: where the result lives.
     """
-    planar = pixels.to(device).permute(2, 0, 1)[None]
+    planar = rearrange(pixels.to(device), "h w c -> 1 c h w")
     if pixels.dtype == torch.uint8:
         return planar.float().div_(255)
     return planar.float().contiguous()
@@ -41,7 +42,7 @@ def to_planar(pixels: Tensor, device: torch.device) -> Tensor:
 
 def from_planar(image: Tensor, dtype: torch.dtype) -> Tensor:
     """Convert a model's picture to a frame on the CPU: [1, C, H, W] -> [H, W, C] of ``dtype``."""
-    pixels = image[0].permute(1, 2, 0)
+    pixels = rearrange(image, "1 c h w -> h w c")
     pixels = to_uint8(pixels) if dtype == torch.uint8 else pixels.clamp(0, 1).to(dtype)
     return pixels.cpu().contiguous()
 

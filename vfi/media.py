@@ -113,7 +113,7 @@ def probe_video(path: Path) -> VideoInfo:
         return _describe(container, stream, first, path)
 
 
-def read_video(info: VideoInfo) -> Iterator[Frame]:
+def read_video(info: VideoInfo) -> Generator[Frame, None, None]:
     """Decode a video from its first frame to its last.
 
     The first frame is at time 0. A container rounds timestamps to its ticks (33, 67, 100 ms); one
@@ -373,8 +373,12 @@ def _read_container(info: VideoInfo) -> Generator[_Picture, None, None]:
     with _open(info.path) as container:
         stream = _find_video_stream(container, info.path)
         with closing(_decode(container, stream, info.path)) as frames:
+            matrix: bytes | None = None
             for number, frame in enumerate(frames):
-                pixels = torch.from_numpy(_turn(_to_rgb(frame), frame))
+                # Of the first frame alone: PyAV's side_data makes a reference cycle with its frame,
+                # which then lives until the garbage collector runs, hundreds of frames later.
+                matrix = _display_matrix(frame) if number == 0 else matrix
+                pixels = torch.from_numpy(_turn(_to_rgb(frame), matrix))
                 _require_same_size(pixels, number, info)
                 yield _Picture(_stamp(container, frame), _tick(stream), pixels)
 
@@ -403,12 +407,16 @@ def _to_rgb(frame: VideoFrame) -> np.ndarray:
     return rgb.to_ndarray()
 
 
-def _turn(pixels: np.ndarray, frame: VideoFrame) -> np.ndarray:
-    """Turn and mirror [H, W, 3] as the frame's display matrix says.
+def _display_matrix(frame: VideoFrame) -> bytes | None:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    return None if matrix is None else bytes(matrix)
+
+
+def _turn(pixels: np.ndarray, matrix: bytes | None) -> np.ndarray:
+    """Turn and mirror [H, W, 3] as a display matrix says.
 
     The matrix maps a stored point to a displayed one: x' = a x + c y, y' = b x + d y.
     """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return pixels
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -78,7 +78,7 @@ def probe_image_folder(folder: Path) -> FolderInfo:
     return FolderInfo(folder, files, width, height)
 
 
-def read_image_folder(info: FolderInfo, rate: Fraction) -> Iterator[Frame]:
+def read_image_folder(info: FolderInfo, rate: Fraction) -> Generator[Frame, None, None]:
     """Decode the pictures in order; picture ``k`` is at ``k / rate`` seconds.
 
     Anything becomes 8-bit RGB: 16 bits are rounded, grey is repeated, palettes are looked up,

@@ -99,9 +99,9 @@ def test_only_a_few_frames_are_alive_at_a_time() -> None:
             alive.add(frame.pixels)
             yield frame
 
-    for frame in interpolate_stream(counted(), Blend()(), Fraction(2), last_duration=Fraction(1)):
+    for _frame in interpolate_stream(counted(), Blend()(), Fraction(2), last_duration=Fraction(1)):
         most = max(most, len(alive))
-    del frame
+    del _frame
     gc.collect()
     assert most <= 3
     assert not alive
