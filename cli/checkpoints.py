@@ -1,0 +1,158 @@
+"""Choosing, describing and converting checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from rife_arch import NetworkConfig, RifeModel, load_checkpoint
+from rife_arch.canonicalize import (
+    CanonicalWeights,
+    canonical_bytes,
+    canonical_sha256,
+    canonicalize,
+)
+from rife_arch.catalog import catalog_rows
+from rife_arch.checkpoint import read_state_dict
+from rife_arch.download import choose_checkpoint
+from vfi.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load_model(args: argparse.Namespace) -> RifeModel:
+    """Find or download the checkpoint and load it onto the device."""
+    device = _choose_device(args.device)
+    with _DownloadBar() as bar:
+        path = choose_checkpoint(
+            args.model,
+            search_folders(),
+            ROOT / "ckpts",
+            allow_pip=True,
+            log=print,
+            progress=bar.report,
+        )
+    model = load_checkpoint(
+        path,
+        device=device,
+        precision=args.precision,
+        version=args.model_version,
+        refine=args.refine,
+    )
+    if args.ensemble and not model.config.supports_ensemble:
+        raise InputError(
+            f"--ensemble: expected a network that has it (3.8, 4.0-4.20, 4.24), got RIFE "
+            f"{model.name}. Leave --ensemble out, or choose another --model."
+        )
+    return model
+
+
+def search_folders() -> list[Path]:
+    """List where checkpoints may lie: here, and in the ComfyUI this is a custom node of."""
+    folders = [ROOT / "ckpts"]
+    if ROOT.parent.name == "custom_nodes":
+        models = ROOT.parents[1] / "models"
+        folders += [models / "frame_interpolation", models / "rife"]
+    return folders
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise InputError(
+            f"--device {name}: expected a device torch can use here, got: {reason}. "
+            "Use --device auto."
+        ) from error
+    return device
+
+
+class _DownloadBar:
+    """A progress bar that appears with the first byte."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> _DownloadBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def report(self, label: str, done: int, total: int | None) -> None:
+        if self._bar is None or self._bar.desc != label:
+            self.__exit__()
+            self._bar = tqdm(desc=label, unit="B", unit_scale=True, total=total)
+            self._bar.set_description_str(label)
+        self._bar.update(done - self._bar.n)
+
+
+def inspect_checkpoint(path: Path) -> str:
+    """Describe a checkpoint: its network, hashes, capabilities, and what was left out."""
+    model = load_checkpoint(path)
+    canonical = canonicalize(read_state_dict(path))
+    config = model.config
+    num_weights = sum(weight.numel() for weight in canonical.weights.values())
+    rows = {
+        "file": path,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "a folder",
+        "canonical sha256": canonical_sha256(canonical.weights),
+        "network": f"RIFE {model.name}",
+        "weights": f"{num_weights:,} in {len(canonical.weights)} tensors",
+        "refinement": _describe_refinement(canonical, config),
+        "left out": ", ".join(sorted({key.split(".")[0] for key in canonical.dropped})) or "none",
+        "moments": "any" if config.supports_any_timestep else "the middle, and middles of middles",
+        "ensemble": "yes" if config.supports_ensemble else "no",
+        "pads to": f"multiples of {config.pad_multiple(1)} px at scale 1",
+        "config": config,
+    }
+    return "\n".join(f"{name:<17} {value}" for name, value in rows.items())
+
+
+def _describe_refinement(canonical: CanonicalWeights, config: NetworkConfig) -> str:
+    if config.refines:
+        return "part of the network"
+    return "there, used with --refine" if canonical.refinement else "none"
+
+
+def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
+    """Write the canonical form of a checkpoint; returns what to tell the user."""
+    if target.suffix != ".safetensors":
+        raise InputError(f"{target}: expected a name that ends in .safetensors. Choose another.")
+    if target.exists() and not overwrite:
+        raise InputError(
+            f"{target}: expected a new name, found an existing file. "
+            "Choose another, or replace it with --overwrite."
+        )
+    name = load_checkpoint(source).name  # so that nothing but a RIFE network is converted
+    canonical = canonicalize(read_state_dict(source))
+    data = canonical_bytes({**canonical.weights, **canonical.refinement})
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{target}: cannot be written ({error.strerror}).") from error
+    return f"done: {target} (RIFE {name}, {len(data):,} bytes)"
+
+
+def list_models() -> str:
+    """Tabulate the catalogue: what is on disk, and how the rest can be had."""
+    rows = [
+        (row.name, str(row.path) if row.path else f"({row.how})", row.note)
+        for row in catalog_rows(search_folders())
+    ]
+    return "\n".join(f"{name:<12} {where:<24} {note}" for name, where, note in rows)

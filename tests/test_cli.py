@@ -1,0 +1,694 @@
+"""The command line from its arguments to its files, with a tiny network of random weights."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import inference_video
+from rife_arch import load_checkpoint
+from rife_arch.canonicalize import canonical_bytes
+from tests.clips import (
+    Picture,
+    count_frames,
+    format_name,
+    frame_rate,
+    moving_pictures,
+    read_pictures,
+    sound_packets,
+    write_clip,
+    write_clip_without_frames,
+    write_damaged_clip,
+    write_pictures,
+)
+from tests.networks import TINY_CONFIG, preset_config, random_weights
+from vfi.errors import InputError
+from vfi.media import probe_video, read_video
+
+SCRIPT = Path(inference_video.__file__)
+PICTURES = moving_pictures(4)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+RunCli = Callable[..., Ended]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The tiny network is slower on many threads, and much slower when they are contended."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.pth"
+    torch.save(random_weights(TINY_CONFIG, seed=0), path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, and it is empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def cli(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> RunCli:
+    """Run the command line with the tiny network; arguments of the test take precedence."""
+
+    def run(*arguments: object) -> Ended:
+        argv = ["--model", str(checkpoint), "--device", "cpu", *map(str, arguments)]
+        try:
+            code = inference_video.main(argv)
+        except SystemExit as stop:  # how argparse ends
+            code = int(stop.code or 0)
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def clip(folder: Path) -> Path:
+    """Four lossless frames at 24 fps."""
+    return write_clip(folder / "clip.mkv", PICTURES)
+
+
+@pytest.fixture
+def talkie(folder: Path) -> Path:
+    """Twelve frames at 24 fps, with sound."""
+    return write_clip(folder / "talkie.mp4", moving_pictures(12), sound="aac")
+
+
+def same(pictures: list[Picture], others: list[Picture]) -> bool:
+    return np.array_equal(np.stack(pictures), np.stack(others))
+
+
+def snapshot(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+# --- frames and rates ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("end", "expected"), [("full-duration", 8), ("last-frame", 7)])
+def test_end_rule_decides_how_many_frames_four_become(
+    cli: RunCli, clip: Path, end: str, expected: int
+) -> None:
+    assert cli("--video", clip, "--end", end, "--output", "out.mp4").code == 0
+    assert count_frames(Path("out.mp4")) == expected
+
+
+def test_result_is_as_long_as_the_source_by_default(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--output", "out.mp4", "--multi", 3)
+    assert count_frames(Path("out.mp4")) == 12
+
+
+@pytest.mark.parametrize("rate", ["24", "24000/1001", "25/2"])
+def test_rate_doubles_exactly(cli: RunCli, folder: Path, rate: str) -> None:
+    cli("--video", write_clip(folder / "clip.mp4", PICTURES, rate), "--output", "out.mp4")
+    assert frame_rate(Path("out.mp4")) == 2 * Fraction(rate)
+
+
+def test_source_frames_are_bit_exact_in_png_output(cli: RunCli, clip: Path) -> None:
+    assert cli("--video", clip, "--png-only").code == 0
+    assert same(read_pictures(Path("vid_out"))[::2], PICTURES)
+
+
+def test_source_frames_of_lossy_video_are_its_decoded_frames(cli: RunCli, talkie: Path) -> None:
+    cli("--video", talkie, "--png-only", "--multi", 4)
+    decoded = [frame.pixels.numpy() for frame in read_video(probe_video(talkie))]
+    assert same(read_pictures(Path("vid_out"))[::4], decoded)
+
+
+def test_frames_between_are_those_of_the_network(cli: RunCli, clip: Path, checkpoint: Path) -> None:
+    cli("--video", clip, "--png-only", "--end", "last-frame", "--multi", 4)
+    img0, img1 = (torch.tensor(p).permute(2, 0, 1)[None] / 255 for p in PICTURES[:2])
+    quarter = load_checkpoint(checkpoint)(img0, img1, 0.25)[0].permute(1, 2, 0)
+    difference = np.abs(read_pictures(Path("vid_out"))[1] - quarter.numpy() * 255)
+    assert difference.max() < 0.51  # rounded to a code value, not truncated
+
+
+def test_pngs_are_numbered_from_zero(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--png-only")
+    names = sorted(path.name for path in Path("vid_out").iterdir())
+    assert names == [f"{number:07}.png" for number in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [(("--exp", 2), ("--multi", 4)), (("--UHD",), ("--scale", 0.5))],
+    ids=["exp 2 is multi 4", "UHD is scale 0.5"],
+)
+def test_short_form_gives_the_same_pixels(
+    cli: RunCli, clip: Path, short: tuple[object, ...], long: tuple[object, ...]
+) -> None:
+    cli("--video", clip, "--png-only", "--output", "short", *short)
+    cli("--video", clip, "--png-only", "--output", "long", *long)
+    assert same(read_pictures(Path("short")), read_pictures(Path("long")))
+
+
+def test_scale_changes_the_frames_between(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--png-only", "--output", "one")
+    cli("--video", clip, "--png-only", "--output", "half", "--scale", 0.5)
+    assert not same(read_pictures(Path("one"))[1::2], read_pictures(Path("half"))[1::2])
+
+
+# --- names and formats ---------------------------------------------------------------------------
+
+
+def test_keep_pngs_gives_video_and_pngs(cli: RunCli, clip: Path) -> None:
+    assert cli("--video", clip, "--keep-pngs").code == 0
+    assert count_frames(Path("clip_2X_48fps.mp4")) == 8
+    assert same(read_pictures(Path("vid_out"))[::2], PICTURES)
+
+
+def test_png_only_writes_no_video(cli: RunCli, clip: Path, folder: Path) -> None:
+    cli("--video", clip, "--png-only", "--output", "frames")
+    assert {path.name for path in folder.iterdir()} == {"clip.mkv", "frames"}
+
+
+@pytest.mark.parametrize(
+    ("ext", "container"), [("mp4", "mp4"), ("mkv", "matroska"), ("mov", "mov")]
+)
+def test_ext_chooses_the_container(cli: RunCli, clip: Path, ext: str, container: str) -> None:
+    assert cli("--video", clip, "--ext", ext).code == 0
+    assert container in format_name(Path(f"clip_2X_48fps.{ext}"))
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (("--output", "out.mkv"), "out.mkv"),
+        (("--output", "out"), "out.mp4"),
+        (("--output", "out", "--ext", "mov"), "out.mov"),
+        (("--output", "new/folder/out.mp4"), "new/folder/out.mp4"),
+    ],
+    ids=["with extension", "without extension", "without extension but ext", "in a new folder"],
+)
+def test_output_names_the_file(
+    cli: RunCli, clip: Path, options: tuple[str, ...], name: str
+) -> None:
+    assert cli("--video", clip, *options).code == 0
+    assert count_frames(Path(name)) == 8
+
+
+@pytest.mark.parametrize(
+    ("rate", "options", "name"),
+    [
+        ("24", (), "a.b_2X_48fps.mp4"),
+        ("24000/1001", (), "a.b_2X_47.952fps.mp4"),
+        ("24", ("--exp", 2, "--fps", 30), "a.b_4X_30fps.mp4"),
+    ],
+    ids=["whole rate", "NTSC rate", "rate of its own"],
+)
+def test_default_name_lies_beside_the_input(
+    cli: RunCli, folder: Path, rate: str, options: tuple[object, ...], name: str
+) -> None:
+    (folder / "videos").mkdir()
+    clip = write_clip(folder / "videos" / "a.b.mkv", PICTURES[:2], rate)
+    assert cli("--video", clip, *options).code == 0
+    assert {path.name for path in clip.parent.iterdir()} == {"a.b.mkv", name}
+
+
+def test_existing_video_is_refused_and_untouched(cli: RunCli, clip: Path, folder: Path) -> None:
+    Path("clip_2X_48fps.mp4").write_text("precious")
+    before = snapshot(folder)
+    ended = cli("--video", clip)
+    assert ended.code == 2
+    assert "expected a new name, found an existing file or folder" in ended.err
+    assert snapshot(folder) == before
+
+
+def test_existing_pngs_are_refused_and_untouched(cli: RunCli, clip: Path, folder: Path) -> None:
+    cli("--video", clip, "--png-only")
+    before = snapshot(folder)
+    ended = cli("--video", clip, "--keep-pngs", "--multi", 3)
+    assert ended.code == 2
+    assert "vid_out: expected a new name, found an existing file or folder" in ended.err
+    assert snapshot(folder) == before
+
+
+def test_overwrite_replaces_what_is_there(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--keep-pngs", "--output", "out.mp4")
+    ended = cli("--video", clip, "--keep-pngs", "--output", "out.mp4", "--multi", 3, "--overwrite")
+    assert ended.code == 0
+    assert count_frames(Path("out.mp4")) == len(read_pictures(Path("vid_out"))) == 12
+
+
+# --- sound, rates of one's own, folders ----------------------------------------------------------
+
+
+def test_sound_is_kept_packet_by_packet(cli: RunCli, talkie: Path) -> None:
+    ended = cli("--video", talkie, "--output", "out.mp4")
+    assert "48 fps, sound kept" in ended.out
+    assert sound_packets(Path("out.mp4")) == sound_packets(talkie) != []
+
+
+def test_sound_that_the_container_cannot_hold_is_reencoded_and_says_so(
+    cli: RunCli, folder: Path
+) -> None:
+    talkie = write_clip(folder / "talkie.mkv", PICTURES, sound="pcm_s16le")
+    ended = cli("--video", talkie, "--output", "out.mp4")
+    assert "pcm_s16le does not go into .mp4 files, re-encoded to AAC" in ended.out
+    assert sound_packets(Path("out.mp4"))
+
+
+def test_fps_relabels_and_drops_the_sound_and_says_so(cli: RunCli, talkie: Path) -> None:
+    ended = cli("--video", talkie, "--output", "out.mp4", "--fps", "23.976")
+    assert "23.976 fps, sound dropped, because of --fps" in ended.out
+    assert frame_rate(Path("out.mp4")) == Fraction(24000, 1001)
+    assert count_frames(Path("out.mp4")) == 24
+    assert sound_packets(Path("out.mp4")) == []
+
+
+def test_fps_that_changes_nothing_keeps_the_sound(cli: RunCli, talkie: Path) -> None:
+    ended = cli("--video", talkie, "--output", "out.mp4", "--fps", "48")
+    assert "sound kept" in ended.out
+    assert sound_packets(Path("out.mp4"))
+
+
+@pytest.mark.parametrize(("options", "rate"), [((), 48), (("--fps", 30), 30)], ids=["24", "fps"])
+def test_picture_folder_becomes_a_video(
+    cli: RunCli, folder: Path, options: tuple[object, ...], rate: int
+) -> None:
+    write_pictures(folder / "shots", PICTURES)
+    ended = cli("--img", "shots", *options)
+    assert f"shots  64x48, 4 frames, {rate // 2} fps" in ended.out
+    assert count_frames(Path(f"shots_2X_{rate}fps.mp4")) == 8
+    assert frame_rate(Path(f"shots_2X_{rate}fps.mp4")) == rate
+
+
+def test_pictures_of_a_folder_are_bit_exact_in_png_output(cli: RunCli, folder: Path) -> None:
+    cli("--img", write_pictures(folder / "shots", PICTURES), "--png-only", "--fps", "23.976")
+    assert same(read_pictures(Path("vid_out"))[::2], PICTURES)
+
+
+def test_current_folder_is_a_picture_folder_with_a_name(
+    cli: RunCli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write_pictures(folder / "shots", PICTURES[:2]))
+    assert cli("--img", ".").code == 0
+    assert count_frames(folder / "shots_2X_48fps.mp4") == 4
+
+
+# --- what it says --------------------------------------------------------------------------------
+
+
+def test_header_names_input_output_and_model(cli: RunCli, talkie: Path) -> None:
+    ended = cli("--video", talkie, "--output", "out.mp4", "--keep-pngs", "--UHD")
+    assert re.search(r"^input +\S+talkie\.mp4  64x48, 12 frames, 24 fps$", ended.out, re.M)
+    assert re.search(r"^output +out\.mp4, vid_out  24 frames, 48 fps, sound kept$", ended.out, re.M)
+    assert re.search(r"^model +RIFE .*5 blocks, cpu, float32, scale 0\.5$", ended.out, re.M)
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [(("--keep-pngs",), "out.mp4 and vid_out"), (("--png-only",), "out.mp4")],
+    ids=["video and pngs", "pngs"],
+)
+def test_closing_line_names_all_output(
+    cli: RunCli, clip: Path, options: tuple[str, ...], target: str
+) -> None:
+    last = cli("--video", clip, "--output", "out.mp4", *options).out.splitlines()[-1]
+    assert re.fullmatch(rf"done: {target} \(8 frames, \d+\.\d s, \d+\.\d fps\)", last)
+
+
+def test_progress_counts_output_frames(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--output", "out.mp4")
+    assert "0/8 [" in ended.err
+    assert "8/8 [" in ended.err
+
+
+def test_fp16_is_a_precision(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--output", "out.mp4", "--fp16")
+    assert ended.code == 0
+    assert "cpu, float16" in ended.out
+
+
+def test_version_is_the_one_of_the_package(cli: RunCli) -> None:
+    ended = cli("--version")
+    pyproject = (SCRIPT.parent / "pyproject.toml").read_text()
+    assert ended.code == 0
+    assert f'version = "{ended.out.split()[-1]}"' in pyproject
+
+
+def test_inspect_describes_a_checkpoint(cli: RunCli, checkpoint: Path) -> None:
+    ended = cli("--inspect", checkpoint)
+    rows = dict(re.findall(r"^(\S.*?) {2,}(.+)$", ended.out, re.M))
+    assert ended.code == 0
+    assert rows["network"] == "RIFE unnamed, 5 blocks"
+    assert rows["weights"] == "109,716 in 158 tensors"
+    assert rows["left out"] == "none"
+    assert rows["config"] == str(TINY_CONFIG)
+
+
+@pytest.mark.slow
+def test_demo_needs_no_material(cli: RunCli, folder: Path) -> None:
+    assert cli("--demo").code == 0
+    assert {path.name for path in folder.iterdir()} == {"demo.mp4", "demo_2X_24fps.mp4"}
+    assert count_frames(Path("demo_2X_24fps.mp4")) == 48
+    assert sound_packets(Path("demo_2X_24fps.mp4"))
+
+
+def test_demo_does_not_replace_a_file_of_the_user(cli: RunCli, folder: Path) -> None:
+    Path("demo.mp4").write_text("precious")
+    ended = cli("--demo")
+    assert ended.code == 2
+    assert "demo.mp4: expected no such file here, found one" in ended.err
+    assert snapshot(folder) == {folder / "demo.mp4": b"precious"}
+
+
+@pytest.mark.parametrize(
+    ("root", "models"),
+    [("rife", "rife/ckpts"), ("custom_nodes/rife", "models/frame_interpolation")],
+    ids=["ckpts beside the script", "models of the ComfyUI around it"],
+)
+def test_model_is_found_by_its_version(
+    cli: RunCli,
+    clip: Path,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    root: str,
+    models: str,
+) -> None:
+    Path(models).mkdir(parents=True)
+    (Path(models) / "rife_v4.26.pth").write_bytes(checkpoint.read_bytes())
+    monkeypatch.setattr("cli.checkpoints.ROOT", Path(root).resolve())
+    ended = cli("--video", clip, "--model", "auto")
+    assert ended.code == 0
+    assert f"model 4.26: the best on disk, {Path(models).resolve()}" in ended.out
+
+
+# --- wrong inputs --------------------------------------------------------------------------------
+
+
+class _RunsCode:
+    """Unpickling it makes a folder named "pwned" in the current folder."""
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, ("pwned",)
+
+
+@pytest.fixture(scope="module")
+def wrong_inputs(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
+    """Files of many kinds; shared, as a run that fails changes nothing."""
+    folder = tmp_path_factory.mktemp("wrong")
+    clip = write_clip(folder / "clip.mkv", PICTURES)
+    write_clip(folder / "one.mkv", PICTURES[:1])
+    write_clip_without_frames(folder / "empty.avi", clip)
+    write_damaged_clip(folder / "damaged.mkv", num_frames=6, damaged=4)
+    (folder / "text.mp4").write_text("This is not a video.\n" * 100)
+    write_pictures(folder / "sizes", [PICTURES[0], PICTURES[1][:20]])
+    (folder / "no pictures").mkdir()
+    (folder / "cut.pth").write_bytes(checkpoint.read_bytes()[:100_000])
+    (folder / "code.pkl").write_bytes(pickle.dumps(_RunsCode(), protocol=2))
+    torch.save({"conv.weight": torch.zeros(3, 3)}, folder / "other.pth")
+    return folder
+
+
+WRONG = {
+    "no source": ("", 2, "one of the arguments --video --img --demo"),
+    "two sources": ("--video clip.mkv --demo", 2, "not allowed with"),
+    "missing file": ("--video none.mp4", 2, "none.mp4: expected a video file, got nothing"),
+    "folder as video": ("--video sizes", 2, "expected a video file, got a folder"),
+    "no frames": ("--video empty.avi", 1, "empty.avi: expected a video with frames, got none"),
+    "one frame": ("--video one.mkv", 2, "expected at least two frames"),
+    "text": ("--video text.mp4", 1, "text.mp4: expected a video, got a file that FFmpeg cannot"),
+    "damage": ("--video damaged.mkv", 1, "damaged.mkv: expected frame 4 to decode"),
+    "damage, pngs": ("--video damaged.mkv --keep-pngs", 1, "expected frame 4 to decode"),
+    "missing folder": ("--img none", 2, "none: expected a folder of pictures, got nothing"),
+    "empty folder": ("--img no_pictures", 2, "expected pictures"),
+    "sizes differ": ("--img sizes", 2, "got 64x48 in shot_0001.png and 64x20 in shot_0002.png"),
+    "cut checkpoint": ("--video clip.mkv --model cut.pth", 1, "cut.pth: expected a PyTorch"),
+    "code": ("--video clip.mkv --model code.pkl", 1, "It was not run"),
+    "other network": ("--video clip.mkv --model other.pth", 1, "other.pth: expected the weights"),
+    "unknown version": ("--video clip.mkv --model 9.99", 2, 'model "9.99": expected one of 4.25'),
+    "missing checkpoint": (
+        "--video clip.mkv --model none.pth",
+        2,
+        "none.pth: expected a checkpoint",
+    ),
+    "inspect nothing": ("--inspect none.pth", 1, "none.pth: expected a checkpoint"),
+    "inspect text": ("--inspect text.mp4", 1, "text.mp4: expected a PyTorch checkpoint"),
+    "unwritable": ("--video clip.mkv --output text.mp4/a.mp4", 2, "expected a place that can be"),
+    "unwritable pngs": ("--video clip.mkv --png-only --output text.mp4/a", 2, "expected a place"),
+    "output is a folder": ("--video clip.mkv --output .", 2, "expected a file name, got a folder"),
+    "output format": ("--video clip.mkv --output a.avi", 2, "expected a name that ends in .mp4"),
+    "multi": ("--video clip.mkv --multi 1", 2, "expected a whole number of at least 2, got '1'"),
+    "multi text": ("--video clip.mkv --multi two", 2, "a whole number of at least 2, got 'two'"),
+    "exp": ("--video clip.mkv --exp 7", 2, "expected a whole number from 1 to 6, got '7'"),
+    "scale": ("--video clip.mkv --scale 3", 2, "argument --scale: invalid choice: 3.0"),
+    "fps": ("--video clip.mkv --fps 0", 2, "expected a frame rate such as 24"),
+    "fps text": ("--video clip.mkv --fps 24/0", 2, "expected a frame rate such as 24"),
+    "ext": ("--video clip.mkv --ext avi", 2, "argument --ext: invalid choice: 'avi'"),
+    "png": ("--video clip.mkv --png", 2, "--png was removed: use --png-only, or --keep-pngs"),
+    "device": ("--video clip.mkv --device nonsense", 2, "--device nonsense: expected a device"),
+    "device without data": ("--video clip.mkv --device meta", 2, "meta: expected a device torch"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_input_is_explained_and_leaves_nothing(
+    cli: RunCli,
+    wrong_inputs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(wrong_inputs)
+    before = snapshot(wrong_inputs)
+    ended = cli(*(argument.replace("_pictures", " pictures") for argument in arguments.split()))
+    assert ended.code == code
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert snapshot(wrong_inputs) == before  # no output, no .partial, and no code was run
+
+
+def test_debug_shows_where_an_error_comes_from(cli: RunCli) -> None:
+    with pytest.raises(InputError, match="got nothing of that name"):
+        cli("--video", "none.mp4", "--debug")
+
+
+def test_full_gpu_is_explained(cli: RunCli, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_the_gpu(*_: object) -> int:
+        raise torch.OutOfMemoryError("Tried to allocate 9 GiB.\ndetails")
+
+    monkeypatch.setattr(inference_video, "write_output", fill_the_gpu)
+    ended = cli("--video", clip)
+    assert ended.code == 1
+    assert ended.err == "error: Tried to allocate 9 GiB. Try --scale 0.5 or --precision fp16.\n"
+
+
+# --- as a process: interruption and memory -------------------------------------------------------
+
+
+def script(checkpoint: Path, *arguments: object) -> list[str]:
+    """Return the command for a run of the script."""
+    fixed = ["--model", str(checkpoint), "--device", "cpu"]
+    return [sys.executable, str(SCRIPT), *fixed, *map(str, arguments)]
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let children take SIGINT, even where the tests run in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, f"ended too early, with exit code {process.returncode}"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def children(process: subprocess.Popen[str]) -> list[Path]:
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return [Path(f"/proc/{pid}") for task in tasks for pid in task.read_text().split()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for children in /proc")
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "kill"])
+def test_interrupted_run_leaves_no_file_and_no_process(
+    folder: Path, checkpoint: Path, number: signal.Signals
+) -> None:
+    clip = write_clip(folder / "clip.mkv", moving_pictures(48))
+    options = ("--multi", 64, "--keep-pngs", "--output", "out.mp4")
+    with running(script(checkpoint, "--video", clip, *options)) as process:
+        wait_until((folder / "out.mp4.partial").exists, process)
+        wait_until((folder / "vid_out.partial" / "0000001.png").exists, process)
+        ffmpegs = children(process)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.endswith("interrupted; nothing was written under the final name.\n")
+    assert "Traceback" not in err
+    assert ffmpegs
+    assert not any(ffmpeg.exists() for ffmpeg in ffmpegs)
+    assert list(folder.iterdir()) == [clip]
+
+
+# In a process of its own: before it runs its program, a child counts the memory of its parent.
+_MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+"""
+
+
+def peak_memory(command: list[str]) -> int:
+    """Run a command; returns the most memory it had, in bytes."""
+    # With the threshold, glibc gives the memory of frames back as soon as they are gone; without,
+    # the peak of one and the same run varies by 30 MB.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
+    measure = [sys.executable, "-c", _MEASURE, *command]
+    done = subprocess.run(measure, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return int(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in KiB on Linux")
+def test_memory_does_not_grow_with_the_clip(folder: Path, checkpoint: Path) -> None:
+    pictures = moving_pictures(20, width=320, height=180)
+    short = write_clip(folder / "short.mp4", pictures)
+    long = write_clip(folder / "long.mp4", 4 * pictures)
+    peaks = [peak_memory(script(checkpoint, "--video", clip)) for clip in (short, long)]
+    all_further_frames = 60 * 2 * pictures[0].nbytes
+    assert peaks[1] - peaks[0] < all_further_frames / 4
+
+
+# --- checkpoints ---------------------------------------------------------------------------------
+
+
+def test_inspect_reads_a_folder_as_upstream_unpacks_it(cli: RunCli, checkpoint: Path) -> None:
+    Path("train_log").mkdir()
+    shutil.copy(checkpoint, "train_log/flownet.pkl")
+    ended = cli("--inspect", "train_log")
+    assert (ended.code, "5 blocks" in ended.out) == (0, True)
+
+
+def test_convert_writes_the_same_network_as_safetensors(cli: RunCli, checkpoint: Path) -> None:
+    ended = cli("--convert", checkpoint, "clean.safetensors")
+    assert ended.code == 0
+    assert "done: clean.safetensors" in ended.out
+    expected = canonical_bytes(random_weights(TINY_CONFIG, seed=0))
+    assert Path("clean.safetensors").read_bytes() == expected
+
+
+def test_convert_keeps_an_existing_file(cli: RunCli, checkpoint: Path) -> None:
+    Path("clean.safetensors").write_text("mine")
+    ended = cli("--convert", checkpoint, "clean.safetensors")
+    assert ended.code == 2
+    assert "found an existing file" in ended.err
+    assert Path("clean.safetensors").read_text() == "mine"
+
+
+def test_convert_refuses_another_network_and_another_extension(
+    cli: RunCli, checkpoint: Path
+) -> None:
+    torch.save({"conv.weight": torch.zeros(1)}, "other.pth")
+    assert cli("--convert", "other.pth", "out.safetensors").code == 1
+    assert cli("--convert", checkpoint, "out.pth").code == 2
+    assert not list(Path().glob("out*"))
+
+
+def test_list_models_names_every_version_and_how_to_get_it(cli: RunCli) -> None:
+    ended = cli("--list-models")
+    assert ended.code == 0
+    rows = {line.split()[0]: line for line in ended.out.splitlines()}
+    assert "4.25" in rows
+    assert "(pip)" in rows["3.6"] or "ckpts" in rows["3.6"]
+
+
+def test_ensemble_is_refused_where_the_network_has_none(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--ensemble", "--output", "out.mp4")
+    assert ended.code == 2
+    assert "--ensemble: expected a network that has it" in ended.err
+    assert not list(Path().glob("out*"))
+
+
+def test_ensemble_changes_new_frames_and_leaves_originals(cli: RunCli, clip: Path) -> None:
+    torch.save(random_weights(preset_config("4.6"), seed=0), "rife46.pth")
+    for folder, options in (("plain", []), ("averaged", ["--ensemble"])):
+        arguments = ("--video", clip, "--model", "rife46.pth", "--png-only", "--output", folder)
+        assert cli(*arguments, *options).code == 0
+    plain, averaged = (
+        [path.read_bytes() for path in sorted(Path(name).iterdir())]
+        for name in ("plain", "averaged")
+    )
+    assert plain[0] == averaged[0]
+    assert plain[1] != averaged[1]
+
+
+def test_version_that_the_weights_contradict_is_refused(cli: RunCli, clip: Path) -> None:
+    torch.save(random_weights(preset_config("4.6"), seed=0), "mine.pth")
+    ended = cli("--video", clip, "--model", "mine.pth", "--model-version", "3.8")
+    assert ended.code == 1
+    assert "expected RIFE 3.8 as asked for, got the network of 4.6" in ended.err
+
+
+def test_multiplier_the_network_cannot_hit_exactly_is_noted(cli: RunCli, clip: Path) -> None:
+    torch.save(random_weights(preset_config("3.6"), seed=0), "rife36.pth")
+    arguments = ("--video", clip, "--model", "rife36.pth", "--overwrite", "--output", "out.mp4")
+    assert "nearest sixteenths" in cli(*arguments, "--multi", 3).out
+    assert "nearest sixteenths" not in cli(*arguments, "--multi", 2).out
+
+
+@pytest.mark.parametrize("options", [["--output", "clip.mkv"], ["--output", "./clip.mkv"]])
+def test_source_is_never_overwritten_by_its_result(
+    cli: RunCli, clip: Path, options: list[str]
+) -> None:
+    before = clip.read_bytes()
+    ended = cli("--video", clip, "--overwrite", *options)
+    assert ended.code == 2
+    assert "other than the input's" in ended.err
+    assert clip.read_bytes() == before
+
+
+def test_source_folder_is_never_overwritten_by_its_result(cli: RunCli, folder: Path) -> None:
+    write_pictures(folder / "vid_out", PICTURES[:2])
+    before = snapshot(folder)
+    assert cli("--img", "vid_out", "--png-only", "--overwrite").code == 2
+    assert snapshot(folder) == before
