@@ -1,0 +1,22 @@
+"""The ComfyUI side: thin nodes that compose ``rife_arch`` and ``vfi``."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .export import RIFEExportPNG, RIFEExportVideo
+from .interpolate_images import RIFEInterpolate
+from .load import RIFELoadModel
+
+
+class PracticalRifeExtension(ComfyExtension):
+    """Everything this pack adds to ComfyUI."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """List the nodes in the order of a workflow."""
+        return [RIFELoadModel, RIFEInterpolate, RIFEExportPNG, RIFEExportVideo]
+
+
+async def comfy_entrypoint() -> ComfyExtension:
+    """Give ComfyUI the extension; it looks for this name."""
+    return PracticalRifeExtension()

@@ -1,0 +1,65 @@
+"""RIFELoadModel: a checkpoint becomes a RIFE_MODEL."""
+
+from __future__ import annotations
+
+import logging
+
+import comfy.model_management
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+
+from ..rife_arch import load_checkpoint
+from ..rife_arch.load import PRECISIONS, Precision
+from .checkpoints import find_checkpoint, list_choices
+from .types import CATEGORY, ManagedModel, RifeModelType
+
+_log = logging.getLogger(__name__)
+
+
+class RIFELoadModel(io.ComfyNode):
+    """Load a RIFE network, recognised by its weights."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RIFELoadModel",
+            display_name="Load RIFE Model",
+            category=CATEGORY,
+            description="Load a RIFE frame interpolation checkpoint. Versions are downloaded to "
+            "models/frame_interpolation when they are not on disk.",
+            search_aliases=["rife", "frame interpolation", "vfi", "interpolation model"],
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=list_choices(),
+                    default="4.25",
+                    tooltip="A version (found on disk under its usual names, else downloaded once) "
+                    "or a file of your own. 4.25 suits most clips.",
+                ),
+                io.Combo.Input(
+                    "precision",
+                    options=list(PRECISIONS),
+                    default="auto",
+                    tooltip="Of the convolutions; motion and blending always use fp32. auto takes "
+                    "fp16 where the GPU does it well, else fp32. Choose fp32 if fp16 flickers.",
+                ),
+            ],
+            outputs=[RifeModelType.Output(display_name="model", tooltip="For the RIFE nodes.")],
+        )
+
+    @classmethod
+    def execute(cls, model: str, precision: Precision) -> io.NodeOutput:
+        """Load the checkpoint into main memory; the GPU gets it when a node runs."""
+        device = comfy.model_management.get_torch_device()
+        if precision == "auto":
+            precision = "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
+        path = find_checkpoint(model)
+        rife = load_checkpoint(path, precision=precision)
+        _log.info("loaded RIFE %s (%s) from %s", rife.name, precision, path)
+        patcher = ModelPatcher(
+            rife.network,
+            load_device=device,
+            offload_device=comfy.model_management.unet_offload_device(),
+        )
+        return io.NodeOutput(ManagedModel(rife, patcher))

@@ -1,0 +1,219 @@
+"""A real ComfyUI as a subprocess, and the few HTTP calls that tests need."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PACK_FOLDER = "comfyui-practical-rife"  # a dash: no Python package can be called so
+_PATIENCE = 120.0  # seconds
+_WHOLE_TEXT = 0x81  # first byte of a websocket message that is text and in one piece
+
+Workflow = Mapping[str, Mapping[str, Any]]
+"""Node id -> class_type and inputs; a link is [node id, number of the output]."""
+
+
+class HostError(Exception):
+    """There is no ComfyUI here that could be started; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """An installation of ComfyUI: its folder and its Python."""
+
+    folder: Path
+    python: Path
+
+
+def find_host() -> Host:
+    """Find the installation that COMFYUI_PATH and COMFYUI_PYTHON name, or the usual one."""
+    folder = Path(os.environ.get("COMFYUI_PATH", "~/ComfyUI")).expanduser()
+    python = Path(os.environ.get("COMFYUI_PYTHON", folder / "venv" / "bin" / "python"))
+    if not (folder / "main.py").is_file():
+        raise HostError(f"no ComfyUI in {folder}: set COMFYUI_PATH to its folder")
+    if not python.is_file():
+        raise HostError(f"no Python at {python}: set COMFYUI_PYTHON to the one of ComfyUI")
+    if missing := _missing_packages(python):
+        raise HostError(f"{python} lacks {missing}, which requirements.txt asks for")
+    return Host(folder, python)
+
+
+def _missing_packages(python: Path) -> str:
+    names = re.findall(r"^[\w.-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    code = (
+        "import sys\nfrom importlib.metadata import distributions\n"
+        "there = {(d.name or '').lower().replace('_', '-') for d in distributions()}\n"
+        "print(*sorted(n for n in sys.argv[1:] if n.lower().replace('_', '-') not in there))"
+    )
+    done = subprocess.run(
+        [python, "-c", code, *names], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return ", ".join(done.stdout.split())
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a prompt ended.
+
+    Attributes:
+        outputs: node id -> what the node showed.
+        messages: event -> its data.
+    """
+
+    outputs: Mapping[str, Any]
+    messages: Mapping[str, Any]
+
+    @property
+    def succeeded(self) -> bool:
+        return "execution_success" in self.messages
+
+    @property
+    def cached(self) -> set[str]:
+        """The nodes that did not run again."""
+        return set(self.messages["execution_cached"]["nodes"])
+
+    def text(self, node: str) -> str:
+        """What a PreviewAny node showed."""
+        return self.outputs[node]["text"][0]
+
+
+class Comfy:
+    """A running server with this pack, in a base folder of its own."""
+
+    def __init__(self, host: Host, base: Path) -> None:
+        """Start it; it answers after :meth:`wait_until_ready`."""
+        self.output = base / "output"
+        self.log = base / "server.log"
+        for name in ("custom_nodes", "input", "models/frame_interpolation", "output"):
+            (base / name).mkdir(parents=True, exist_ok=True)
+        (base / "custom_nodes" / PACK_FOLDER).symlink_to(ROOT)
+        self._port = _free_port()
+        command = [host.python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port"]
+        command += [str(self._port)]
+        command += ["--base-directory", base, "--database-url", "sqlite:///:memory:"]
+        command += ["--disable-auto-launch", "--disable-api-nodes"]
+        environment = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=host.folder,
+                env=os.environ | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                tail = self.log.read_text(errors="replace")[-3000:]
+                raise AssertionError(f"ComfyUI did not start. Its last words:\n{tail}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self._url(path), timeout=_PATIENCE) as response:
+            return json.load(response)
+
+    def post(self, path: str, data: object) -> Any:
+        """Send JSON; returns the answer, also where the server refuses."""
+        request = urllib.request.Request(
+            self._url(path), json.dumps(data).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
+                answer = response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                answer = error.read()
+        return json.loads(answer or b"null")
+
+    def run(
+        self, workflow: Workflow, *, interrupt: str | None = None, **extra_data: object
+    ) -> Ended:
+        """Run a workflow to its end, whatever that is.
+
+        Args:
+            workflow: in API form.
+            interrupt: the node during whose steps the user cancels.
+            extra_data: what a front end sends along.
+        """
+        client = uuid.uuid4().hex
+        prompt = {"prompt": workflow, "client_id": client, "extra_data": extra_data}
+        with closing(self._listen(client)) as events:
+            next(events)  # the connection stands
+            answer = self.post("/prompt", prompt)
+            assert "error" not in answer, answer
+            assert not answer["node_errors"], answer
+            for event, data in events:
+                # Not at the first step, when ffmpeg may not have opened its file yet.
+                if event == "progress" and data["node"] == interrupt and data["value"] > 1:
+                    self.post("/interrupt", {"prompt_id": answer["prompt_id"]})
+                if event == "executing" and data["node"] is None:
+                    break  # ComfyUI's last word on a prompt
+        entry = self.get(f"/history/{answer['prompt_id']}")[answer["prompt_id"]]
+        return Ended(entry["outputs"], dict(entry["status"]["messages"]))
+
+    def _listen(self, client: str) -> Generator[tuple[str, Any], None, None]:
+        """Yield what the server tells a client: as much of RFC 6455 (websockets) as that needs."""
+        request = (
+            f"GET /ws?clientId={client} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {base64.b64encode(uuid.uuid4().bytes).decode()}\r\n\r\n"
+        )
+        address = ("127.0.0.1", self._port)
+        with socket.create_connection(address, _PATIENCE) as link, link.makefile("rb") as stream:
+            link.sendall(request.encode())
+            while stream.readline().strip():
+                pass  # the header of the answer
+            while head := stream.read(2):
+                kind, size = head
+                if size > 125:
+                    size = int.from_bytes(stream.read(2 if size == 126 else 8), "big")
+                payload = stream.read(size)
+                if kind == _WHOLE_TEXT:
+                    message = json.loads(payload)
+                    yield message["type"], message["data"]
+
+    def children(self) -> list[str]:
+        """Commands of the server's child processes."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        pids = [pid for task in tasks for pid in task.read_text().split()]
+        return [Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in pids]
+
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._port}{path}"
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.get("/system_stats"))
+        except OSError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

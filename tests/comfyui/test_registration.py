@@ -1,0 +1,103 @@
+"""What ComfyUI knows of the pack: names in here are a contract with everyone's workflows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.comfyui.server import PACK_FOLDER, Comfy
+
+# node id: inputs in order, outputs in order
+CONTRACT = {
+    "RIFELoadModel": (["model", "precision"], ["RIFE_MODEL"]),
+    "RIFEInterpolate": (["model", "images", "multi", "scale"], ["IMAGE", "INT"]),
+    "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
+    "RIFEExportVideo": (["images", "fps", "filename_prefix", "crf", "audio"], ["VIDEO"]),
+}
+
+
+@pytest.fixture(params=CONTRACT)
+def node(request: pytest.FixtureRequest, comfy: Comfy) -> dict[str, Any]:
+    """What ComfyUI says of a node."""
+    return comfy.get(f"/object_info/{request.param}")[request.param]
+
+
+def options(node: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Input name -> its options."""
+    groups = (node["input"].get(group, {}) for group in ("required", "optional"))
+    return {name: spec[1] for group in groups for name, spec in group.items()}
+
+
+def test_pack_is_imported_without_complaint(comfy: Comfy) -> None:
+    log = comfy.log.read_text(errors="replace")
+    assert PACK_FOLDER in log
+    assert "IMPORT FAILED" not in log
+
+
+def test_pack_has_these_nodes_and_no_others(comfy: Comfy) -> None:
+    module = f"custom_nodes.{PACK_FOLDER}"
+    nodes = comfy.get("/object_info").items()
+    assert {name for name, node in nodes if node["python_module"] == module} == set(CONTRACT)
+
+
+def test_inputs_and_outputs_keep_their_names_and_order(node: dict[str, Any]) -> None:
+    inputs, outputs = CONTRACT[node["name"]]
+    assert list(options(node)) == inputs
+    assert node["output"] == outputs
+
+
+def test_every_input_and_output_has_a_tooltip(node: dict[str, Any]) -> None:
+    assert all(option["tooltip"] for option in options(node).values())
+    assert all(node["output_tooltips"])
+
+
+def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
+    assert node["category"] == "video/RIFE"
+    assert node["display_name"]
+    assert node["description"]
+    assert node["search_aliases"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_output"),
+    [
+        ("RIFELoadModel", False),
+        ("RIFEInterpolate", False),
+        ("RIFEExportPNG", True),
+        ("RIFEExportVideo", True),
+    ],
+)
+def test_exports_alone_are_output_nodes(comfy: Comfy, name: str, is_output: bool) -> None:
+    assert comfy.get(f"/object_info/{name}")[name]["output_node"] is is_output
+
+
+def test_audio_alone_is_optional(comfy: Comfy) -> None:
+    optional = [
+        comfy.get(f"/object_info/{name}")[name]["input"].get("optional", {}) for name in CONTRACT
+    ]
+    assert [list(inputs) for inputs in optional] == [[], [], [], ["audio"]]
+
+
+def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
+    model = options(comfy.get("/object_info/RIFELoadModel")["RIFELoadModel"])["model"]
+    assert model["default"] == "4.25"
+    assert {"4.25", "4.26", "rife_tiny.pth"} <= set(model["options"])
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "expected"),
+    [
+        ("RIFEInterpolate", "multi", {"default": 2, "min": 2, "max": 64}),
+        ("RIFEInterpolate", "scale", {"default": "1", "options": ["0.25", "0.5", "1", "2", "4"]}),
+        ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
+        ("RIFEExportVideo", "fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
+        ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),
+        ("RIFEExportPNG", "filename_prefix", {"default": "RIFE"}),
+    ],
+)
+def test_defaults_and_limits_are_kept(
+    comfy: Comfy, name: str, field: str, expected: dict[str, Any]
+) -> None:
+    found = options(comfy.get(f"/object_info/{name}")[name])[field]
+    assert {key: found[key] for key in expected} == expected

@@ -1,0 +1,291 @@
+"""Whole workflows in a real ComfyUI: what comes out, what is cached, what an error says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.clips import count_frames, frame_rate, moving_pictures, read_pictures
+from tests.comfyui.server import Comfy, Workflow
+
+PICTURES = moving_pictures(2, width=96, height=64)
+
+
+def node(class_type: str, **inputs: object) -> dict[str, Any]:
+    return {"class_type": class_type, "inputs": inputs}
+
+
+def load(model: str = "rife_tiny.pth") -> dict[str, Any]:
+    return node("RIFELoadModel", model=model, precision="fp32")
+
+
+def interpolate(images: list[Any], multi: int = 2, scale: str = "1") -> dict[str, Any]:
+    return node("RIFEInterpolate", model=["model", 0], images=images, multi=multi, scale=scale)
+
+
+def png(prefix: str, images: list[Any]) -> dict[str, Any]:
+    return node("RIFEExportPNG", images=images, filename_prefix=prefix)
+
+
+def video(prefix: str, images: list[Any], fps: float = 32.0, **optional: object) -> dict[str, Any]:
+    return node(
+        "RIFEExportVideo", images=images, fps=fps, filename_prefix=prefix, crf=20, **optional
+    )
+
+
+def blank(count: int, width: int = 64, height: int = 64) -> dict[str, Any]:
+    return node("EmptyImage", width=width, height=height, batch_size=count, color=0x336699)
+
+
+def inputs(workflow: Workflow) -> dict[str, Any]:
+    """A workflow without what ComfyUI adds to its nodes."""
+    return {name: node["inputs"] for name, node in workflow.items()}
+
+
+PAIR = {
+    "first": node("LoadImage", image="frame_0.png"),
+    "second": node("LoadImage", image="frame_1.png"),
+    "pair": node("ImageBatch", image1=["first", 0], image2=["second", 0]),
+}
+
+
+def smooth_pair(multi: int = 2, scale: str = "1") -> Workflow:
+    """A pair of pictures, interpolated: node "smooth"."""
+    return {**PAIR, "model": load(), "smooth": interpolate(["pair", 0], multi, scale)}
+
+
+def shown_files(comfy: Comfy, shown: dict[str, Any]) -> list[Path]:
+    """The files that a node gave the front end to show."""
+    return [comfy.output / image["subfolder"] / image["filename"] for image in shown["images"]]
+
+
+def complaint(comfy: Comfy, workflow: Workflow) -> str:
+    """What the user reads when a workflow fails."""
+    return comfy.run(workflow).messages["execution_error"]["exception_message"]
+
+
+def everything_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_pair_becomes_pngs_with_the_originals_bit_for_bit(comfy: Comfy) -> None:
+    ended = comfy.run({**smooth_pair(multi=4), "png": png("exact/RIFE", ["smooth", 0])})
+    files = shown_files(comfy, ended.outputs["png"])
+    assert [file.name for file in files] == [f"{number:07}.png" for number in range(5)]
+    pictures = read_pictures(files[0].parent)
+    assert np.array_equal(pictures[0], PICTURES[0])
+    assert np.array_equal(pictures[4], PICTURES[1])
+    assert not np.array_equal(pictures[2], pictures[1])
+
+
+def test_pair_becomes_a_video_that_the_front_end_plays(comfy: Comfy) -> None:
+    ended = comfy.run({**smooth_pair(multi=4), "video": video("played/RIFE", ["smooth", 0])})
+    (path,) = shown_files(comfy, ended.outputs["video"])
+    assert ended.outputs["video"]["animated"] == [True]
+    assert path == comfy.output / "played" / "RIFE_00001_.mp4"
+    assert count_frames(path) == 5
+
+
+def test_second_export_takes_the_next_number(comfy: Comfy) -> None:
+    for colour in (1, 2):
+        images = node("EmptyImage", width=64, height=64, batch_size=2, color=colour)
+        comfy.run({"images": images, "png": png("numbered/RIFE", ["images", 0])})
+        comfy.run({"images": images, "video": video("numbered/RIFE", ["images", 0])})
+    names = sorted(path.name for path in (comfy.output / "numbered").iterdir())
+    assert names == ["RIFE_00001_", "RIFE_00002_.mp4", "RIFE_00003_", "RIFE_00004_.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("fps", "exact"),
+    [(16.0, Fraction(16)), (47.952, Fraction(48000, 1001)), (12.5, Fraction(25, 2))],
+)
+def test_rate_of_the_video_is_exact(comfy: Comfy, fps: float, exact: Fraction) -> None:
+    ended = comfy.run({"images": blank(5), "video": video("rate/RIFE", ["images", 0], fps)})
+    (path,) = shown_files(comfy, ended.outputs["video"])
+    assert frame_rate(path) == exact
+
+
+def test_files_hold_the_workflow(comfy: Comfy) -> None:
+    workflow = {
+        **smooth_pair(),
+        "png": png("tags/RIFE", ["smooth", 0]),
+        "video": video("tags/RIFE", ["smooth", 0]),
+    }
+    graph = {"nodes": ["the graph with 'quotes' = ä; #\n"]}
+    ended = comfy.run(workflow, extra_pnginfo={"workflow": graph})
+    (film,) = shown_files(comfy, ended.outputs["video"])
+    with av.open(str(film)) as container:
+        tags = [container.metadata]
+    for file in shown_files(comfy, ended.outputs["png"]):
+        with Image.open(file) as image:
+            tags.append(image.text)  # pyright: ignore  only PNG images have it
+    assert [inputs(json.loads(tag["prompt"])) for tag in tags] == 4 * [inputs(workflow)]
+    assert [json.loads(tag["workflow"]) for tag in tags] == 4 * [graph]
+
+
+def test_sound_is_cut_to_the_length_of_the_picture(comfy: Comfy) -> None:
+    sound = node("EmptyAudio", duration=5.0, sample_rate=44100, channels=2)
+    film = video("sound/RIFE", ["images", 0], 16.0, audio=["sound", 0])
+    ended = comfy.run({"images": blank(8), "sound": sound, "video": film})
+    with av.open(str(shown_files(comfy, ended.outputs["video"])[0])) as container:
+        (track,) = container.streams.audio
+        assert track.codec_context.name == "aac"
+        assert float((track.duration or 0) * track.time_base) == pytest.approx(0.5, abs=0.05)
+
+
+# --- what other nodes get ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "multi", "expected"), [(33, 2, 65), (5, 4, 17)])
+def test_batch_of_n_becomes_n_minus_1_times_multi_plus_1(
+    comfy: Comfy, count: int, multi: int, expected: int
+) -> None:
+    ended = comfy.run(
+        {
+            "images": blank(count),
+            "model": load(),
+            "smooth": interpolate(["images", 0], multi),
+            "png": png(f"batch{count}/RIFE", ["smooth", 0]),
+            "count": node("PreviewAny", source=["smooth", 1]),
+        }
+    )
+    assert ended.text("count") == str(expected)
+    assert len(shown_files(comfy, ended.outputs["png"])) == expected
+
+
+def test_scale_reaches_the_network(comfy: Comfy) -> None:
+    folders = []
+    for scale in ("1", "0.5"):
+        ended = comfy.run({**smooth_pair(scale=scale), "png": png("scale/RIFE", ["smooth", 0])})
+        folders.append(shown_files(comfy, ended.outputs["png"])[0].parent)
+    one, half = (read_pictures(folder)[1] for folder in folders)
+    assert not np.array_equal(one, half)
+
+
+def test_folder_of_the_pngs_is_passed_on(comfy: Comfy) -> None:
+    workflow = {"images": blank(2), "png": png("told/RIFE", ["images", 0])}
+    ended = comfy.run({**workflow, "folder": node("PreviewAny", source=["png", 0])})
+    assert Path(ended.text("folder")) == comfy.output / "told" / "RIFE_00001_"
+
+
+def test_core_nodes_can_use_the_video(comfy: Comfy) -> None:
+    saved = {"video": ["video", 0], "filename_prefix": "core/again"}
+    ended = comfy.run(
+        {
+            "images": blank(6),
+            "video": video("core/RIFE", ["images", 0], 24.0),
+            "saved": node("SaveVideo", **saved, format="auto", codec="auto"),
+            "parts": node("GetVideoComponents", video=["video", 0]),
+            "fps": node("PreviewAny", source=["parts", 2]),
+            "png": png("core/parts", ["parts", 0]),
+        }
+    )
+    assert count_frames(shown_files(comfy, ended.outputs["saved"])[0]) == 6
+    assert ended.text("fps") == "24.0"
+    assert len(shown_files(comfy, ended.outputs["png"])) == 6
+
+
+# --- the cache -----------------------------------------------------------------------------------
+
+
+def test_second_prompt_uses_the_loaded_model(comfy: Comfy) -> None:
+    comfy.run({**smooth_pair(2), "png": png("cached/RIFE", ["smooth", 0])})
+    num_loads = comfy.log.read_text(errors="replace").count("loaded RIFE")
+    ended = comfy.run({**smooth_pair(3), "png": png("cached/RIFE", ["smooth", 0])})
+    assert ended.succeeded
+    assert {"model", "pair"} <= ended.cached
+    assert "smooth" not in ended.cached
+    assert comfy.log.read_text(errors="replace").count("loaded RIFE") == num_loads > 0
+
+
+def test_cached_pictures_are_not_modified(comfy: Comfy) -> None:
+    comfy.run(
+        {
+            **smooth_pair(5),
+            "png": png("shared/RIFE", ["smooth", 0]),
+            "video": video("shared/RIFE", ["pair", 0]),
+        }
+    )
+    again = node("SaveImage", images=["pair", 0], filename_prefix="shared/again")
+    ended = comfy.run({**PAIR, "again": again})
+    assert {"first", "second", "pair"} <= ended.cached
+    for file, picture in zip(shown_files(comfy, ended.outputs["again"]), PICTURES, strict=True):
+        with Image.open(file) as image:
+            assert np.array_equal(np.array(image), picture)
+
+
+# --- interruption --------------------------------------------------------------------------------
+
+
+def test_interpolation_can_be_cancelled_and_the_next_prompt_runs(comfy: Comfy) -> None:
+    smooth = {"model": load(), "smooth": interpolate(["images", 0], multi=64)}
+    long = {"images": blank(60), **smooth, "png": png("cancelled/RIFE", ["smooth", 0])}
+    ended = comfy.run(long, interrupt="smooth")
+    assert ended.messages["execution_interrupted"]["node_type"] == "RIFEInterpolate"
+    assert everything_in(comfy.output / "cancelled") == []
+    assert comfy.run({**smooth_pair(), "png": png("next/RIFE", ["smooth", 0])}).succeeded
+
+
+@pytest.mark.parametrize("export", [png, video], ids=["RIFEExportPNG", "RIFEExportVideo"])
+def test_cancelled_export_leaves_nothing(comfy: Comfy, export: Any) -> None:
+    prefix = f"stopped_{export.__name__}"
+    long = {"images": blank(4000, 96), "export": export(f"{prefix}/RIFE", ["images", 0])}
+    folder = comfy.output / prefix
+    ended = comfy.run(long, interrupt="export")
+    assert ended.messages["execution_interrupted"]["node_id"] == "export"
+    assert everything_in(folder) == []
+    if sys.platform.startswith("linux"):
+        assert not any("ffmpeg" in command for command in comfy.children())
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (node("LoadImage", image="frame_0.png"), "expected at least two frames to interpolate"),
+        (
+            node("JoinImageWithAlpha", image=["pair", 0], alpha=["first", 1]),
+            "images: expected RGB frames (3 channels), got 4.",
+        ),
+    ],
+    ids=["one frame", "RGBA"],
+)
+def test_wrong_images_are_explained(comfy: Comfy, images: dict[str, Any], message: str) -> None:
+    workflow = {**smooth_pair(), "images": images, "png": png("refused/RIFE", ["smooth", 0])}
+    workflow["smooth"] = interpolate(["images", 0])
+    assert message in complaint(comfy, workflow)
+    assert everything_in(comfy.output / "refused") == []
+
+
+def test_unreadable_checkpoint_is_explained(comfy: Comfy) -> None:
+    workflow = {**smooth_pair(), "model": load("broken.pth")}
+    message = complaint(comfy, {**workflow, "png": png("broken/RIFE", ["smooth", 0])})
+    assert "broken.pth: expected" in message
+    assert everything_in(comfy.output / "broken") == []
+
+
+def test_unknown_model_is_refused_before_anything_runs(comfy: Comfy) -> None:
+    workflow = {**smooth_pair(), "model": load("9.99"), "png": png("x/RIFE", ["smooth", 0])}
+    (error,) = comfy.post("/prompt", {"prompt": workflow})["node_errors"]["model"]["errors"]
+    assert error["type"] == "value_not_in_list"
+    assert "'9.99' not in" in error["details"]
+
+
+def test_export_of_transparent_images_is_explained(comfy: Comfy) -> None:
+    images = node("JoinImageWithAlpha", image=["pair", 0], alpha=["first", 1])
+    workflow = {**PAIR, "images": images, "png": png("alpha/RIFE", ["images", 0])}
+    assert "expected RGB" in complaint(comfy, workflow)
+    assert everything_in(comfy.output / "alpha") == []

@@ -1,0 +1,130 @@
+# ruff: noqa: A002  the parameter names are ComfyUI's
+"""The V3 schema. Options that this pack does not use are left out.
+
+Sockets are keyword-only here, so that a call cannot depend on the order of ComfyUI's parameters.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+class FolderType(str, Enum):
+    input = "input"
+    output = "output"
+    temp = "temp"
+
+class Hidden(str, Enum):
+    prompt = "PROMPT"
+    extra_pnginfo = "EXTRA_PNGINFO"
+
+class HiddenHolder:
+    prompt: dict[str, Any] | None
+    extra_pnginfo: dict[str, Any] | None
+
+class UIOutput: ...
+
+class Input:
+    def __init__(
+        self,
+        id: str,
+        *,
+        optional: bool = False,
+        tooltip: str | None = None,
+    ) -> None: ...
+
+class Output:
+    def __init__(
+        self,
+        id: str | None = None,
+        *,
+        display_name: str | None = None,
+        tooltip: str | None = None,
+    ) -> None: ...
+
+class ComfyTypeIO:
+    Input = Input
+    Output = Output
+
+def Custom(io_type: str) -> type[ComfyTypeIO]: ...  # noqa: N802
+
+class Image(ComfyTypeIO): ...
+class Audio(ComfyTypeIO): ...
+class Video(ComfyTypeIO): ...
+
+class Int(ComfyTypeIO):
+    class Input(Input):
+        def __init__(
+            self,
+            id: str,
+            *,
+            optional: bool = False,
+            tooltip: str | None = None,
+            default: int | None = None,
+            min: int | None = None,
+            max: int | None = None,
+            step: int | None = None,
+        ) -> None: ...
+
+class Float(ComfyTypeIO):
+    class Input(Input):
+        def __init__(
+            self,
+            id: str,
+            *,
+            optional: bool = False,
+            tooltip: str | None = None,
+            default: float | None = None,
+            min: float | None = None,
+            max: float | None = None,
+            step: float | None = None,
+            round: float | None = None,
+        ) -> None: ...
+
+class String(ComfyTypeIO):
+    class Input(Input):
+        def __init__(
+            self,
+            id: str,
+            *,
+            optional: bool = False,
+            tooltip: str | None = None,
+            default: str | None = None,
+        ) -> None: ...
+
+class Combo(ComfyTypeIO):
+    class Input(Input):
+        def __init__(
+            self,
+            id: str,
+            options: Sequence[str],
+            *,
+            optional: bool = False,
+            tooltip: str | None = None,
+            default: str | None = None,
+        ) -> None: ...
+
+class Schema:
+    def __init__(
+        self,
+        *,
+        node_id: str,
+        display_name: str | None = None,
+        category: str = "sd",
+        inputs: Sequence[Input] = (),
+        outputs: Sequence[Output] = (),
+        hidden: Sequence[Hidden] = (),
+        description: str = "",
+        search_aliases: Sequence[str] = (),
+        is_output_node: bool = False,
+    ) -> None: ...
+
+class NodeOutput:
+    def __init__(self, *args: Any, ui: UIOutput | dict[str, Any] | None = None) -> None: ...
+
+class ComfyNode:
+    hidden: HiddenHolder
+    @classmethod
+    def define_schema(cls) -> Schema: ...
+    # Any arguments at all: each node names its own, which an ordinary base method would forbid.
+    @classmethod
+    def execute(cls, *args: Any, **kwargs: Any) -> NodeOutput: ...

@@ -1,0 +1,12 @@
+from collections.abc import Sequence
+
+from ._io_public import FolderType, UIOutput
+
+class SavedResult:
+    def __init__(self, filename: str, subfolder: str, type: FolderType) -> None: ...  # noqa: A002
+
+class SavedImages(UIOutput):
+    def __init__(self, results: Sequence[SavedResult], is_animated: bool = False) -> None: ...
+
+class PreviewVideo(UIOutput):
+    def __init__(self, values: Sequence[SavedResult]) -> None: ...
