@@ -14,7 +14,6 @@ from rife_arch.catalog import find_entry, find_on_disk, load_catalog
 from rife_arch.download import download
 from rife_arch.errors import DownloadError
 
-
 hypothesis.settings.register_profile("default", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("default")
 

@@ -1,0 +1,23 @@
+# "make check" is the gate before every commit.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup format check test-all
+
+setup:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -r requirements-dev.txt
+
+format:
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all:
+	$(BIN)/python -m pytest
