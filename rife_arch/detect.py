@@ -57,11 +57,8 @@ def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkCon
         raise _explained(shapes) from None
     if refine:
         config = _with_refinement(config, shapes)
-    if difference := _difference(shapes, expected_shapes(config)):
-        raise CheckpointMismatchError(
-            f"expected the weights of a RIFE network with {len(config.widths)} blocks, but "
-            f"{difference}. The file is damaged or was edited: download it again."
-        )
+    if _difference(shapes, expected_shapes(config)):
+        raise _explained(shapes, config)
     return config
 
 
@@ -123,7 +120,7 @@ def _derive_ifnet(shapes: _Shapes, widths: tuple[int, ...]) -> IFNetConfig:
         shuffled_head=shuffled_head,
         prelu=prelu,
         residual="unit" if has_units else "trunk" if prelu else "none",
-        groups=widths[0] // unit[1],
+        groups=max(1, widths[0] // unit[1]),
         accumulates_mask=encoder is None,
         adaptive=prelu and len(widths) == 4 and not keeps_unwarped,
         takes_timestep=first % 2 == 1,  # all else comes in pairs
@@ -159,18 +156,22 @@ def _block_scales(widths: tuple[int, ...]) -> tuple[int, ...]:
     return {3: (4, 2, 1), 4: (8, 4, 2, 1), 5: (16, 8, 4, 2, 1)}[len(widths)]
 
 
-def _explained(shapes: _Shapes) -> UnsupportedCheckpointError | CheckpointMismatchError:
-    """Compare with every released network, and say how far the closest is."""
-    expected = {preset.label: expected_shapes(preset.config) for preset in PRESETS}
-    label = max(expected, key=lambda name: len(expected[name].items() & shapes.items()))
-    num_common = len(expected[label].items() & shapes.items())
-    if num_common == 0:
+def _explained(
+    shapes: _Shapes, derived: NetworkConfig | None = None
+) -> UnsupportedCheckpointError | CheckpointMismatchError:
+    """Find what comes closest, a released network or the derived one, and say what differs."""
+    candidates = {preset.label: expected_shapes(preset.config) for preset in PRESETS}
+    if derived is not None:
+        candidates[f"with {len(derived.widths)} blocks"] = expected_shapes(derived)
+    in_common = {label: len(shapes.items() & candidates[label].items()) for label in candidates}
+    label = max(in_common, key=lambda name: in_common[name])
+    if in_common[label] == 0:
         return UnsupportedCheckpointError(
             f"expected the weights of a RIFE network (blocks.0.conv0…), got {len(shapes)} other "
             f"weights such as {_listed(sorted(shapes))}. Choose a RIFE checkpoint."
         )
-    difference = _difference(shapes, expected[label])
-    if 2 * num_common > len(expected[label]):
+    difference = _difference(shapes, candidates[label])
+    if 2 * in_common[label] > len(candidates[label]):
         return CheckpointMismatchError(
             f"expected the weights of RIFE {label}, but {difference}. "
             "The file is damaged or was edited: download it again."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import zipfile
@@ -246,6 +247,10 @@ def test_canonical_form_of_released_426_is_the_published_safetensors_file(
     checkpoint_file: Callable[[str], Path],
 ) -> None:
     canonical = canonicalize(read_state_dict(checkpoint_file("4.26")))
-    assert len(canonical_bytes(canonical.weights)) == 22_674_688
+    data = canonical_bytes(canonical.weights)
+    assert len(data) == 22_674_688
+    # What huggingface.co/Comfy-Org/frame_interpolation publishes as rife_v4.26.safetensors.
+    published = "151874592c877740e5db11522f4514df569eeafb0a0fcb2696f16e9e8d317c94"
+    assert hashlib.sha256(data).hexdigest() == published
     assert {name.split(".")[0] for name in canonical.dropped} == {"teacher", "caltime"}
     assert load_checkpoint(checkpoint_file("4.26")).name == "4.26"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
-from rife_arch import FLOW_SCALES
-from rife_arch.config import PRESETS
+from rife_arch import FLOW_SCALES, HDv3Config, NetworkConfig
+from rife_arch.config import PRESETS, Preset
 from rife_arch.model import nearest_dyadic
 from tests.networks import preset_config, random_image, random_model
 
@@ -26,6 +28,22 @@ def test_any_size_at_any_scale_keeps_its_size_and_range(
     assert out.shape == (1, 3, *size)
     assert out.min() >= 0
     assert out.max() <= 1
+
+
+@pytest.mark.parametrize("scale", FLOW_SCALES)
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.versions[-1])
+def test_every_network_takes_odd_sizes_at_every_scale(preset: Preset, scale: float) -> None:
+    model = random_model(narrow(preset.config))
+    out = model(random_image(1, 37, 81), random_image(2, 37, 81), 0.5, scale=scale)
+    assert out.shape == (1, 3, 37, 81)
+    assert torch.isfinite(out).all()
+
+
+def narrow(config: NetworkConfig) -> NetworkConfig:
+    """The same structure with few channels."""
+    if isinstance(config, HDv3Config):
+        return dataclasses.replace(config, width=8)
+    return dataclasses.replace(config, widths=(8,) * len(config.widths))
 
 
 @pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
