@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from ..rife_arch import load_checkpoint
 from ..rife_arch.load import PRECISIONS, Precision
 from .checkpoints import find_checkpoint, list_choices
-from .types import CATEGORY, ManagedModel, RifeModelType
+from .types import CATEGORY, ManagedModel, RifeModelType, show_text
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class RIFELoadModel(io.ComfyNode):
                 ),
             ],
             outputs=[RifeModelType.Output(display_name="model", tooltip="For the RIFE nodes.")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -57,6 +58,7 @@ class RIFELoadModel(io.ComfyNode):
         path = find_checkpoint(model)
         rife = load_checkpoint(path, precision=precision)
         _log.info("loaded RIFE %s (%s) from %s", rife.name, precision, path)
+        show_text(cls, f"RIFE {rife.name}, {precision}")
         patcher = ModelPatcher(
             rife.network,
             load_device=device,

@@ -10,6 +10,7 @@ import comfy.model_management
 import comfy.utils
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
+from server import PromptServer
 from torch import Tensor
 
 from ..rife_arch import RifeModel
@@ -50,6 +51,13 @@ def require_rgb(images: Tensor) -> None:
             f"images: expected RGB frames (3 channels), got {channels}. "
             "Take the alpha channel off with Split Image with Alpha."
         )
+
+
+def show_text(node: type[io.ComfyNode], text: str) -> None:
+    """Show a line in the running node, where there is a front end to show it."""
+    server = getattr(PromptServer, "instance", None)
+    if server is not None and node.hidden.unique_id:
+        server.send_progress_text(text, node.hidden.unique_id)
 
 
 def with_progress(items: Iterable[ItemT], total: int) -> Iterator[ItemT]:

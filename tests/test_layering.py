@@ -26,6 +26,7 @@ ALLOWED = {
         "comfy",
         "comfy_api",
         "folder_paths",
+        "server",
     },
 }
 LIBRARIES = ("rife_arch", "vfi", "nodes")  # those ComfyUI imports under another name

@@ -16,10 +16,12 @@ class FolderType(str, Enum):
 class Hidden(str, Enum):
     prompt = "PROMPT"
     extra_pnginfo = "EXTRA_PNGINFO"
+    unique_id = "UNIQUE_ID"
 
 class HiddenHolder:
     prompt: dict[str, Any] | None
     extra_pnginfo: dict[str, Any] | None
+    unique_id: str | None
 
 class UIOutput: ...
 
