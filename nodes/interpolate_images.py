@@ -11,6 +11,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..vfi.errors import InputError
 from ..vfi.frames import Frame
 from ..vfi.protocol import Interpolator
 from ..vfi.stream import interpolate_stream
@@ -65,6 +66,7 @@ class RIFEInterpolate(io.ComfyNode):
         num_frames, height, width, _ = images.shape
         rate = Fraction(multi)  # in units of the source's rate, which does not matter here
         total = count_outputs(num_frames, Fraction(1), rate, EndRule.LAST_FRAME)
+        _require_room(total, height, width, images.dtype.itemsize)
         if not model.rife.config.supports_any_timestep and multi.bit_count() != 1:
             _log.warning(
                 "RIFE %s knows the middle of two frames only; with multi %d the new frames lie at "
@@ -80,14 +82,24 @@ class RIFEInterpolate(io.ComfyNode):
             last_duration=Fraction(1),
             end=EndRule.LAST_FRAME,
         )
-        out = torch.empty(
-            (total, height, width, 3),
-            dtype=images.dtype,
-            device=comfy.model_management.intermediate_device(),
-        )
+        device = comfy.model_management.intermediate_device()
+        out = torch.empty((total, height, width, 3), dtype=images.dtype, device=device)
         for index, pixels in enumerate(with_progress(stream, total)):
             out[index] = pixels
         return io.NodeOutput(out, total)
+
+
+def _require_room(num_frames: int, height: int, width: int, itemsize: int) -> None:
+    """Refuse a result that does not fit, before the work and not after it."""
+    needed = num_frames * height * width * 3 * itemsize
+    device = comfy.model_management.intermediate_device()
+    free = comfy.model_management.get_free_memory(device)
+    if needed > free:
+        raise InputError(
+            f"result: expected {num_frames} frames of {width}x{height} to fit into memory, but "
+            f"they take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Interpolate a part "
+            "of the clip, lower multi, or use inference_video.py, which keeps two frames only."
+        )
 
 
 def estimate_working_bytes(height: int, width: int) -> int:

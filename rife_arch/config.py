@@ -108,7 +108,7 @@ class IFNetConfig:
         it twice more; the adaptive branch may double the scales.
         """
         coarsest = max(self.block_scales) * (2 if self.adaptive else 1)
-        return max(16 if self.refines else 2, int(4 * coarsest / flow_scale))
+        return _pad_multiple(coarsest, flow_scale, least=16 if self.refines else 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class HDv3Config:
     def pad_multiple(self, flow_scale: float) -> int:
         """Divisor of the padded height and width, px."""
         coarsest = max(self.block_scales) * (2 if self.adaptive else 1)
-        return max(2, int(4 * coarsest / flow_scale))
+        return _pad_multiple(coarsest, flow_scale, least=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,12 @@ class ThreeFileConfig:
 
     def pad_multiple(self, flow_scale: float) -> int:
         """Divisor of the padded height and width, px; the fusion network halves five times."""
-        return max(32, int(4 * max(self.block_scales) / flow_scale))
+        return _pad_multiple(max(self.block_scales), flow_scale, least=32)
+
+
+def _pad_multiple(coarsest_scale: int, flow_scale: float, *, least: int) -> int:
+    # A block halves its input twice.
+    return max(least, int(4 * coarsest_scale / flow_scale))
 
 
 NetworkConfig: TypeAlias = IFNetConfig | HDv3Config | ThreeFileConfig

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -268,6 +270,16 @@ def test_wrong_images_are_explained(comfy: Comfy, images: dict[str, Any], messag
     workflow["smooth"] = interpolate(["images", 0])
     assert message in complaint(comfy, workflow)
     assert everything_in(comfy.output / "refused") == []
+
+
+def test_result_that_cannot_fit_is_refused_with_the_sizes(comfy: Comfy) -> None:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    side = math.isqrt(memory // (65 * 12)) + 64  # 65 frames are more than this machine has
+    workflow = {"images": blank(2, side, side), "model": load()}
+    workflow["smooth"] = interpolate(["images", 0], multi=64)
+    message = complaint(comfy, {**workflow, "png": png("huge/RIFE", ["smooth", 0])})
+    assert f"65 frames of {side}x{side} to fit into memory" in message
+    assert "inference_video.py" in message
 
 
 def test_unreadable_checkpoint_is_explained(comfy: Comfy) -> None:
