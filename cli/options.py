@@ -6,7 +6,7 @@ import argparse
 from fractions import Fraction
 from pathlib import Path
 
-from rife_arch import FLOW_SCALES
+from rife_arch import FLOW_SCALES, QUALITIES
 from rife_arch.load import PRECISIONS
 from vfi.ffmpeg import CONTAINERS
 from vfi.timing import EndRule, parse_rate
@@ -103,6 +103,13 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         choices=FLOW_SCALES,
         default=1.0,
         help="resolution of motion estimation; 0.5 for 4K or very large motion (default 1)",
+    )
+    group.add_argument(
+        "--quality",
+        choices=QUALITIES,
+        default="fast",
+        help="better: average with the reversed pair, twice the time; best: also mirrored, four "
+        "times (default fast)",
     )
     group.add_argument("--UHD", action="store_true", help="the same as --scale 0.5")
     group.add_argument(

@@ -11,6 +11,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..rife_arch import QUALITIES, Quality
 from ..vfi.errors import InputError
 from ..vfi.frames import Frame
 from ..vfi.protocol import Interpolator
@@ -52,6 +53,14 @@ class RIFEInterpolate(io.ComfyNode):
                     tooltip="Resolution at which motion is estimated. Try 0.5 for 4K or when fast "
                     "things tear; 2 for small, fine motion.",
                 ),
+                io.Combo.Input(
+                    "quality",
+                    options=list(QUALITIES),
+                    default="fast",
+                    optional=True,  # appended: workflows saved without it still run
+                    tooltip="better averages each new frame with one made from the pair in reverse "
+                    "order, at twice the time; best also with mirrored ones, at four times.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="Originals and new frames."),
@@ -60,7 +69,14 @@ class RIFEInterpolate(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: ManagedModel, images: Tensor, multi: int, scale: str) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: ManagedModel,
+        images: Tensor,
+        multi: int,
+        scale: str,
+        quality: Quality = "fast",
+    ) -> io.NodeOutput:
         """Fill the output batch frame by frame."""
         require_rgb(images)
         num_frames, height, width, _ = images.shape
@@ -77,7 +93,11 @@ class RIFEInterpolate(io.ComfyNode):
         rife = model.load(estimate_working_bytes(height, width))
         stream = interpolate_stream(
             (Frame(pixels, Fraction(index)) for index, pixels in enumerate(images)),
-            Interpolator(partial(rife.encode, scale=float(scale)), rife.interpolate, rife.device),
+            Interpolator(
+                partial(rife.encode, scale=float(scale)),
+                partial(rife.interpolate, quality=quality),
+                rife.device,
+            ),
             rate,
             last_duration=Fraction(1),
             end=EndRule.LAST_FRAME,

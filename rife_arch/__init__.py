@@ -15,10 +15,11 @@ from .errors import (
     UnsupportedCheckpointError,
 )
 from .load import load_checkpoint
-from .model import FLOW_SCALES, Features, RifeModel
+from .model import FLOW_SCALES, QUALITIES, Features, Quality, RifeModel
 
 __all__ = [
     "FLOW_SCALES",
+    "QUALITIES",
     "CatalogError",
     "CheckpointError",
     "CheckpointMismatchError",
@@ -27,6 +28,7 @@ __all__ = [
     "HDv3Config",
     "IFNetConfig",
     "NetworkConfig",
+    "Quality",
     "RifeError",
     "RifeModel",
     "ThreeFileConfig",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,8 @@ from .pair import Pair
 from .pyramid import Pyramid, supports_pyramid
 
 FLOW_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+Quality = Literal["fast", "better", "best"]
+QUALITIES: tuple[Quality, ...] = ("fast", "better", "best")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class RifeModel:
         timestep: float | Tensor,
         *,
         ensemble: bool = False,
+        quality: Quality = "fast",
     ) -> Tensor:
         """Make the frame at ``timestep`` between two encoded frames.
 
@@ -105,14 +109,16 @@ class RifeModel:
             features1: the later frame, of the same size and scale.
             timestep: position between them, 0 < t < 1; a float, or [B] one per item. A network
                 that knows the middle only gives the ``nearest_dyadic`` moment.
-            ensemble: average each step with the swapped pair (4.0-4.20 and 4.24 only).
+            ensemble: average each step with the swapped pair (3.8, 4.0-4.20 and 4.24 only).
+            quality: ``better`` averages the result with that of the pair in reverse order, at
+                twice the time, ``best`` both with those of the mirrored pair, at four times.
 
         Returns:
             [B, 3, H, W] float32 in [0, 1].
 
         Raises:
-            ValueError: frames that do not fit together, a timestep outside (0, 1), or
-                ``ensemble`` where the network has none.
+            ValueError: frames that do not fit together, a timestep outside (0, 1), an unknown
+                quality, or ``ensemble`` where the network has none.
         """
         first, second = features0.padded, features1.padded
         if first.shape != second.shape or features0.flow_scale != features1.flow_scale:
@@ -122,17 +128,32 @@ class RifeModel:
             )
         if ensemble and not self.config.supports_ensemble:
             raise ValueError(f"RIFE {self.name} has no ensemble; call it with ensemble=False")
-        times = _timestep_tensor(timestep, first)
-        pair, scale = Pair(first, second), features0.flow_scale
-        if self._pyramid and not ensemble and supports_pyramid(self.config, scale):
-            out = self._pyramid(pair, times, scale)
-        elif self.config.supports_any_timestep:
-            out = self.network(pair, times, scale, ensemble)
-        else:
-            bisect = partial(self._bisect, flow_scale=scale, ensemble=ensemble)
-            items = zip(pair.items(), times.flatten().tolist(), strict=True)
-            out = torch.cat([bisect(item, nearest_dyadic(time)) for item, time in items])
+        if quality not in QUALITIES:
+            raise ValueError(f"quality must be one of {QUALITIES}, got {quality!r}")
+        pair, times = Pair(first, second), _timestep_tensor(timestep, first)
+        run = partial(self._run, flow_scale=features0.flow_scale, ensemble=ensemble)
+        out = run(pair, times)
+        if quality != "fast":
+            out = (out + run(pair.swapped(), 1 - times)) / 2
+        if quality == "best":
+            mirrored = Pair(self._mirrored(first), self._mirrored(second))
+            other = (run(mirrored, times) + run(mirrored.swapped(), 1 - times)) / 2
+            out = (out + other.flip(3)) / 2
         return out[:, :, : features0.height, : features0.width]
+
+    def _mirrored(self, frame: Tensor) -> Tensor:
+        """Encode a frame as seen in a mirror; the network does not see both sides alike."""
+        return self.network.encode_frame(frame[:, :3].flip(3))
+
+    def _run(self, pair: Pair, times: Tensor, *, flow_scale: float, ensemble: bool) -> Tensor:
+        """Interpolate once, the fastest way that is exact for this network."""
+        if self._pyramid and not ensemble and supports_pyramid(self.config, flow_scale):
+            return self._pyramid(pair, times, flow_scale)
+        if self.config.supports_any_timestep:
+            return self.network(pair, times, flow_scale, ensemble)
+        bisect = partial(self._bisect, flow_scale=flow_scale, ensemble=ensemble)
+        items = zip(pair.items(), times.flatten().tolist(), strict=True)
+        return torch.cat([bisect(item, nearest_dyadic(time)) for item, time in items])
 
     def _bisect(
         self, pair: Pair, timestep: Fraction, *, flow_scale: float, ensemble: bool
@@ -159,10 +180,11 @@ class RifeModel:
         *,
         scale: float = 1.0,
         ensemble: bool = False,
+        quality: Quality = "fast",
     ) -> Tensor:
         """Encode two frames and interpolate between them; see ``encode`` and ``interpolate``."""
         features0, features1 = self.encode(img0, scale=scale), self.encode(img1, scale=scale)
-        return self.interpolate(features0, features1, timestep, ensemble=ensemble)
+        return self.interpolate(features0, features1, timestep, ensemble=ensemble, quality=quality)
 
 
 def nearest_dyadic(timestep: float) -> Fraction:

@@ -21,7 +21,7 @@ import pytest
 import torch
 
 import inference_video
-from rife_arch import load_checkpoint
+from rife_arch import QUALITIES, load_checkpoint
 from rife_arch.canonicalize import canonical_bytes
 from tests.clips import (
     Picture,
@@ -660,6 +660,14 @@ def test_ensemble_changes_new_frames_and_leaves_originals(cli: RunCli, clip: Pat
     )
     assert plain[0] == averaged[0]
     assert plain[1] != averaged[1]
+
+
+def test_quality_changes_new_frames_and_leaves_originals(cli: RunCli, clip: Path) -> None:
+    for quality in QUALITIES:
+        arguments = ("--video", clip, "--png-only", "--quality", quality, "--output", quality)
+        assert cli(*arguments).code == 0
+    first, second = ({Path(q, f"000000{i}.png").read_bytes() for q in QUALITIES} for i in (0, 1))
+    assert (len(first), len(second)) == (1, 3)
 
 
 def test_version_that_the_weights_contradict_is_refused(cli: RunCli, clip: Path) -> None:

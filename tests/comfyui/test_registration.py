@@ -11,7 +11,7 @@ from tests.comfyui.server import PACK_FOLDER, Comfy
 # node id: inputs in order, outputs in order
 CONTRACT = {
     "RIFELoadModel": (["model", "precision"], ["RIFE_MODEL"]),
-    "RIFEInterpolate": (["model", "images", "multi", "scale"], ["IMAGE", "INT"]),
+    "RIFEInterpolate": (["model", "images", "multi", "scale", "quality"], ["IMAGE", "INT"]),
     "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
     "RIFEExportVideo": (["images", "fps", "filename_prefix", "crf", "audio"], ["VIDEO"]),
 }
@@ -72,11 +72,11 @@ def test_exports_alone_are_output_nodes(comfy: Comfy, name: str, is_output: bool
     assert comfy.get(f"/object_info/{name}")[name]["output_node"] is is_output
 
 
-def test_audio_alone_is_optional(comfy: Comfy) -> None:
+def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
     optional = [
         comfy.get(f"/object_info/{name}")[name]["input"].get("optional", {}) for name in CONTRACT
     ]
-    assert [list(inputs) for inputs in optional] == [[], [], [], ["audio"]]
+    assert [list(inputs) for inputs in optional] == [[], ["quality"], [], ["audio"]]
 
 
 def test_loader_offers_versions_and_files(comfy: Comfy) -> None:

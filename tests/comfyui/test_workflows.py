@@ -99,6 +99,19 @@ def test_pair_becomes_a_video_that_the_front_end_plays(comfy: Comfy) -> None:
     assert count_frames(path) == 5
 
 
+def test_quality_changes_new_frames_and_leaves_originals(comfy: Comfy) -> None:
+    runs = []
+    for quality in ("fast", "best"):
+        workflow = smooth_pair()
+        workflow["smooth"]["inputs"]["quality"] = quality
+        ended = comfy.run({**workflow, "png": png("quality/RIFE", ["smooth", 0])})
+        runs.append(read_pictures(shown_files(comfy, ended.outputs["png"])[0].parent))
+    (first, new, last), (best_first, best_new, best_last) = runs
+    assert np.array_equal(first, best_first)
+    assert np.array_equal(last, best_last)
+    assert not np.array_equal(new, best_new)
+
+
 def test_second_export_takes_the_next_number(comfy: Comfy) -> None:
     for colour in (1, 2):
         images = node("EmptyImage", width=64, height=64, batch_size=2, color=colour)

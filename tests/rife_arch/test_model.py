@@ -145,3 +145,31 @@ def test_middle_only_network_serves_each_item_of_a_batch() -> None:
 )
 def test_moment_is_the_exact_dyadic_or_the_nearest_sixteenth(timestep: float, served: str) -> None:
     assert str(nearest_dyadic(timestep)) == served
+
+
+QUALITY_VERSIONS = ["4.25", "4.6", "3.8", "3.1"]  # 3.6 always averages both directions
+
+
+@pytest.mark.parametrize("version", QUALITY_VERSIONS)
+def test_better_does_not_depend_on_the_direction_of_time(version: str) -> None:
+    model = random_model(preset_config(version))
+    img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
+    forwards = model(img0, img1, 0.25, quality="better")
+    backwards = model(img1, img0, 0.75, quality="better")
+    torch.testing.assert_close(forwards, backwards, atol=1e-4, rtol=0)
+    assert not torch.allclose(forwards, model(img0, img1, 0.25), atol=1e-3)
+
+
+@pytest.mark.parametrize("version", QUALITY_VERSIONS)
+def test_best_does_not_depend_on_left_and_right_either(version: str) -> None:
+    model = random_model(preset_config(version))
+    img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
+    plain = model(img0, img1, 0.25, quality="best")
+    mirrored = model(img1.flip(3), img0.flip(3), 0.75, quality="best").flip(3)
+    torch.testing.assert_close(plain, mirrored, atol=1e-4, rtol=0)
+    assert not torch.allclose(plain, model(img0, img1, 0.25, quality="better"), atol=1e-3)
+
+
+def test_unknown_quality_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"\('fast', 'better', 'best'\), got 'super'"):
+        random_model()(random_image(1), random_image(2), 0.5, quality="super")  # pyright: ignore
