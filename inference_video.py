@@ -25,6 +25,7 @@ from vfi.demo import make_test_clip
 from vfi.errors import InputError, VfiError
 from vfi.ffmpeg import VideoWriter
 from vfi.png import PngWriter
+from vfi.prefetch import prefetched
 from vfi.protocol import Interpolator
 from vfi.stream import interpolate_stream
 from vfi.timing import EndRule, count_outputs, format_rate
@@ -157,7 +158,7 @@ def write_output(
     )
     num_frames = 0
     with ExitStack() as stack:
-        frames = stack.enter_context(closing(clip.frames()))
+        frames = stack.enter_context(closing(prefetched(clip.frames())))
         for writer in writers:
             stack.enter_context(writer)
         bar = stack.enter_context(tqdm(total=_total(args, clip, output), unit="frame"))

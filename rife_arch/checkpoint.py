@@ -146,7 +146,7 @@ def _not_a_checkpoint(head: bytes) -> str | None:
         text.startswith(b"version https://git-lfs"): (
             "a Git LFS pointer. Run 'git lfs pull', or download the file itself"
         ),
-        head[:1] == b"\x08" and b"pytorch" in head[:64]: (
+        head[:1] == b"\x08" and (b"pytorch" in head[:64] or b"onnx" in head[:64]): (
             "an ONNX export. Choose the PyTorch checkpoint of this version"
         ),
         text.startswith(b"7767517"): (

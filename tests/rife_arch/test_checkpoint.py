@@ -191,6 +191,7 @@ def test_truncated_checkpoint_is_named_as_damaged(
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
         (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", "an ONNX export"),
+        (b"\x08\x08\x12\x0bonnx-python", "an ONNX export"),
         (b"7767517\n104 130\n", "an ncnn export"),
         (b"just a few words of text", "expected a PyTorch checkpoint"),
     ],

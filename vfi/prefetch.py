@@ -1,0 +1,79 @@
+"""Run a source ahead of its consumer, so that decoding and the network work at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import Generic, TypeVar
+
+ItemT = TypeVar("ItemT")
+
+_POLL = 0.1  # seconds until a blocked thread looks whether it is still wanted
+
+
+def prefetched(
+    source: Generator[ItemT, None, None], ahead: int = 4
+) -> Generator[ItemT, None, None]:
+    """Yield what ``source`` yields, fetched in a thread.
+
+    At most ``ahead`` items wait, and one more is in the making. An error of the source is raised
+    after the items before it. Ending or closing this generator ends the thread and closes the
+    source.
+
+    Args:
+        source: used by nobody else from now on.
+        ahead: how many finished items may wait.
+    """
+    worker = _Worker(source, ahead)
+    try:
+        while True:
+            item = worker.next()
+            if item is None:
+                return
+            yield item[0]
+    finally:
+        worker.stop()
+
+
+class _Worker(Generic[ItemT]):
+    """The thread, and the queue between it and the consumer."""
+
+    def __init__(self, source: Generator[ItemT, None, None], ahead: int) -> None:
+        self._source = source
+        self._items: Queue[tuple[ItemT] | BaseException | None] = Queue(ahead)
+        self._unwanted = Event()
+        self._thread = Thread(target=self._run, name="prefetch", daemon=True)
+        self._thread.start()
+
+    def next(self) -> tuple[ItemT] | None:
+        """Return the next item in a tuple, or None at the end; raises what the source raised."""
+        item = self._items.get()
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def stop(self) -> None:
+        """End the thread and close the source."""
+        self._unwanted.set()
+        self._thread.join()
+        self._source.close()
+
+    def _run(self) -> None:
+        try:
+            for item in self._source:
+                if not self._put((item,)):
+                    return
+        except BaseException as error:  # noqa: BLE001  handed to the consumer
+            self._put(error)
+        else:
+            self._put(None)
+
+    def _put(self, item: tuple[ItemT] | BaseException | None) -> bool:
+        while not self._unwanted.is_set():
+            try:
+                self._items.put(item, timeout=_POLL)
+            except Full:
+                continue
+            return True
+        return False
