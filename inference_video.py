@@ -85,11 +85,8 @@ def interpolate(args: argparse.Namespace) -> None:
     writers = list(open_writers(args, clip, output))  # they refuse what they cannot write, early
     model = load_model(args)
     print(describe_job(args, clip, output, model))
-    if not model.config.supports_any_timestep and args.multi.bit_count() != 1:
-        print(
-            f"note: RIFE {model.name} knows the middle of two frames only; with --multi "
-            f"{args.multi} the new frames lie at the nearest sixteenths. 2, 4, 8, ... are exact."
-        )
+    if note := model.note_on_multiplier(args.multi):
+        print(f"note: {note}")
     started = perf_counter()
     num_frames = write_output(args, clip, output, model, writers)
     seconds = perf_counter() - started

@@ -11,15 +11,10 @@ import torch
 from tqdm import tqdm
 
 from rife_arch import NetworkConfig, RifeModel, load_checkpoint
-from rife_arch.canonicalize import (
-    CanonicalWeights,
-    canonical_bytes,
-    canonical_sha256,
-    canonicalize,
-)
+from rife_arch.canonicalize import CanonicalWeights, canonical_bytes, canonical_sha256
 from rife_arch.catalog import catalog_rows
-from rife_arch.checkpoint import read_state_dict
 from rife_arch.download import choose_checkpoint
+from rife_arch.load import recognise
 from vfi.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,15 +96,14 @@ class _DownloadBar:
 
 def inspect_checkpoint(path: Path) -> str:
     """Describe a checkpoint: its network, hashes, capabilities, and what was left out."""
-    model = load_checkpoint(path)
-    canonical = canonicalize(read_state_dict(path))
-    config = model.config
+    found = recognise(path)
+    canonical, config = found.canonical, found.config
     num_weights = sum(weight.numel() for weight in canonical.weights.values())
     rows = {
         "file": path,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "a folder",
         "canonical sha256": canonical_sha256(canonical.weights),
-        "network": f"RIFE {model.name}",
+        "network": f"RIFE {found.name}",
         "weights": f"{num_weights:,} in {len(canonical.weights)} tensors",
         "refinement": _describe_refinement(canonical, config),
         "left out": ", ".join(sorted({key.split(".")[0] for key in canonical.dropped})) or "none",
@@ -136,9 +130,8 @@ def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
             f"{target}: expected a new name, found an existing file. "
             "Choose another, or replace it with --overwrite."
         )
-    name = load_checkpoint(source).name  # so that nothing but a RIFE network is converted
-    canonical = canonicalize(read_state_dict(source))
-    data = canonical_bytes({**canonical.weights, **canonical.refinement})
+    found = recognise(source)  # so that nothing but a RIFE network is converted
+    data = canonical_bytes(found.canonical.everything())
     partial = target.with_name(f"{target.name}.partial")
     try:
         partial.write_bytes(data)
@@ -146,7 +139,7 @@ def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise InputError(f"{target}: cannot be written ({error.strerror}).") from error
-    return f"done: {target} (RIFE {name}, {len(data):,} bytes)"
+    return f"done: {target} (RIFE {found.name}, {len(data):,} bytes)"
 
 
 def list_models() -> str:

@@ -83,13 +83,8 @@ class RIFEInterpolate(io.ComfyNode):
         rate = Fraction(multi)  # in units of the source's rate, which does not matter here
         total = count_outputs(num_frames, Fraction(1), rate, EndRule.LAST_FRAME)
         _require_room(total, height, width, images.dtype.itemsize)
-        if not model.rife.config.supports_any_timestep and multi.bit_count() != 1:
-            _log.warning(
-                "RIFE %s knows the middle of two frames only; with multi %d the new frames lie at "
-                "the nearest sixteenths. 2, 4, 8, ... are exact.",
-                model.rife.name,
-                multi,
-            )
+        if note := model.rife.note_on_multiplier(multi):
+            _log.warning("%s", note)
         rife = model.load(estimate_working_bytes(height, width))
         stream = interpolate_stream(
             (Frame(pixels, Fraction(index)) for index, pixels in enumerate(images)),
@@ -118,7 +113,7 @@ def _require_room(num_frames: int, height: int, width: int, itemsize: int) -> No
         raise InputError(
             f"result: expected {num_frames} frames of {width}x{height} to fit into memory, but "
             f"they take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Interpolate a part "
-            "of the clip, lower multi, or use inference_video.py, which keeps two frames only."
+            "of the clip, lower multi, or use inference_video.py, which keeps a few frames only."
         )
 
 

@@ -41,6 +41,10 @@ class CanonicalWeights:
     refinement: dict[str, Tensor]
     dropped: tuple[str, ...]
 
+    def everything(self) -> dict[str, Tensor]:
+        """Return the weights with those of the refinement."""
+        return {**self.weights, **self.refinement}
+
 
 def canonicalize(state_dict: Mapping[str, Tensor]) -> CanonicalWeights:
     """Strip prefixes, rename, drop what inference does not use, convert to float32.

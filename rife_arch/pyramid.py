@@ -104,25 +104,23 @@ class _Level:
             _Enlargement((height // made, width // made), made, rows, cols, frame.device)
             for made in made_at
         ]
-        every_row, every_col = torch.arange(self.height), torch.arange(self.width)
-        self._carry = [
-            _Enlargement(
-                (height // made, width // made), made // scale, every_row, every_col, frame.device
-            )
-            for made in made_at[-1:]
-        ]
+        self._rows_per_row = len(rows) // self.height
+        if made_at:
+            made = made_at[-1]
+            size, every = (height // made, width // made), (self.height, self.width)
+            every_row, every_col = map(torch.arange, every)
+            self._carry = _Enlargement(size, made // scale, every_row, every_col, frame.device)
 
     def strips(self, num_rows: int, device: torch.device) -> Iterator[slice]:
         """Cut ``num_rows`` rows of the reduced frame into strips; one strip unless on a CPU."""
-        pixels_per_row = len(self.cols) * len(self.rows) // self.height
+        pixels_per_row = len(self.cols) * self._rows_per_row
         step = max(2, _STRIP_PIXELS // pixels_per_row) if device.type == "cpu" else num_rows
         for start in range(0, num_rows, step):
             yield slice(start, min(start + step, num_rows))
 
     def sampled(self, updates: Sequence[Tensor], strip: slice) -> Tensor:
         """Add up what all blocks found, [B, C, n, m] at the pixels read for ``strip``."""
-        per_row = len(self.rows) // self.height
-        rows = slice(strip.start * per_row, strip.stop * per_row)
+        rows = self._read_rows(strip)
         parts = (
             enlarge(update, rows) for enlarge, update in zip(self._samplers, updates, strict=True)
         )
@@ -133,13 +131,20 @@ class _Level:
 
     def carried(self, features: Tensor, strip: slice) -> Tensor:
         """Bring the previous block's mask and features to this resolution."""
-        return self._carry[0](features, strip)
+        return self._carry(features, strip)
+
+    def read(self, frame: Tensor, strip: slice) -> Tensor:
+        """Reduce ``frame`` [B, C, H, W] to this resolution, unwarped."""
+        rows = self.rows[self._read_rows(strip)]
+        return self.reduced(frame[:, :, rows[:, None], self.cols])
 
     def warped(self, frame: Tensor, flow: Tensor, strip: slice) -> Tensor:
         """Warp ``frame`` [B, C, H, W] by sampled ``flow``, reduced to this resolution."""
-        per_row = len(self.rows) // self.height
-        rows = self.rows[strip.start * per_row : strip.stop * per_row]
-        return self.reduced(sample(frame, flow, rows, self.cols))
+        return self.reduced(sample(frame, flow, self.rows[self._read_rows(strip)], self.cols))
+
+    def _read_rows(self, strip: slice) -> slice:
+        """Which of ``rows`` belong to rows of the reduced frame."""
+        return slice(strip.start * self._rows_per_row, strip.stop * self._rows_per_row)
 
     def reduced(self, sampled: Tensor) -> Tensor:
         """Average the four pixels read for each pixel of the reduced frame."""
@@ -220,14 +225,10 @@ def _block_input(
 ) -> Tensor:
     """Assemble [B, C, n, w] in the order of ``IFNet``: frames, timestep, mask, features, flow."""
     if not updates:
-        read = [
-            frame[:, :, level.rows[:, None], level.cols] for frame in (pair.frame0, pair.frame1)
-        ]
-        seen = Pair(*(level.reduced(x)[:, :, rows] for x in read))
+        seen = Pair(level.read(pair.frame0, rows), level.read(pair.frame1, rows))
         motion: list[Tensor] = []
     else:
-        num_summed = 5 if config.accumulates_mask else 4
-        summed = level.sampled([update[:, :num_summed] for update in updates], rows)
+        summed = level.sampled(_summed_parts(updates, config), rows)
         seen = Pair(
             level.warped(pair.frame0, summed[:, :2], rows),
             level.warped(pair.frame1, summed[:, 2:4], rows),
@@ -240,6 +241,12 @@ def _block_input(
     x = seen.as_input()
     times = timestep.expand(-1, 1, *x.shape[2:])
     return torch.cat((x, times, *motion), 1)
+
+
+def _summed_parts(updates: Sequence[Tensor], config: IFNetConfig) -> list[Tensor]:
+    """Take from each update what adds up over blocks: the flow, and the mask where it does."""
+    num_summed = 5 if config.accumulates_mask else 4
+    return [update[:, :num_summed] for update in updates]
 
 
 def _run_block(block: FlowBlock, strips: Iterator[Tensor], scale: int, *, is_last: bool) -> Tensor:
@@ -256,10 +263,10 @@ def _blend(level: _Level, pair: Pair, updates: Sequence[Tensor], config: IFNetCo
     """Warp the colours by the final flow and mix them by the final mask."""
     batch, _, height, width = pair.frame0.shape
     colours = pair.colours()
-    num_summed = 5 if config.accumulates_mask else 4
+    parts = _summed_parts(updates, config)
     out = colours.frame0.new_empty(batch, 3, height, width)
     for rows in level.strips(height, out.device):
-        summed = level.sampled([update[:, :num_summed] for update in updates], rows)
+        summed = level.sampled(parts, rows)
         mask_logits = summed[:, 4:]
         if not config.accumulates_mask:
             mask_logits = level.carried(updates[-1][:, 4:5], rows)
