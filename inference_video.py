@@ -150,7 +150,7 @@ def write_output(
     """Interpolate and write frame by frame; returns how many frames were written."""
     interpolator = Interpolator(
         partial(model.encode, scale=_flow_scale(args)),
-        partial(model.interpolate, ensemble=args.ensemble, quality=args.quality),
+        partial(model.interpolate_each, ensemble=args.ensemble, quality=args.quality),
         model.device,
     )
     num_frames = 0

@@ -90,7 +90,7 @@ class RIFEInterpolate(io.ComfyNode):
             (Frame(pixels, Fraction(index)) for index, pixels in enumerate(images)),
             Interpolator(
                 partial(rife.encode, scale=float(scale)),
-                partial(rife.interpolate, quality=quality),
+                partial(rife.interpolate_each, quality=quality),
                 rife.device,
             ),
             rate,

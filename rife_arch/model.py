@@ -5,6 +5,7 @@ Padding, precision and the encode-once split live here; the network itself sees 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -149,6 +150,25 @@ class RifeModel:
             other = (run(mirrored, times) + run(mirrored.swapped(), 1 - times)) / 2
             out = (out + other.flip(3)) / 2
         return out[:, :, : features0.height, : features0.width]
+
+    def interpolate_each(
+        self,
+        features0: Features,
+        features1: Features,
+        timesteps: Sequence[float],
+        *,
+        ensemble: bool = False,
+        quality: Quality = "fast",
+    ) -> Iterator[Tensor]:
+        """Make the frames at several moments between two encoded frames; see ``interpolate``.
+
+        Yields:
+            [B, 3, H, W] float32 in [0, 1], one per timestep, in their order.
+        """
+        for timestep in timesteps:
+            yield self.interpolate(
+                features0, features1, timestep, ensemble=ensemble, quality=quality
+            )
 
     def _mirrored(self, frame: Tensor) -> Tensor:
         """Encode a frame as seen in a mirror; the network does not see both sides alike."""

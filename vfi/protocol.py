@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,11 +18,11 @@ class Interpolator(Generic[FeaturesT]):
 
     Attributes:
         encode: [1, 3, H, W] float32 in [0, 1] -> features of one frame.
-        interpolate: features of the earlier and the later frame and a timestep in (0, 1) ->
-            [1, 3, H, W] in [0, 1].
+        interpolate: features of the earlier and the later frame and increasing timesteps in
+            (0, 1) -> [1, 3, H, W] in [0, 1] for each, lazily.
         device: where ``encode`` wants its input.
     """
 
     encode: Callable[[Tensor], FeaturesT]
-    interpolate: Callable[[FeaturesT, FeaturesT, float], Tensor]
+    interpolate: Callable[[FeaturesT, FeaturesT, Sequence[float]], Iterator[Tensor]]
     device: torch.device

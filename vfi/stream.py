@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import repeat
 from typing import Generic
@@ -49,11 +49,12 @@ def interpolate_stream(
     pair_maker = _PairInterpolator(interpolator)
     for following in iterator:
         count += 1
-        for timestep in timesteps_between(current.time, following.time, rate):
-            if timestep == 0:
-                yield current.pixels
-            else:
-                yield pair_maker.interpolate(current, following, timestep)
+        timesteps = list(timesteps_between(current.time, following.time, rate))
+        if timesteps and timesteps[0] == 0:
+            yield current.pixels
+            del timesteps[0]
+        if timesteps:
+            yield from pair_maker.interpolate(current, following, timesteps)
         current = following
     if count == 1:
         raise InputError(
@@ -69,12 +70,15 @@ class _PairInterpolator(Generic[FeaturesT]):
         self._interpolator = interpolator
         self._features: dict[Fraction, FeaturesT] = {}
 
-    def interpolate(self, frame0: Frame, frame1: Frame, timestep: Fraction) -> Tensor:
+    def interpolate(
+        self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]
+    ) -> Iterator[Tensor]:
         pair = {frame.time: self._encoded(frame) for frame in (frame0, frame1)}
         self._features = pair  # features of earlier frames are released here
         features0, features1 = pair.values()
-        image = self._interpolator.interpolate(features0, features1, float(timestep))
-        return from_planar(image, frame0.pixels.dtype)
+        times = [float(timestep) for timestep in timesteps]
+        for image in self._interpolator.interpolate(features0, features1, times):
+            yield from_planar(image, frame0.pixels.dtype)
 
     def _encoded(self, frame: Frame) -> FeaturesT:
         known = self._features.get(frame.time)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import pytest
@@ -28,8 +28,11 @@ class Blend:
         self.num_encoded += 1
         return img.clone()
 
-    def interpolate(self, features0: Tensor, features1: Tensor, timestep: float) -> Tensor:
-        return torch.lerp(features0, features1, timestep)
+    def interpolate(
+        self, features0: Tensor, features1: Tensor, timesteps: Sequence[float]
+    ) -> Iterator[Tensor]:
+        for timestep in timesteps:
+            yield torch.lerp(features0, features1, timestep)
 
     def __call__(self) -> Interpolator[Tensor]:
         return Interpolator(self.encode, self.interpolate, torch.device("cpu"))
