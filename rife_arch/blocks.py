@@ -59,9 +59,47 @@ def activated(layer: nn.Conv2d | nn.ConvTranspose2d, *, prelu: bool) -> nn.Seque
     return nn.Sequential(layer, activation)
 
 
-def conv(inputs: int, outputs: int, stride: int = 1, *, prelu: bool) -> nn.Sequential:
+class ActivatedConv(nn.Sequential):
+    """A 3x3 convolution and its activation, in one pass over memory where there is one."""
+
+    def __init__(self, layer: nn.Conv2d, activation: nn.Module) -> None:
+        super().__init__(layer, activation)
+
+    @property
+    def layer(self) -> nn.Conv2d:
+        """The convolution."""
+        return cast("nn.Conv2d", self[0])
+
+    @property
+    def activation(self) -> nn.Module:
+        """What follows it."""
+        return self[1]
+
+    def forward(self, input: Tensor, pad_rows: int = 1) -> Tensor:  # noqa: A002  torch's name
+        """Map [B, I, H, W] to [B, O, ...]; zeros around it, ``pad_rows`` above and below."""
+        x, layer, activation = input, self.layer, self.activation
+        weight, bias, stride, padding = layer.weight, layer.bias, layer.stride, (pad_rows, 1)
+        if isinstance(activation, nn.LeakyReLU) and _can_fuse_activation(x):
+            return torch.ops.mkldnn._convolution_pointwise(
+                *(x, weight, bias, padding, stride, layer.dilation, layer.groups),
+                *("leaky_relu", [activation.negative_slope], ""),
+            )
+        return activation(F.conv2d(x, weight, bias, stride, padding, layer.dilation, layer.groups))
+
+
+def _can_fuse_activation(x: Tensor) -> bool:
+    """Tell whether oneDNN, torch's library for x86 CPUs, takes a convolution with activation."""
+    if x.device.type != "cpu" or not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+        return False
+    if x.dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+
+
+def conv(inputs: int, outputs: int, stride: int = 1, *, prelu: bool) -> ActivatedConv:
     """Make an activated 3x3 convolution."""
-    return activated(nn.Conv2d(inputs, outputs, 3, stride, 1), prelu=prelu)
+    activation = nn.PReLU(outputs) if prelu else nn.LeakyReLU(0.2, inplace=True)
+    return ActivatedConv(nn.Conv2d(inputs, outputs, 3, stride, 1), activation)
 
 
 def deconv(inputs: int, outputs: int) -> nn.ConvTranspose2d:
@@ -84,11 +122,15 @@ class FeatureEncoder(nn.Module):
 
     def forward(self, img: Tensor) -> Tensor:
         """Return features [B, C, H, W] of ``img`` [B, 3, H, W] in [0, 1]."""
-        x = self.cnn0(img)  # [B, 3, H, W] -> [B, hidden, H/2, W/2]
+        return self.cnn3(self.trunk(img))
+
+    def trunk(self, img: Tensor) -> Tensor:
+        """Run all but the deconvolution, [B, 3, H, W] -> [B, hidden, H/2, W/2]."""
+        x = self.cnn0(img)
         if not self.short:
             x = F.leaky_relu(self.cnn1(F.leaky_relu(x, 0.2, inplace=True)), 0.2, inplace=True)
             x = F.leaky_relu(self.cnn2(x), 0.2, inplace=True)
-        return self.cnn3(x)
+        return x
 
 
 class ResidualUnit(nn.Module):
@@ -103,18 +145,18 @@ class ResidualUnit(nn.Module):
         """Map [B, C, H, W] to the same shape."""
         return F.leaky_relu(torch.addcmul(x, self.conv(x), self.beta), 0.2)
 
-    def folded(self) -> nn.Sequential:
+    def folded(self) -> ActivatedConv:
         """Return the same unit as one convolution: scaled by beta, x added to its centre tap."""
         scale = self.beta.flatten()
         weight = self.conv.weight * scale[:, None, None, None]
         outputs = torch.arange(len(weight), device=weight.device)
         weight[outputs, outputs % weight.shape[1], 1, 1] += 1
-        conv = nn.utils.skip_init(
-            nn.Conv2d, len(weight), len(weight), 3, 1, 1, groups=self.conv.groups
-        )
+        channels, groups = len(weight), self.conv.groups
+        with torch.device("meta"):  # its weights are about to be replaced
+            conv = nn.Conv2d(channels, channels, 3, 1, 1, groups=groups)
         bias = cast("Tensor", self.conv.bias) * scale
         conv.weight, conv.bias = nn.Parameter(weight), nn.Parameter(bias)
-        return nn.Sequential(conv, nn.LeakyReLU(0.2, inplace=True))
+        return ActivatedConv(conv, nn.LeakyReLU(0.2, inplace=True))
 
 
 class FlowBlock(nn.Module):
@@ -157,15 +199,21 @@ class FlowBlock(nn.Module):
         out = resize(out, factor)  # -> [B, 5 + F, H, W]
         return Motion(out[:, :4] * factor, out[:, 4:5], out[:, 5:])
 
+    @property
+    def halvings(self) -> tuple[ActivatedConv, ActivatedConv]:
+        """The two convolutions of stride 2 that a block begins with."""
+        return cast("tuple[ActivatedConv, ActivatedConv]", tuple(self.conv0))
+
     def first_convolution(self, x: Tensor, *, pad_rows: int = 1) -> Tensor:
         """Halve [B, C, h, w] -> [B, width / 2, h/2, w/2]; ``pad_rows`` above and below."""
-        layer, activation = cast("tuple[nn.Conv2d, nn.Module]", self.conv0[0])
-        padding = (pad_rows, 1)
-        return activation(F.conv2d(x, layer.weight, layer.bias, stride=2, padding=padding))
+        return self.halvings[0](x, pad_rows)
 
     def trunk(self, x: Tensor) -> Tensor:
         """Run the rest of the convolutions, [B, width / 2, h, w] -> [B, width, h/2, w/2]."""
-        stem = self.conv0[1](x)
+        return self.units(self.halvings[1](x))
+
+    def units(self, stem: Tensor) -> Tensor:
+        """Run the convolutions that keep the resolution, [B, width, h, w]."""
         out = self.convblock(stem)
         return out + stem if self.config.residual == "trunk" else out
 
@@ -178,6 +226,11 @@ class FlowBlock(nn.Module):
         wanted = slice(4 * num_channels if shuffled else num_channels)
         out = F.conv_transpose2d(x, weight[:, wanted], bias[wanted], 2, 1)
         return F.pixel_shuffle(out, 2) if shuffled else out
+
+    @property
+    def head_side(self) -> int:
+        """Side, px, of the square of output pixels that one pixel of the trunk becomes."""
+        return 4 if self.config.shuffled_head else 2
 
     def enlargement(self, scale: float) -> float:
         """Return by how much the head's output is smaller than the frame."""

@@ -38,6 +38,11 @@ class IFNet(nn.Module):
         for block in self.flow_blocks():
             block.fold()
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the convolutions."""
+        return self.flow_blocks()[0].dtype
+
     def flow_blocks(self) -> list[FlowBlock]:
         """List the blocks, coarse to fine."""
         return cast("list[FlowBlock]", list(self.blocks))

@@ -5,11 +5,12 @@ Padding, precision and the encode-once split live here; the network itself sees 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
-from typing import Literal
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,12 @@ from .ifnet import IFNet
 from .pair import Pair
 from .pyramid import Pyramid, supports_pyramid
 
+if TYPE_CHECKING:
+    from .fused import FusedPyramid
+
+_log = logging.getLogger(__name__)
 FLOW_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+Evaluation = Literal["fused", "exact", "plain"]
 Quality = Literal["fast", "better", "best"]
 QUALITIES: tuple[Quality, ...] = ("fast", "better", "best")
 
@@ -51,10 +57,44 @@ class RifeModel:
         name: the release, or the releases that share this network.
     """
 
-    def __init__(self, network: Network, name: str) -> None:
+    def __init__(
+        self, network: Network, name: str, *, evaluation: Evaluation | Literal["auto"] = "auto"
+    ) -> None:
         self.network = network
         self.name = name
+        self._wanted = evaluation
         self._pyramid = Pyramid(network) if isinstance(network, IFNet) else None
+
+    @cached_property
+    def _fused(self) -> FusedPyramid | None:
+        """The compiled loops, where there are any; numba takes a second to be imported."""
+        if not isinstance(self.network, IFNet):
+            return None
+        try:
+            from .fused import FusedPyramid
+        except ImportError as error:
+            _log.debug("no compiled loops: %s", error)
+            return None
+        fused = FusedPyramid(self.network)
+        _log.info("compiled loops for the CPU are ready after %.1f s", fused.warm_up())
+        return fused
+
+    def evaluation(self, scale: float = 1.0) -> Evaluation:
+        """Tell how frames are computed: the fastest way there is, unless one was asked for.
+
+        ``fused`` is compiled loops on a CPU (with numba), ``exact`` the same algebra in torch,
+        ``plain`` the network as it was published. All give the same result to rounding.
+        """
+        if self._wanted == "plain" or not supports_pyramid(self.config, scale):
+            return "plain"
+        can_fuse = self.device.type == "cpu" and self.dtype in (torch.float32, torch.bfloat16)
+        return "fused" if self._wanted != "exact" and can_fuse and self._fused else "exact"
+
+    def _evaluator(self, scale: float) -> FusedPyramid | Pyramid | None:
+        evaluation = self.evaluation(scale)
+        if evaluation == "plain":
+            return None
+        return self._fused if evaluation == "fused" else self._pyramid
 
     @property
     def config(self) -> NetworkConfig:
@@ -99,8 +139,14 @@ class RifeModel:
         height, width = img.shape[2:]
         multiple = self.config.pad_multiple(scale)
         img = img.to(self.device, torch.float32).clamp(0, 1)
-        padded = F.pad(img, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-        return Features(self.network.encode_frame(padded), height, width, scale)
+        missing = -width % multiple, -height % multiple
+        if any(missing):
+            img = F.pad(img, (0, missing[0], 0, missing[1]), mode="replicate")
+        return Features(self._encoded(img, scale), height, width, scale)
+
+    def _encoded(self, img: Tensor, flow_scale: float) -> Tensor:
+        """Attach features to a padded frame, in the layout of the evaluation that will be used."""
+        return (self._evaluator(flow_scale) or self.network).encode_frame(img)
 
     @torch.inference_mode()
     def interpolate(
@@ -146,7 +192,8 @@ class RifeModel:
         if quality != "fast":
             out = (out + run(pair.swapped(), 1 - times)) / 2
         if quality == "best":
-            mirrored = Pair(self._mirrored(first), self._mirrored(second))
+            mirror = partial(self._mirrored, flow_scale=features0.flow_scale)
+            mirrored = Pair(mirror(first), mirror(second))
             other = (run(mirrored, times) + run(mirrored.swapped(), 1 - times)) / 2
             out = (out + other.flip(3)) / 2
         return out[:, :, : features0.height, : features0.width]
@@ -170,14 +217,15 @@ class RifeModel:
                 features0, features1, timestep, ensemble=ensemble, quality=quality
             )
 
-    def _mirrored(self, frame: Tensor) -> Tensor:
+    def _mirrored(self, frame: Tensor, flow_scale: float) -> Tensor:
         """Encode a frame as seen in a mirror; the network does not see both sides alike."""
-        return self.network.encode_frame(frame[:, :3].flip(3))
+        return self._encoded(frame[:, :3].flip(3), flow_scale)
 
     def _run(self, pair: Pair, times: Tensor, *, flow_scale: float, ensemble: bool) -> Tensor:
         """Interpolate once, the fastest way that is exact for this network."""
-        if self._pyramid and not ensemble and supports_pyramid(self.config, flow_scale):
-            return self._pyramid(pair, times, flow_scale)
+        evaluator = self._evaluator(flow_scale)
+        if evaluator is not None and not ensemble:
+            return evaluator(pair, times, flow_scale)
         if self.config.supports_any_timestep:
             return self.network(pair, times, flow_scale, ensemble)
         bisect = partial(self._bisect, flow_scale=flow_scale, ensemble=ensemble)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from .blocks import FlowBlock, resize
 from .config import IFNetConfig, NetworkConfig
+from .geometry import neighbours, read_positions
 from .ifnet import IFNet
 from .pair import Pair
 from .warp import sample
@@ -49,6 +50,10 @@ class Pyramid:
         self._network = network
         self._levels: list[_Level] = []
         self._key: tuple[object, ...] = ()
+
+    def encode_frame(self, img: Tensor) -> Tensor:
+        """Attach its features to a frame; see ``IFNet``."""
+        return self._network.encode_frame(img)
 
     def __call__(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Tensor:
         """Interpolate, to rounding the same as ``IFNet.forward`` without ensemble.
@@ -98,7 +103,7 @@ class _Level:
         height, width = frame.shape[2:]
         self.scale = scale
         self.height, self.width = height // scale, width // scale
-        rows, cols = _read_positions(height, scale), _read_positions(width, scale)
+        rows, cols = read_positions(height, scale), read_positions(width, scale)
         self.rows, self.cols = rows.to(frame.device), cols.to(frame.device)
         self._samplers = [
             _Enlargement((height // made, width // made), made, rows, cols, frame.device)
@@ -164,12 +169,12 @@ class _Enlargement:
     ) -> None:
         height, width = size
         self._factor = factor
-        self._above, self._below, weight = (x.to(device) for x in _neighbours(rows, factor, height))
+        self._above, self._below, weight = (x.to(device) for x in neighbours(rows, factor, height))
         self._weight = weight[:, None]
         self._columns = None
         self._width = factor * width
         if len(cols) < self._width:
-            left, right, weight = _neighbours(cols, factor, width)
+            left, right, weight = neighbours(cols, factor, width)
             index = torch.arange(len(cols))
             columns = torch.zeros(width, len(cols))
             columns[left, index] += 1 - weight
@@ -187,21 +192,6 @@ class _Enlargement:
             return lines @ self._columns
         size = (lines.shape[2], self._width)
         return F.interpolate(lines, size, mode="bilinear", align_corners=False)
-
-
-def _read_positions(length: int, scale: int) -> Tensor:
-    """List the pixels that reducing ``length`` px by ``scale`` reads: two in each cell's middle."""
-    if scale == 1:
-        return torch.arange(length)
-    middle = torch.arange(scale // 2, length, scale)
-    return torch.stack((middle - 1, middle), 1).flatten()
-
-
-def _neighbours(positions: Tensor, factor: int, length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the two source pixels around each enlarged pixel, and the second one's weight."""
-    source = ((positions.double() + 0.5) / factor - 0.5).clamp(0, length - 1)
-    lower = source.floor().long()
-    return lower, (lower + 1).clamp(max=length - 1), (source - lower).float()
 
 
 def _input_strips(

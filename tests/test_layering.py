@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STDLIB = sys.stdlib_module_names
 ALLOWED = {
-    "rife_arch": {"rife_arch", "torch", "safetensors"},
+    "rife_arch": {"rife_arch", "torch", "einops", "numpy", "numba", "llvmlite", "safetensors"},
     "vfi": {"vfi", "torch", "einops", "numpy", "av", "PIL", "imageio_ffmpeg"},
     "cli": {"cli", "rife_arch", "vfi", "torch", "tqdm"},
     "nodes": {

@@ -1,0 +1,134 @@
+"""Vector instructions for numba: a few floats next to each other, handled as one.
+
+numba's optimiser does not find these in short loops over channels. All arrays are flat; ``lanes``
+is how many floats make a vector and must be a number that the compiler knows.
+"""
+
+# pyright: basic
+# numba compiles these functions from the types of their arguments.
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+_FUSED = ("contract",)  # a product and a sum may become one instruction
+
+
+def _point(context: Any, builder: Any, kind: Any, array: Any, index: Any, lanes: int) -> Any:
+    """Return the address of a vector in a flat array."""
+    data = context.make_array(kind)(context, builder, array).data
+    element = context.get_data_type(kind.dtype)
+    return builder.bitcast(builder.gep(data, [index]), ir.VectorType(element, lanes).as_pointer())
+
+
+def _broadcast(builder: Any, value: Any, lanes: int) -> Any:
+    empty = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
+    first = builder.insert_element(empty, value, ir.Constant(ir.IntType(32), 0))
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(first, empty, everywhere)
+
+
+def _lerp(builder: Any, a: Any, b: Any, weight: Any) -> Any:
+    way = builder.fmul(weight, builder.fsub(b, a, _FUSED), _FUSED)
+    return builder.fadd(a, way, _FUSED)
+
+
+def _lerped(context: Any, builder: Any, kind: Any, args: Any, lanes: int) -> Any:
+    """Mix two vectors of an array."""
+    source, first, second, weight = args
+    a = builder.load(_point(context, builder, kind, source, first, lanes), align=4)
+    b = builder.load(_point(context, builder, kind, source, second, lanes), align=4)
+    return _lerp(builder, a, b, _broadcast(builder, weight, lanes))
+
+
+@intrinsic(prefer_literal=True)
+def put_lerp(typing, out, at, source, first, second, weight, lanes):  # noqa: ARG001, PLR0913
+    """Set out[at : ...] to the mix of source[first : ...] and source[second : ...]."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        count = lanes.literal_value
+        value = _lerped(context, builder, signature.args[2], args[2:6], count)
+        to = _point(context, builder, signature.args[0], args[0], args[1], count)
+        builder.store(value, to, align=4)
+        return context.get_dummy_value()
+
+    return types.void(out, at, source, first, second, weight, lanes), generate
+
+
+@intrinsic(prefer_literal=True)
+def add_lerp(typing, out, at, source, first, second, weight, lanes):  # noqa: ARG001, PLR0913
+    """Add to out[at : ...] the mix of source[first : ...] and source[second : ...]."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        count = lanes.literal_value
+        value = _lerped(context, builder, signature.args[2], args[2:6], count)
+        to = _point(context, builder, signature.args[0], args[0], args[1], count)
+        builder.store(builder.fadd(builder.load(to, align=4), value), to, align=4)
+        return context.get_dummy_value()
+
+    return types.void(out, at, source, first, second, weight, lanes), generate
+
+
+@intrinsic(prefer_literal=True)
+def add_bilinear(typing, out, at, image, corners, u, v, share, lanes):  # noqa: ARG001, PLR0913
+    """Add to out[at : ...] a share of the mix of four pixels: two above, two below."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        count = lanes.literal_value
+        starts = [builder.extract_value(args[3], index) for index in range(4)]
+        a, b, c, d = (
+            builder.load(_point(context, builder, signature.args[2], args[2], s, count), align=4)
+            for s in starts
+        )
+        right, down, part = (_broadcast(builder, args[index], count) for index in (4, 5, 6))
+        mixed = _lerp(builder, _lerp(builder, a, b, right), _lerp(builder, c, d, right), down)
+        to = _point(context, builder, signature.args[0], args[0], args[1], count)
+        before = builder.load(to, align=4)
+        total = builder.fadd(before, builder.fmul(mixed, part, _FUSED), _FUSED)
+        builder.store(total, to, align=4)
+        return context.get_dummy_value()
+
+    return types.void(out, at, image, corners, u, v, share, lanes), generate
+
+
+@intrinsic(prefer_literal=True)
+def put_copy(typing, out, at, source, begin, lanes):  # noqa: ARG001
+    """Set out[at : ...] to source[begin : ...]."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        count = lanes.literal_value
+        value = _point(context, builder, signature.args[2], args[2], args[3], count)
+        to = _point(context, builder, signature.args[0], args[0], args[1], count)
+        builder.store(builder.load(value, align=4), to, align=4)
+        return context.get_dummy_value()
+
+    return types.void(out, at, source, begin, lanes), generate
+
+
+@intrinsic(prefer_literal=True)
+def put_rounded(typing, out, at, source, begin, lanes):  # noqa: ARG001
+    """Set out[at : ...], uint16, to source[begin : ...] as bfloat16, to nearest even."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        count = lanes.literal_value
+        word, half = (ir.VectorType(ir.IntType(bits), count) for bits in (32, 16))
+        value = _point(context, builder, signature.args[2], args[2], args[3], count)
+        value = builder.load(value, align=4)
+        bits = builder.bitcast(value, word)
+        is_odd = builder.and_(builder.lshr(bits, _words(16, count)), _words(1, count))
+        up = builder.add(bits, builder.add(is_odd, _words(0x7FFF, count)))
+        is_nan = builder.fcmp_unordered("uno", value, value)
+        bits = builder.select(is_nan, _words(0x7FC00000, count), up)
+        to = _point(context, builder, signature.args[0], args[0], args[1], count)
+        builder.store(builder.trunc(builder.lshr(bits, _words(16, count)), half), to, align=2)
+        return context.get_dummy_value()
+
+    return types.void(out, at, source, begin, lanes), generate
+
+
+def _words(value: int, lanes: int) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(32), lanes), [value] * lanes)
