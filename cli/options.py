@@ -116,7 +116,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=PRECISIONS,
         default="auto",
-        help="of the convolutions (default auto: fp16 on CUDA, else fp32)",
+        help="of the convolutions (default auto: fp16 on GPUs that are fast at it, bf16 on CPUs that are, else fp32)",
     )
     group.add_argument(
         "--fp16",

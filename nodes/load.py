@@ -42,7 +42,7 @@ class RIFELoadModel(io.ComfyNode):
                     options=list(PRECISIONS),
                     default="auto",
                     tooltip="Of the convolutions; motion and blending always use fp32. auto takes "
-                    "fp16 where the GPU does it well, else fp32. Choose fp32 if fp16 flickers.",
+                    "fp16 where the GPU does it well, bf16 on CPUs made for it, else fp32.",
                 ),
             ],
             outputs=[RifeModelType.Output(display_name="model", tooltip="For the RIFE nodes.")],
@@ -53,12 +53,12 @@ class RIFELoadModel(io.ComfyNode):
     def execute(cls, model: str, precision: Precision) -> io.NodeOutput:
         """Load the checkpoint into main memory; the GPU gets it when a node runs."""
         device = comfy.model_management.get_torch_device()
-        if precision == "auto":
+        if precision == "auto" and device.type != "cpu":
             precision = "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
         path = find_checkpoint(model)
         rife = load_checkpoint(path, precision=precision)
-        _log.info("loaded RIFE %s (%s) from %s", rife.name, precision, path)
-        show_text(cls, f"RIFE {rife.name}, {precision}")
+        _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
+        show_text(cls, f"RIFE {rife.name}, {rife.precision}")
         patcher = ModelPatcher(
             rife.network,
             load_device=device,

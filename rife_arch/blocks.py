@@ -224,7 +224,7 @@ class FlowBlock(nn.Module):
         layer = cast("nn.Sequential", self.lastconv)[0] if shuffled else self.lastconv
         weight, bias = cast("tuple[Tensor, Tensor]", (layer.weight, layer.bias))
         wanted = slice(4 * num_channels if shuffled else num_channels)
-        out = F.conv_transpose2d(x, weight[:, wanted], bias[wanted], 2, 1)
+        out = F.conv_transpose2d(x.to(weight.dtype), weight[:, wanted], bias[wanted], 2, 1)
         return F.pixel_shuffle(out, 2) if shuffled else out
 
     @property
@@ -237,6 +237,11 @@ class FlowBlock(nn.Module):
         # It ends at the block's resolution with a pixel shuffle, else at half of it.
         return scale if self.config.shuffled_head else 2 * scale
 
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Convert all but the head: flow in bfloat16 is up to 0.25 px off at 100 px."""
+        self.conv0.to(dtype)
+        self.convblock.to(dtype)
+
     def fold(self) -> None:
         """Turn residual units into single convolutions, for speed; the result is the same."""
         for index, unit in enumerate(self.convblock):
@@ -245,5 +250,5 @@ class FlowBlock(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the convolutions; everything around them is float32."""
-        return next(self.parameters()).dtype
+        """The precision of the convolutions before the head; all else is float32."""
+        return self.halvings[0].layer.weight.dtype

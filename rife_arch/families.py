@@ -36,6 +36,14 @@ def build_network(config: NetworkConfig, weights: Mapping[str, Tensor]) -> Netwo
     return network.eval().requires_grad_(False)
 
 
+def set_precision(network: Network, dtype: torch.dtype) -> None:
+    """Convert the convolutions of a network, as far as that is not seen in the result."""
+    if isinstance(network, IFNet):
+        network.set_precision(dtype)
+    else:
+        network.to(dtype)
+
+
 def expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of every weight of the network, without allocating it."""
     with torch.device("meta"):

@@ -80,7 +80,7 @@ class FusedPyramid:
             grid = Grid.of(stop - start, width, 2, self._network.config.num_features)
             features = np.zeros(1, np.float32)
             if deconv is not None:
-                half = self._network.encode.trunk(strip[None].to(self._network.dtype))
+                half = self._network.encode.trunk(strip[None])
                 features = _flattened(F.conv2d(half, *deconv, padding=1))
             inner = slice(rows.start - start, rows.stop - start)
             kernels.interleave(
@@ -240,7 +240,7 @@ class _Evaluation:
         updates: list[np.ndarray] = []
         for level in levels:
             x = self._trunk(level, frames, timestep, updates)
-            updates.append(_flattened(F.conv2d(x, *level.head, padding=1)))
+            updates.append(_flattened(F.conv2d(x.float(), *level.head, padding=1)))
         return self._blend(last, self._trunk(last, frames, timestep, updates), frames, updates)
 
     def _flat(self, frame: Tensor) -> np.ndarray:
@@ -360,7 +360,7 @@ class _Evaluation:
         last = int(enlargement.below[-1]) // block_row
         # Output j of the head reads rows j - 1 and j of x; one more on both sides is cut by padding.
         start, stop = max(first - 1, 0), min(last + 1, x.shape[2])
-        update = _flattened(F.conv2d(x[:, :, start:stop], *level.head, padding=1))
+        update = _flattened(F.conv2d(x[:, :, start:stop].float(), *level.head, padding=1))
         shift = start * block_row
         above, below = enlargement.above - shift, enlargement.below - shift
         return update, enlargement._replace(above=above, below=below)
@@ -372,5 +372,5 @@ def _empty(*shape: int) -> Tensor:
 
 
 def _flattened(x: Tensor) -> np.ndarray:
-    """View [1, C, H, W] as float32 [H W C]; a copy only if memory is not so already."""
-    return x.permute(0, 2, 3, 1).float().contiguous().view(-1).numpy()
+    """View float32 [1, C, H, W] as [H W C]; a copy only if memory is not so already."""
+    return x.permute(0, 2, 3, 1).contiguous().view(-1).numpy()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 FLOW_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+_MOST_AT_ONCE = 8
+"""Frames of a pair that a GPU makes at a time, as long as they fit."""
 Evaluation = Literal["fused", "exact", "plain"]
 Quality = Literal["fast", "better", "best"]
 QUALITIES: tuple[Quality, ...] = ("fast", "better", "best")
@@ -49,6 +52,29 @@ class Features:
     flow_scale: float
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A pair as the model looks at it: as it is, backwards in time, in a mirror, or both.
+
+    Attributes:
+        pair: the encoded frames in this view.
+        is_reversed: the later frame comes first.
+        is_mirrored: left and right are exchanged.
+    """
+
+    pair: Pair
+    is_reversed: bool = False
+    is_mirrored: bool = False
+
+    def times(self, times: Tensor) -> Tensor:
+        """Translate moments into this view."""
+        return 1 - times if self.is_reversed else times
+
+    def restored(self, image: Tensor) -> Tensor:
+        """Translate a result back."""
+        return image.flip(3) if self.is_mirrored else image
+
+
 class RifeModel:
     """Interpolate between frames with one loaded checkpoint.
 
@@ -63,6 +89,8 @@ class RifeModel:
         self.network = network
         self.name = name
         self._wanted = evaluation
+        self._most_at_once = _MOST_AT_ONCE
+        self._precise: RifeModel | None = None
         self._pyramid = Pyramid(network) if isinstance(network, IFNet) else None
 
     @cached_property
@@ -108,8 +136,14 @@ class RifeModel:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of the convolutions."""
-        return next(self.network.parameters()).dtype
+        """Precision of the convolutions; the lowest, where some must be finer."""
+        dtypes = {parameter.dtype for parameter in self.network.parameters()}
+        return min(dtypes, key=lambda dtype: dtype.itemsize)
+
+    @property
+    def precision(self) -> str:
+        """``dtype`` by its short name: fp32, fp16 or bf16."""
+        return {torch.float16: "fp16", torch.bfloat16: "bf16"}.get(self.dtype, "fp32")
 
     def note_on_multiplier(self, multiplier: int) -> str | None:
         """Say what happens to a multiplier whose moments this network cannot hit exactly."""
@@ -176,28 +210,11 @@ class RifeModel:
             ValueError: frames that do not fit together, a timestep outside (0, 1), an unknown
                 quality, or ``ensemble`` where the network has none.
         """
-        first, second = features0.padded, features1.padded
-        if first.shape != second.shape or features0.flow_scale != features1.flow_scale:
-            raise ValueError(
-                "both frames must have one size and scale, got "
-                f"{_described_size(features0)} and {_described_size(features1)}"
-            )
-        if ensemble and not self.config.supports_ensemble:
-            raise ValueError(f"RIFE {self.name} has no ensemble; call it with ensemble=False")
-        if quality not in QUALITIES:
-            raise ValueError(f"quality must be one of {QUALITIES}, got {quality!r}")
-        pair, times = Pair(first, second), _timestep_tensor(timestep, first)
-        run = partial(self._run, flow_scale=features0.flow_scale, ensemble=ensemble)
-        out = run(pair, times)
-        if quality != "fast":
-            out = (out + run(pair.swapped(), 1 - times)) / 2
-        if quality == "best":
-            mirror = partial(self._mirrored, flow_scale=features0.flow_scale)
-            mirrored = Pair(mirror(first), mirror(second))
-            other = (run(mirrored, times) + run(mirrored.swapped(), 1 - times)) / 2
-            out = (out + other.flip(3)) / 2
-        return out[:, :, : features0.height, : features0.width]
+        views = self._views(features0, features1, ensemble=ensemble, quality=quality)
+        times = _timestep_tensor(timestep, features0.padded)
+        return self._average(views, times, features0, ensemble=ensemble)
 
+    @torch.inference_mode()
     def interpolate_each(
         self,
         features0: Features,
@@ -209,17 +226,91 @@ class RifeModel:
     ) -> Iterator[Tensor]:
         """Make the frames at several moments between two encoded frames; see ``interpolate``.
 
-        Yields:
-            [B, 3, H, W] float32 in [0, 1], one per timestep, in their order.
-        """
-        for timestep in timesteps:
-            yield self.interpolate(
-                features0, features1, timestep, ensemble=ensemble, quality=quality
-            )
+        Views of the pair are prepared once. A GPU makes several frames at a time, fewer from then
+        on where memory runs out.
 
-    def _mirrored(self, frame: Tensor, flow_scale: float) -> Tensor:
-        """Encode a frame as seen in a mirror; the network does not see both sides alike."""
-        return self._encoded(frame[:, :3].flip(3), flow_scale)
+        Args:
+            features0: the earlier frame, of batch size 1.
+            features1: the later frame.
+            timesteps: each in (0, 1).
+            ensemble: as for ``interpolate``.
+            quality: as for ``interpolate``.
+
+        Yields:
+            [1, 3, H, W] float32 in [0, 1], one per timestep, in their order.
+        """
+        views = self._views(features0, features1, ensemble=ensemble, quality=quality)
+        times = _timestep_tensor(
+            torch.tensor(timesteps), features0.padded.expand(len(timesteps), -1, -1, -1)
+        )
+        while len(times):
+            chunk = times[: 1 if self.device.type in ("cpu", "mps") else self._most_at_once]
+            try:
+                made = self._average(views, chunk, features0, ensemble=ensemble)
+            except torch.OutOfMemoryError:
+                if len(chunk) == 1:
+                    raise
+                self._most_at_once = len(chunk) // 2
+            else:
+                times = times[len(chunk) :]
+                yield from made.split(1)
+
+    def _views(
+        self, features0: Features, features1: Features, *, ensemble: bool, quality: Quality
+    ) -> list[_View]:
+        """List the ways in which the model will look at a pair."""
+        first, second, scale = features0.padded, features1.padded, features0.flow_scale
+        if first.shape != second.shape or scale != features1.flow_scale:
+            raise ValueError(
+                "both frames must have one size and scale, got "
+                f"{_described_size(features0)} and {_described_size(features1)}"
+            )
+        if ensemble and not self.config.supports_ensemble:
+            raise ValueError(f"RIFE {self.name} has no ensemble; call it with ensemble=False")
+        if quality not in QUALITIES:
+            raise ValueError(f"quality must be one of {QUALITIES}, got {quality!r}")
+        views = [_View(Pair(first, second))]
+        if quality == "best":  # a network does not see both sides alike
+            mirrored = (self._encoded(frame[:, :3].flip(3), scale) for frame in (first, second))
+            views.append(_View(Pair(*mirrored), is_mirrored=True))
+        if quality != "fast":
+            views += [replace(view, pair=view.pair.swapped(), is_reversed=True) for view in views]
+        return views
+
+    def _average(
+        self, views: Sequence[_View], times: Tensor, features: Features, *, ensemble: bool
+    ) -> Tensor:
+        """Average what all views give, in float32 where half precision overflows."""
+        run = partial(self._run, flow_scale=features.flow_scale, ensemble=ensemble)
+        made = [
+            view.restored(run(view.pair.expanded(len(times)), view.times(times))) for view in views
+        ]
+        out = made[0] if len(made) == 1 else torch.stack(made).mean(0)
+        if self.dtype != torch.float32 and not bool(out.sum().isfinite()):
+            return self._in_float32(views, times, features, ensemble=ensemble)
+        return out[:, :, : features.height, : features.width]
+
+    def _in_float32(
+        self, views: Sequence[_View], times: Tensor, features: Features, *, ensemble: bool
+    ) -> Tensor:
+        """Do it again with convolutions in float32, the frames encoded anew."""
+        if self._precise is None:
+            _log.warning(
+                "RIFE %s in %s gave values that are no numbers; such frames are made again in fp32. "
+                "Choose the precision fp32 to save that time.",
+                self.name,
+                self.precision,
+            )
+            self._precise = RifeModel(deepcopy(self.network).float(), self.name)
+        precise = self._precise
+        again = [
+            replace(
+                view,
+                pair=view.pair.mapped(lambda x: precise._encoded(x[:, :3], features.flow_scale)),
+            )
+            for view in views
+        ]
+        return precise._average(again, times, features, ensemble=ensemble)
 
     def _run(self, pair: Pair, times: Tensor, *, flow_scale: float, ensemble: bool) -> Tensor:
         """Interpolate once, the fastest way that is exact for this network."""

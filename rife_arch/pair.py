@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,14 @@ class Pair:
         """Split the batch into pairs of batch size 1."""
         frames = zip(self.frame0.split(1), self.frame1.split(1), strict=True)
         return [Pair(frame0, frame1) for frame0, frame1 in frames]
+
+    def expanded(self, batch: int) -> Pair:
+        """Repeat a pair of batch size 1, without copying; any other batch must have this size."""
+        return self.mapped(lambda frame: frame.expand(batch, -1, -1, -1))
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Pair:
+        """Change both frames."""
+        return Pair(change(self.frame0), change(self.frame1))
 
     def swapped(self) -> Pair:
         """Exchange the frames: the same motion seen backwards."""

@@ -325,7 +325,7 @@ def test_header_names_input_output_and_model(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--output", "out.mp4", "--keep-pngs", "--UHD")
     assert re.search(r"^input +\S+talkie\.mp4  64x48, 12 frames, 24 fps$", ended.out, re.M)
     assert re.search(r"^output +out\.mp4, vid_out  24 frames, 48 fps, sound kept$", ended.out, re.M)
-    assert re.search(r"^model +RIFE .*5 blocks, cpu, float32, scale 0\.5$", ended.out, re.M)
+    assert re.search(r"^model +RIFE .*5 blocks, cpu, (fp32|bf16), scale 0\.5$", ended.out, re.M)
 
 
 @pytest.mark.parametrize(

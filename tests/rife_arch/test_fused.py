@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rife_arch import QUALITIES, RifeModel
 from rife_arch.config import PRESETS
+from rife_arch.families import set_precision
 from rife_arch.model import Quality
 from rife_arch.pyramid import supports_pyramid
 from tests.networks import preset_config, random_image, random_model, real_pair
@@ -147,8 +148,5 @@ def test_convolutions_in_bfloat16_stay_close(
 ) -> None:
     model, images = released_model("4.26"), real_pair()
     expected = plain(model, *images, 0.5)
-    model.network.to(torch.bfloat16)
-    try:
-        assert 55 < psnr(model(*images, 0.5), expected) < 90
-    finally:
-        model.network.float()
+    set_precision(model.network, torch.bfloat16)
+    assert 55 < psnr(model(*images, 0.5), expected) < 90
