@@ -1,4 +1,4 @@
-"""Seconds per interpolated frame: exact evaluation, plain forward, ComfyUI's network, convolutions."""
+"""Seconds per new frame: each way to evaluate a network, ComfyUI's network, the convolutions alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import statistics
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
@@ -21,50 +22,57 @@ from rife_arch import RifeModel, load_checkpoint
 from rife_arch.canonicalize import canonicalize
 from rife_arch.checkpoint import read_state_dict
 from rife_arch.ifnet import IFNet
-from rife_arch.pair import Pair
 
 Candidate = Callable[[], object]
+EVALUATIONS = ("auto", "exact", "plain")
 
 
 def main() -> None:
-    """Print a table, one row per size."""
+    """Print a table, one row per size, precision and multiplier."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="a 5-block checkpoint such as 4.25 or 4.26")
-    parser.add_argument("--size", nargs="+", default=["832x512", "1280x768", "1920x1088"])
+    parser.add_argument("--size", nargs="+", default=["832x480", "1280x720", "1920x1080"])
+    parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
+    parser.add_argument("--multi", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    model = load_checkpoint(args.checkpoint)
-    table = {
-        size: measure(candidates(model, args.checkpoint, size), args.runs) for size in args.size
-    }
-    for size, seconds in table.items():
-        exact = seconds["exact"]
-        cells = [f"{name} {value:.3f} s ({value / exact:.2f}x)" for name, value in seconds.items()]
-        print(f"{size:>10}  " + "  ".join(cells))
+    table: dict[str, dict[str, float]] = {}
+    for size, precision, multi in product(args.size, args.precision, args.multi):
+        found = candidates(args.checkpoint, size, precision, multi)
+        row = f"{size} {precision} x{multi}"
+        table[row] = measure(found, args.runs, multi - 1)
+        base = table[row].get("ComfyUI fp32", table[row]["plain"])
+        cells = [f"{name} {s:.3f} s ({base / s:.2f}x)" for name, s in table[row].items()]
+        print(f"{row:>19}  " + "  ".join(cells), flush=True)
     if args.json:
         args.json.write_text(json.dumps(table, indent=2))
 
 
-def candidates(model: RifeModel, checkpoint: Path, size: str) -> dict[str, Candidate]:
-    """Prepare what is compared; each call makes one frame and encodes the later source frame."""
-    network = model.network
-    assert isinstance(network, IFNet)
-    width, height = map(int, size.split("x"))
+def candidates(checkpoint: Path, size: str, precision: str, multi: int) -> dict[str, Candidate]:
+    """Prepare what is compared.
+
+    Each call encodes the later source frame and makes ``multi`` - 1 new ones; the earlier frame's
+    features are at hand, as within a clip. Frames have the size that the networks pad to.
+    """
+    width, height = (-(-int(length) // 64) * 64 for length in size.split("x"))
     img0, img1 = smooth_pair(height, width)
-    first, time = model.encode(img0), torch.full((1, 1, 1, 1), 0.5)
-
-    def exact() -> Tensor:
-        return model.interpolate(first, model.encode(img1), 0.5)
-
-    def plain() -> Tensor:
-        with torch.inference_mode():
-            return network(Pair(first.padded, model.encode(img1).padded), time)
-
-    found: dict[str, Candidate] = {"exact": exact, "plain": plain}
+    times = [index / multi for index in range(1, multi)]
+    model = load_checkpoint(checkpoint, precision=precision)
+    found: dict[str, Candidate] = {}
+    for wanted in EVALUATIONS:
+        way = RifeModel(model.network, model.name, evaluation=wanted)
+        found[way.evaluation()] = interpolation(way, img0, img1, times)
     if "COMFYUI_PATH" in os.environ:
-        found["ComfyUI"] = comfyui(checkpoint, img0, img1)
-    return found | {"convolutions": convolutions(network, height, width)}
+        found["ComfyUI fp32"] = comfyui(checkpoint, img0, img1, times)
+    assert isinstance(model.network, IFNet)
+    return found | {"convolutions": convolutions(model.network, height, width, len(times))}
+
+
+def interpolation(model: RifeModel, img0: Tensor, img1: Tensor, times: list[float]) -> Candidate:
+    """Prepare this project's work."""
+    first = model.encode(img0)
+    return lambda: list(model.interpolate_each(first, model.encode(img1), times))
 
 
 def smooth_pair(height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -75,7 +83,7 @@ def smooth_pair(height: int, width: int) -> tuple[Tensor, Tensor]:
     return img, img.roll((3, 8), (2, 3))
 
 
-def comfyui(checkpoint: Path, img0: Tensor, img1: Tensor) -> Candidate:
+def comfyui(checkpoint: Path, img0: Tensor, img1: Tensor, times: list[float]) -> Candidate:
     """Load ComfyUI's network from COMFYUI_PATH with the same weights, features cached alike."""
     sys.path.insert(0, os.environ["COMFYUI_PATH"])
     from comfy.cli_args import args as comfy_args
@@ -90,41 +98,42 @@ def comfyui(checkpoint: Path, img0: Tensor, img1: Tensor) -> Candidate:
     with torch.inference_mode():
         first = network.extract_features(img0)
 
-    def run() -> Tensor:
+    def run() -> list[Tensor]:
         with torch.inference_mode():
             cache = {"img0": first, "img1": network.extract_features(img1)}
-            return network(img0, img1, timestep=0.5, cache=cache)
+            return [network(img0, img1, timestep=time, cache=cache) for time in times]
 
     return run
 
 
-def convolutions(network: IFNet, height: int, width: int) -> Candidate:
+def convolutions(network: IFNet, height: int, width: int, num_frames: int) -> Candidate:
     """Run the blocks' convolutions alone, on inputs that are already there, channels last."""
     config = network.config
     inputs = [
-        torch.rand(1, config.block_inputs(index), height // scale, width // scale).contiguous(
-            memory_format=torch.channels_last
+        torch.rand(1, config.block_inputs(index), height // scale, width // scale).to(
+            network.dtype, memory_format=torch.channels_last
         )
         for index, scale in enumerate(config.block_scales)
     ]
 
     def run() -> None:
         with torch.inference_mode():
-            for block, x in zip(network.flow_blocks(), inputs, strict=True):
-                block.head(block.trunk(block.first_convolution(x)), 13)
+            for _ in range(num_frames):
+                for block, x in zip(network.flow_blocks(), inputs, strict=True):
+                    block.head(block.trunk(block.first_convolution(x)), 13)
 
     return run
 
 
-def measure(found: dict[str, Candidate], runs: int) -> dict[str, float]:
-    """Run all candidates in turn; returns the median seconds of each."""
+def measure(found: dict[str, Candidate], runs: int, num_frames: int) -> dict[str, float]:
+    """Run all candidates in turn; returns the median seconds of each, per new frame."""
     seconds: dict[str, list[float]] = {name: [] for name in found}
     for run in range(runs + 1):  # the first is a warm-up
         for name, candidate in found.items():
             started = perf_counter()
             candidate()
             if run:
-                seconds[name].append(perf_counter() - started)
+                seconds[name].append((perf_counter() - started) / num_frames)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

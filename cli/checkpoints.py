@@ -38,6 +38,7 @@ def load_model(args: argparse.Namespace) -> RifeModel:
         precision=args.precision,
         version=args.model_version,
         refine=args.refine,
+        torch_compile=args.torch_compile,
     )
     if args.ensemble and not model.config.supports_ensemble:
         raise InputError(

@@ -126,6 +126,11 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="the same as --precision fp16",
     )
     group.add_argument(
+        "--torch-compile",
+        action="store_true",
+        help="let torch compile the network: a minute's wait that long clips on a GPU may repay",
+    )
+    group.add_argument(
         "--device", default="auto", metavar="D", help="cpu, cuda, cuda:1, mps (default auto)"
     )
 

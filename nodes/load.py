@@ -44,19 +44,29 @@ class RIFELoadModel(io.ComfyNode):
                     tooltip="Of the convolutions; motion and blending always use fp32. auto takes "
                     "fp16 where the GPU does it well, bf16 on CPUs made for it, else fp32.",
                 ),
+                io.Boolean.Input(
+                    "torch_compile",
+                    default=False,
+                    optional=True,  # appended: workflows saved without it still run
+                    advanced=True,
+                    tooltip="Let torch compile the network: the first frame of a size takes a "
+                    "minute, the others may be faster on a GPU. Goes on without where it fails.",
+                ),
             ],
             outputs=[RifeModelType.Output(display_name="model", tooltip="For the RIFE nodes.")],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, model: str, precision: Precision) -> io.NodeOutput:
+    def execute(
+        cls, model: str, precision: Precision, torch_compile: bool = False
+    ) -> io.NodeOutput:
         """Load the checkpoint into main memory; the GPU gets it when a node runs."""
         device = comfy.model_management.get_torch_device()
         if precision == "auto" and device.type != "cpu":
             precision = "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
         path = find_checkpoint(model)
-        rife = load_checkpoint(path, precision=precision)
+        rife = load_checkpoint(path, precision=precision, torch_compile=torch_compile)
         _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
         show_text(cls, f"RIFE {rife.name}, {rife.precision}")
         patcher = ModelPatcher(

@@ -44,6 +44,7 @@ def load_checkpoint(
     precision: Precision = "fp32",
     version: str | None = None,
     refine: bool = False,
+    torch_compile: bool = False,
 ) -> RifeModel:
     """Load a RIFE network, recognised by its weights.
 
@@ -54,6 +55,8 @@ def load_checkpoint(
             fp16 on GPUs, bf16 on CPUs that have it (4.7 and later), else fp32.
         version: which release this is, where the weights alone cannot tell 3.6 from 3.8.
         refine: use the refinement network that some checkpoints of 3.9-4.4 carry.
+        torch_compile: let torch compile the network for the size at hand, which takes a minute;
+            where that fails it is run as it is.
 
     Raises:
         CheckpointError: it is missing, damaged, not a checkpoint, or of another network.
@@ -68,7 +71,7 @@ def load_checkpoint(
     if precision == "auto":
         precision = _choose_precision(device, found.config)
     set_precision(network, _DTYPES[precision])
-    return RifeModel(network, found.name)
+    return RifeModel(network, found.name, torch_compile=torch_compile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Padding, precision and the encode-once split live here; the network itself sees 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -84,11 +84,17 @@ class RifeModel:
     """
 
     def __init__(
-        self, network: Network, name: str, *, evaluation: Evaluation | Literal["auto"] = "auto"
+        self,
+        network: Network,
+        name: str,
+        *,
+        evaluation: Evaluation | Literal["auto"] = "auto",
+        torch_compile: bool = False,
     ) -> None:
         self.network = network
         self.name = name
-        self._wanted = evaluation
+        self._wanted = "exact" if torch_compile else evaluation
+        self._compiles = torch_compile
         self._most_at_once = _MOST_AT_ONCE
         self._precise: RifeModel | None = None
         self._pyramid = Pyramid(network) if isinstance(network, IFNet) else None
@@ -244,7 +250,7 @@ class RifeModel:
             torch.tensor(timesteps), features0.padded.expand(len(timesteps), -1, -1, -1)
         )
         while len(times):
-            chunk = times[: 1 if self.device.type in ("cpu", "mps") else self._most_at_once]
+            chunk = times[: self._at_once]
             try:
                 made = self._average(views, chunk, features0, ensemble=ensemble)
             except torch.OutOfMemoryError:
@@ -254,6 +260,11 @@ class RifeModel:
             else:
                 times = times[len(chunk) :]
                 yield from made.split(1)
+
+    @property
+    def _at_once(self) -> int:
+        """How many frames are made together: on a GPU several, to keep it busy."""
+        return 1 if self.device.type in ("cpu", "mps") else self._most_at_once
 
     def _views(
         self, features0: Features, features1: Features, *, ensemble: bool, quality: Quality
@@ -316,12 +327,30 @@ class RifeModel:
         """Interpolate once, the fastest way that is exact for this network."""
         evaluator = self._evaluator(flow_scale)
         if evaluator is not None and not ensemble:
-            return evaluator(pair, times, flow_scale)
+            return self._compiled(evaluator.__call__)(pair, times, flow_scale)
         if self.config.supports_any_timestep:
-            return self.network(pair, times, flow_scale, ensemble)
+            return self._compiled(self.network.forward)(pair, times, flow_scale, ensemble)
         bisect = partial(self._bisect, flow_scale=flow_scale, ensemble=ensemble)
         items = zip(pair.items(), times.flatten().tolist(), strict=True)
         return torch.cat([bisect(item, nearest_dyadic(time)) for item, time in items])
+
+    def _compiled(self, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """Let torch compile ``run`` if that was asked for; where it cannot, go on without."""
+        if not self._compiles:
+            return run
+
+        def attempt(*args: object) -> Tensor:
+            try:
+                return torch.compile(run)(*args)
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001  a compiler may fail in any way
+                reason = str(error).strip().split("\n", 1)[0]
+                _log.warning("torch.compile failed, going on without it: %s", reason)
+                self._compiles = False
+                return run(*args)
+
+        return attempt
 
     def _bisect(
         self, pair: Pair, timestep: Fraction, *, flow_scale: float, ensemble: bool

@@ -10,7 +10,7 @@ from tests.comfyui.server import PACK_FOLDER, Comfy
 
 # node id: inputs in order, outputs in order
 CONTRACT = {
-    "RIFELoadModel": (["model", "precision"], ["RIFE_MODEL"]),
+    "RIFELoadModel": (["model", "precision", "torch_compile"], ["RIFE_MODEL"]),
     "RIFEInterpolate": (["model", "images", "multi", "scale", "quality"], ["IMAGE", "INT"]),
     "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
     "RIFEExportVideo": (["images", "fps", "filename_prefix", "crf", "audio"], ["VIDEO"]),

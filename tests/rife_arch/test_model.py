@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 import torch
+from torch import Tensor
 
-from rife_arch import FLOW_SCALES, HDv3Config, NetworkConfig
+from rife_arch import FLOW_SCALES, HDv3Config, NetworkConfig, RifeModel
 from rife_arch.config import PRESETS, Preset
+from rife_arch.families import set_precision
 from rife_arch.model import nearest_dyadic
+from rife_arch.pair import Pair
 from tests.networks import preset_config, random_image, random_model
 
 # Without the adaptive networks: after adapting, their first block is not averaged.
@@ -173,3 +178,91 @@ def test_best_does_not_depend_on_left_and_right_either(version: str) -> None:
 def test_unknown_quality_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"\('fast', 'better', 'best'\), got 'super'"):
         random_model()(random_image(1), random_image(2), 0.5, quality="super")  # pyright: ignore
+
+
+class Crowded:
+    """A network that runs out of memory with more frames at a time than it can hold."""
+
+    def __init__(self, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.model = random_model(preset_config("4.25"))
+        self.seen: list[int] = []
+        run = self.model._run
+
+        def limited(pair: Pair, times: Tensor, **options: object) -> Tensor:
+            self.seen.append(len(times))
+            if len(times) > room:
+                raise torch.OutOfMemoryError("out of memory")
+            return run(pair, times, **options)
+
+        monkeypatch.setattr(self.model, "_run", limited)
+        monkeypatch.setattr(type(self.model), "_at_once", property(lambda m: m._most_at_once))
+
+    def interpolate(self, num_timesteps: int) -> list[Tensor]:
+        features = [self.model.encode(random_image(seed, 64, 64)) for seed in (1, 2)]
+        times = [(index + 1) / (num_timesteps + 1) for index in range(num_timesteps)]
+        return list(self.model.interpolate_each(*features, times))
+
+
+def test_moments_made_together_equal_those_made_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowded = Crowded(8, monkeypatch)
+    together = crowded.interpolate(7)
+    assert crowded.seen == [7]
+    for frame, expected in zip(together, Crowded(1, monkeypatch).interpolate(7), strict=True):
+        torch.testing.assert_close(frame, expected, atol=1e-5, rtol=0)
+
+
+def test_fewer_at_a_time_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowded = Crowded(2, monkeypatch)
+    assert len(crowded.interpolate(7)) == 7
+    assert crowded.seen == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+    crowded.seen.clear()
+    crowded.interpolate(3)  # remembers
+    assert crowded.seen == [1, 1, 1]
+
+
+def test_out_of_memory_for_a_single_frame_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        Crowded(0, monkeypatch).interpolate(3)
+
+
+def test_numbers_beyond_half_precision_are_made_again_in_full(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = random_model(preset_config("4.25"))
+    units = model.network.flow_blocks()[0].convblock
+    for unit in (units[2], units[3]):  # their output passes 65504, the largest float16
+        unit.layer.weight.mul_(1000)
+    for unit in (units[4], units[5]):
+        unit.layer.weight.div_(1000)
+    set_precision(model.network, torch.float16)
+    precise = RifeModel(deepcopy(model.network).float(), model.name)
+    images = random_image(1, 64, 64), random_image(2, 64, 64)
+    for quality in ("fast", "best"):
+        expected = precise(*images, 0.3, quality=quality)
+        torch.testing.assert_close(
+            model(*images, 0.3, quality=quality), expected, atol=1e-4, rtol=0
+        )
+    assert [record.getMessage()[:51] for record in caplog.records] == [
+        "RIFE random in fp16 gave values that are no numbers"
+    ]
+
+
+def test_a_compiler_that_fails_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_run: object) -> Callable[..., Tensor]:
+        def fail(*_args: object) -> Tensor:
+            raise RuntimeError("no C++ compiler found\nlong story")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", broken)
+    network = random_model(preset_config("4.25")).network
+    images = random_image(1, 64, 64), random_image(2, 64, 64)
+    compiled = RifeModel(network, "4.25", torch_compile=True)
+    expected = RifeModel(network, "4.25", evaluation="exact")(*images, 0.5)
+    for _ in range(2):
+        assert compiled(*images, 0.5).equal(expected)
+    assert [record.getMessage() for record in caplog.records] == [
+        "torch.compile failed, going on without it: no C++ compiler found"
+    ]
