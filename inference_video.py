@@ -28,7 +28,7 @@ from vfi.png import PngWriter
 from vfi.prefetch import prefetched
 from vfi.protocol import Interpolator
 from vfi.stream import interpolate_stream
-from vfi.timing import EndRule, count_outputs, format_rate
+from vfi.timing import EndRule, Schedule, format_rate
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -133,7 +133,11 @@ def _count(number: int | None) -> str:
 def _total(args: argparse.Namespace, clip: Clip, output: Output) -> int | None:
     if clip.num_frames is None:
         return None
-    return count_outputs(clip.num_frames, clip.rate, output.rate, EndRule(args.end))
+    return _schedule(args, clip, output).count((clip.num_frames - 1) / clip.rate)
+
+
+def _schedule(args: argparse.Namespace, clip: Clip, output: Output) -> Schedule:
+    return Schedule(output.rate, 1 / clip.rate, EndRule(args.end))
 
 
 def _flow_scale(args: argparse.Namespace) -> float:
@@ -159,14 +163,7 @@ def write_output(
         for writer in writers:
             stack.enter_context(writer)
         bar = stack.enter_context(tqdm(total=_total(args, clip, output), unit="frame"))
-        stream = interpolate_stream(
-            frames,
-            interpolator,
-            output.rate,
-            last_duration=1 / clip.rate,
-            end=EndRule(args.end),
-        )
-        for pixels in stream:
+        for pixels in interpolate_stream(frames, interpolator, _schedule(args, clip, output)):
             for writer in writers:
                 writer.write(pixels.numpy())
             num_frames += 1

@@ -16,7 +16,7 @@ from ..vfi.errors import InputError
 from ..vfi.frames import Frame
 from ..vfi.protocol import Interpolator
 from ..vfi.stream import interpolate_stream
-from ..vfi.timing import EndRule, count_outputs
+from ..vfi.timing import EndRule, Schedule
 from .types import CATEGORY, ManagedModel, RifeModelType, require_rgb, with_progress
 
 _log = logging.getLogger(__name__)
@@ -80,8 +80,9 @@ class RIFEInterpolate(io.ComfyNode):
         """Fill the output batch frame by frame."""
         require_rgb(images)
         num_frames, height, width, _ = images.shape
-        rate = Fraction(multi)  # in units of the source's rate, which does not matter here
-        total = count_outputs(num_frames, Fraction(1), rate, EndRule.LAST_FRAME)
+        # One frame per second: the source's rate does not matter here.
+        schedule = Schedule(Fraction(multi), Fraction(1), EndRule.LAST_FRAME)
+        total = schedule.count(Fraction(num_frames - 1))
         _require_room(total, height, width, images.dtype.itemsize)
         if note := model.rife.note_on_multiplier(multi):
             _log.warning("%s", note)
@@ -93,9 +94,7 @@ class RIFEInterpolate(io.ComfyNode):
                 partial(rife.interpolate_each, quality=quality),
                 rife.device,
             ),
-            rate,
-            last_duration=Fraction(1),
-            end=EndRule.LAST_FRAME,
+            schedule,
         )
         device = comfy.model_management.intermediate_device()
         out = torch.empty((total, height, width, 3), dtype=images.dtype, device=device)

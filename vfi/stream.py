@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import repeat
+from itertools import chain, islice, repeat
 from typing import Generic
 
 from torch import Tensor
@@ -12,18 +12,15 @@ from torch import Tensor
 from .errors import InputError
 from .frames import Frame, from_planar, to_planar
 from .protocol import FeaturesT, Interpolator
-from .timing import EndRule, count_at_end, timesteps_between
+from .timing import Schedule
 
 
 def interpolate_stream(
     frames: Iterable[Frame],
     interpolator: Interpolator[FeaturesT],
-    rate: Fraction,
-    *,
-    last_duration: Fraction,
-    end: EndRule = EndRule.FULL_DURATION,
+    schedule: Schedule,
 ) -> Iterator[Tensor]:
-    """Resample a clip in time to ``rate`` frames per second.
+    """Show a clip at the moments of a schedule.
 
     A source frame whose time is asked for is passed on untouched: the same tensor. Two frames and
     their features are alive at a time, however long the clip. Each frame is encoded at most once.
@@ -31,9 +28,7 @@ def interpolate_stream(
     Args:
         frames: at least two, times strictly increasing from 0; consumed lazily.
         interpolator: the model.
-        rate: output frames per second.
-        last_duration: seconds the source shows its last frame.
-        end: where the output ends.
+        schedule: the moments.
 
     Yields:
         [H, W, C], dtype of the source; treat as read-only.
@@ -44,33 +39,49 @@ def interpolate_stream(
     iterator = iter(frames)
     current = next(iterator, None)
     if current is None:
-        raise InputError("expected at least two frames to interpolate between, got none.")
-    count = 1
+        raise _too_few("none")
+    is_alone = True
     pair_maker = _PairInterpolator(interpolator)
+    num_yielded = 0
+    early: list[Tensor] = []  # made, but perhaps not before the clip's end: at most one
     for following in iterator:
-        count += 1
-        timesteps = list(timesteps_between(current.time, following.time, rate))
-        if timesteps and timesteps[0] == 0:
-            yield current.pixels
-            del timesteps[0]
-        if timesteps:
-            yield from pair_maker.interpolate(current, following, timesteps)
+        is_alone = False
+        timesteps = schedule.timesteps_between(current.time, following.time)
+        outputs = pair_maker.show(current, following, timesteps)
+        outputs = chain(early, outputs)
+        for pixels in islice(outputs, schedule.count_certain(following.time) - num_yielded):
+            num_yielded += 1
+            yield pixels
+        early = list(outputs)
         current = following
-    if count == 1:
-        raise InputError(
-            "expected at least two frames to interpolate between, got one. Use a longer clip."
-        )
-    yield from repeat(current.pixels, count_at_end(current.time, last_duration, rate, end))
+    if is_alone:
+        raise _too_few("one")
+    ending = chain(early, repeat(current.pixels))
+    yield from islice(ending, schedule.count(current.time) - num_yielded)
+
+
+def _too_few(found: str) -> InputError:
+    return InputError(
+        f"expected at least two frames to interpolate between, got {found}. Use a longer clip."
+    )
 
 
 class _PairInterpolator(Generic[FeaturesT]):
-    """Interpolates pairs and keeps the features of the newest two frames."""
+    """Shows pairs, and keeps the features of the newest two frames."""
 
     def __init__(self, interpolator: Interpolator[FeaturesT]) -> None:
         self._interpolator = interpolator
         self._features: dict[Fraction, FeaturesT] = {}
 
-    def interpolate(
+    def show(self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]) -> Iterator[Tensor]:
+        """Yield the pair at increasing timesteps in [0, 1)."""
+        if timesteps and timesteps[0] == 0:
+            yield frame0.pixels
+            timesteps = timesteps[1:]
+        if timesteps:
+            yield from self._interpolate(frame0, frame1, timesteps)
+
+    def _interpolate(
         self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]
     ) -> Iterator[Tensor]:
         pair = {frame.time: self._encoded(frame) for frame in (frame0, frame1)}
