@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -12,7 +13,7 @@ from torch import Tensor
 from vfi.errors import InputError
 from vfi.frames import Frame
 from vfi.protocol import Interpolator
-from vfi.stream import interpolate_stream
+from vfi.stream import AtCut, interpolate_stream
 from vfi.timing import EndRule, Schedule, constant_speed
 
 
@@ -45,9 +46,9 @@ class Blend:
         return Interpolator(self.encode, self.interpolate, torch.device("cpu"))
 
 
-def clip(values: list[int], dtype: torch.dtype = torch.uint8) -> Iterator[Frame]:
+def clip(values: list[int], dtype: torch.dtype = torch.uint8, size: int = 2) -> Iterator[Frame]:
     for index, value in enumerate(values):
-        yield Frame(torch.full((2, 2, 3), value, dtype=dtype), Fraction(index))
+        yield Frame(torch.full((size, size, 3), value, dtype=dtype), Fraction(index))
 
 
 def first_values(frames: Iterator[Tensor]) -> list[float]:
@@ -135,3 +136,81 @@ def test_fewer_than_two_frames_are_refused(values: list[int], found: str) -> Non
     out = interpolate_stream(clip(values), Blend()(), schedule(2))
     with pytest.raises(InputError, match=f"at least two frames.*got {found}"):
         list(out)
+
+
+# --- cuts ----------------------------------------------------------------------------------------
+
+
+class Refusal(Blend):
+    """A model that must not be asked."""
+
+    def encode(self, img: Tensor) -> Tensor:
+        raise AssertionError
+
+
+def scenes(values: list[int], *first_frames: int) -> Iterator[Frame]:
+    for index, frame in enumerate(clip(values)):
+        yield replace(frame, begins_scene=index in first_frames)
+
+
+@pytest.mark.parametrize(
+    ("at_cut", "expected"),
+    [
+        (AtCut.NEAREST, [0, 0, 0, 200, 200]),
+        (AtCut.HOLD, [0, 0, 0, 0, 200]),
+        (AtCut.BLEND, [0, 50, 100, 150, 200]),
+    ],
+)
+def test_what_is_shown_at_a_cut(at_cut: AtCut, expected: list[int]) -> None:
+    out = interpolate_stream(scenes([0, 200], 1), Refusal()(), to_last_frame(4), at_cut=at_cut)
+    assert first_values(out) == expected
+
+
+def test_frames_of_a_scene_are_interpolated_as_ever() -> None:
+    out = interpolate_stream(scenes([0, 20, 200, 220], 2), Blend()(), to_last_frame(2))
+    assert first_values(out) == [0, 10, 20, 20, 200, 210, 220]
+
+
+# --- still regions, masks, montage ---------------------------------------------------------------
+
+
+class White(Blend):
+    """A model whose pictures are white."""
+
+    def interpolate(
+        self, features0: Tensor, features1: Tensor, timesteps: Sequence[float]
+    ) -> Iterator[Tensor]:
+        for _ in timesteps:
+            yield torch.ones_like(features0)
+
+
+def test_what_does_not_move_stays_as_it_is() -> None:
+    frames = [frame.pixels for frame in clip([100, 100], size=20)]
+    frames[1][:, 10:] = 180
+    source = [Frame(pixels, Fraction(time)) for time, pixels in enumerate(frames)]
+    _, new, _ = interpolate_stream(source, White()(), to_last_frame(2))
+    assert (new[:, :8] == 100).all()
+    assert (new[:, 8:] == 255).all()  # the motion, and two pixels around it
+
+
+def test_repeated_frame_is_not_given_to_the_model() -> None:
+    out = interpolate_stream(clip([100, 101]), Refusal()(), to_last_frame(2))
+    assert first_values(out) == [100, 100, 101]
+
+
+def test_mask_shows_the_nearest_original() -> None:
+    mask = torch.tensor([[1.0, 0.5], [0.0, 0.0]])
+    source = [replace(frame, mask=mask) for frame in clip([0, 200])]
+    _, early, late, _ = interpolate_stream(source, White()(), to_last_frame(3))
+    assert early[..., 0].tolist() == [[0, 128], [255, 255]]
+    assert late[..., 0].tolist() == [[200, 228], [255, 255]]
+
+
+def test_montage_shows_the_source_at_the_left() -> None:
+    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), montage=True)
+    assert [frame[0, :, 0].tolist() for frame in out] == [
+        [0, 0, 0, 0],
+        [0, 0, 100, 100],
+        [200, 200, 200, 200],
+        [200, 200, 200, 200],
+    ]
