@@ -47,7 +47,7 @@ def _block_means(pixels: Tensor) -> Tensor:
     return F.avg_pool2d(to_planar(pixels, torch.device("cpu")), _BLOCK, ceil_mode=True)
 
 
-def is_repeat(ending: Sequence[Tensor], beginning: Sequence[Tensor]) -> bool:
+def begins_with_repeat(ending: Sequence[Tensor], beginning: Sequence[Tensor]) -> bool:
     """Tell whether what begins shows the last frame of what ended once more.
 
     Args:
@@ -84,7 +84,7 @@ def closed_loop(frames: Iterable[Frame], last_duration: Fraction) -> Iterator[Fr
         yield from ending
         return
     first, last = beginning[0], ending[-1]
-    if is_repeat(_pixels(ending), _pixels(beginning)):
+    if begins_with_repeat(_pixels(ending), _pixels(beginning)):
         yield replace(first, time=last.time)
         return
     yield last
@@ -130,7 +130,7 @@ def _seam(
     ending: list[Frame], beginning: list[Frame], frame_duration: Fraction, overlap: int
 ) -> tuple[list[Frame], Fraction]:
     """Put a beginning behind an ending; returns both, and by how much the new clip is later."""
-    num_shared = overlap or int(is_repeat(_pixels(ending), _pixels(beginning)))
+    num_shared = overlap or int(begins_with_repeat(_pixels(ending), _pixels(beginning)))
     if not num_shared:
         offset = ending[-1].time + frame_duration - beginning[0].time
         return [*ending, *(_later(frame, offset) for frame in beginning)], offset
@@ -167,8 +167,10 @@ def _require_fitting(
             )
     sizes = [tuple(frames[0].pixels.shape) for frames in (ending, beginning) if frames]
     if len(set(sizes)) > 1:
-        (height0, width0, _), (height1, width1, _) = sizes
+        before, found = (
+            f"{width}x{height} with {channels} channels" for height, width, channels in sizes
+        )
         raise InputError(
-            f"clip {number}: expected {width0}x{height0} like the clip before, got "
-            f"{width1}x{height1}. Scale one of them."
+            f"clip {number}: expected {before} like the clip before, got {found}. "
+            "Scale or convert one of them."
         )
