@@ -330,6 +330,27 @@ def test_target_rate_keeps_length_and_sound(cli: RunCli, talkie: Path) -> None:
     assert sound_packets(Path("talkie_59.94fps.mp4")) == sound_packets(talkie)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--multi 3",
+        "--target-fps 60",
+        "--target-fps 25",
+        "--target-fps 7",
+        "--loop",
+        "--duplicates smooth",
+        "--at-cut hold --cuts 5",
+        "--montage",
+    ],
+)
+def test_picture_and_sound_have_one_length(cli: RunCli, talkie: Path, options: str) -> None:
+    cli("--video", talkie, "--output", "out.mp4", *options.split())
+    rate = frame_rate(Path("out.mp4"))
+    assert rate
+    assert abs(count_frames(Path("out.mp4")) / rate - Fraction(12, 24)) <= Fraction(1, 2) / rate
+    assert sound_packets(Path("out.mp4")) == sound_packets(talkie)
+
+
 def test_target_rate_below_the_source_leaves_frames_out(cli: RunCli, clip: Path) -> None:
     cli("--video", clip, "--target-fps", 12, "--png-only")
     assert same(read_pictures(Path("vid_out")), PICTURES[::2])
