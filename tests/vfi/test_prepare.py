@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.clips import moving_pictures
 from vfi.cuts import Cut, parse_cuts
@@ -69,3 +71,19 @@ def test_one_mask_serves_all_frames_and_several_one_each() -> None:
 def test_mask_of_another_size_is_refused() -> None:
     with pytest.raises(InputError, match="mask: expected 64x48 like the frames, got 32x48"):
         prepared(Preparation(masks=[torch.ones(48, 32)]), 0, 1)
+
+
+def test_all_stages_together_keep_some_frames_only() -> None:
+    alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
+
+    def counted() -> Iterator[Frame]:
+        for index in range(400):
+            pixels = PICTURES[index // 2 % 6].clone()
+            alive.add(pixels)
+            yield Frame(pixels, index * TICK)
+
+    everything = Preparation(
+        masks=[torch.ones(48, 64)], duplicates=Duplicates.SMOOTH, cuts=parse_cuts("9"), loop=True
+    )
+    most = max(len(alive) for _ in everything.apply(counted(), TICK, lambda _: None))
+    assert most <= 50
