@@ -133,6 +133,7 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFERetime", "source_fps", {"default": 16.0, "min": 0.01, "max": 1000.0}),
         ("RIFERetime", "target_fps", {"default": 24.0, "min": 0.01, "max": 1000.0}),
         ("RIFESpeedRamp", "ramp", {"default": "0:1 1:0.25 2:1"}),
+        ("RIFESpeedRamp", "curve", {"forceInput": True}),  # no editor that cannot be left empty
         ("RIFEJoinClips", "overlap", {"default": 0, "min": 0}),
         ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
         ("RIFEExportVideo", "fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),

@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.clips import count_frames, frame_rate, moving_pictures, read_pictures
 from tests.comfyui.server import Comfy, Workflow
+from vfi.scene import DEFAULT_THRESHOLD
 
 PICTURES = moving_pictures(2, width=96, height=64)
 NO_CUTS = {"scene_threshold": 0.0}  # two pictures of random colours look like two scenes
@@ -307,7 +308,7 @@ def test_loop_is_closed_and_the_rate_passed_on(comfy: Comfy) -> None:
 
 @pytest.mark.parametrize(
     ("options", "is_mixed"),
-    [({"at_cut": "hold", "scene_threshold": 0.4}, False), ({}, True)],
+    [({"at_cut": "hold", "scene_threshold": DEFAULT_THRESHOLD}, False), ({}, True)],
     ids=["found", "off"],
 )
 def test_cut_is_held_unless_the_search_is_off(

@@ -9,6 +9,7 @@ import torch
 from vfi.cuts import Cut, CutList, parse_cuts, with_cuts
 from vfi.errors import InputError
 from vfi.frames import Frame
+from vfi.scene import DEFAULT_THRESHOLD
 
 F = Fraction
 
@@ -51,7 +52,9 @@ def test_given_cuts_are_marked_and_reported() -> None:
 
 def test_found_cuts_join_those_given() -> None:
     found: list[Cut] = []
-    assert marked(with_cuts(clip(12, cut_at=6), 0.4, parse_cuts("3"), found.append)) == [3, 6]
+    assert marked(
+        with_cuts(clip(12, cut_at=6), DEFAULT_THRESHOLD, parse_cuts("3"), found.append)
+    ) == [3, 6]
     assert [cut.number for cut in found] == [3, 6]
 
 
