@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .detect_cuts import RIFEDetectCuts
 from .export import RIFEExportPNG, RIFEExportVideo
 from .interpolate_images import RIFEInterpolate
 from .join_clips import RIFEJoinClips
@@ -22,6 +23,7 @@ class PracticalRifeExtension(ComfyExtension):
             RIFERetime,
             RIFESpeedRamp,
             RIFEJoinClips,
+            RIFEDetectCuts,
             RIFEExportPNG,
             RIFEExportVideo,
         ]

@@ -35,6 +35,7 @@ CONTRACT = {
         ["IMAGE", "FLOAT", "INT"],
     ),
     "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
+    "RIFEDetectCuts": (["images", "threshold", "fps"], ["STRING", "INT", "IMAGE"]),
     "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
     "RIFEExportVideo": (["images", "fps", "filename_prefix", "crf", "audio"], ["VIDEO"]),
 }
@@ -90,6 +91,7 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
         ("RIFERetime", False),
         ("RIFESpeedRamp", False),
         ("RIFEJoinClips", False),
+        ("RIFEDetectCuts", False),
         ("RIFEExportPNG", True),
         ("RIFEExportVideo", True),
     ],
@@ -109,6 +111,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         "RIFERetime": ["quality", *OPTIONS],
         "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],
         "RIFEJoinClips": [],
+        "RIFEDetectCuts": ["fps"],
         "RIFEExportPNG": [],
         "RIFEExportVideo": ["audio"],
     }
@@ -135,6 +138,7 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFESpeedRamp", "ramp", {"default": "0:1 1:0.25 2:1"}),
         ("RIFESpeedRamp", "curve", {"forceInput": True}),  # no editor that cannot be left empty
         ("RIFEJoinClips", "overlap", {"default": 0, "min": 0}),
+        ("RIFEDetectCuts", "threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
         ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
         ("RIFEExportVideo", "fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
         ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),

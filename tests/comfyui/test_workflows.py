@@ -366,6 +366,32 @@ def test_parts_are_joined(comfy: Comfy, parts: tuple[str, ...], overlap: int, co
     assert np.array_equal(pictures[1], PICTURES[1])
 
 
+@pytest.mark.parametrize(
+    ("parts", "cuts", "count"),
+    [
+        (3 * ("first",) + 3 * ("black",) + 3 * ("first",), "3, 6", "2"),
+        (("first", "first", "first"), "", "0"),
+    ],
+    ids=["two", "none"],
+)
+def test_cuts_are_listed_and_shown(
+    comfy: Comfy, parts: tuple[str, ...], cuts: str, count: str
+) -> None:
+    black = node("EmptyImage", width=96, height=64, batch_size=1, color=0)
+    ended = comfy.run(
+        {
+            **several(*parts, black=black),
+            "out": node("RIFEDetectCuts", images=["clip", 0], threshold=0.2, fps=24.0),
+            "cuts": node("PreviewAny", source=["out", 0]),
+            "count": node("PreviewAny", source=["out", 1]),
+            "png": png(f"sheet{count}/RIFE", ["out", 2]),
+        }
+    )
+    assert (ended.text("cuts"), ended.text("count")) == (cuts, count)
+    (sheet,) = read_pictures(shown_files(comfy, ended.outputs["png"])[0].parent)
+    assert (sheet == 0).all(-1).sum() == int(count) * 96 * 64  # one of each pair is black
+
+
 # --- the cache -----------------------------------------------------------------------------------
 
 
