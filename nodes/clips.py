@@ -13,7 +13,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..rife_arch import QUALITIES, Quality
-from ..vfi.cuts import Cut
+from ..vfi.cuts import Cut, parse_cuts
 from ..vfi.errors import InputError
 from ..vfi.frames import Frame
 from ..vfi.prepare import Duplicates, Preparation
@@ -39,11 +39,13 @@ class ClipOptions:
     duplicates: str = Duplicates.KEEP.value
     mask: Tensor | None = None
     end: str = EndRule.FULL_DURATION.value
+    cuts: str = ""
 
     def preparation(self, num_frames: int) -> Preparation:
         """Say what is done to the frames of a batch."""
         return Preparation(
             scene_threshold=self.scene_threshold,
+            cuts=parse_cuts(self.cuts),
             masks=_masks(self.mask, num_frames),
             duplicates=Duplicates(self.duplicates),
             loop=self.loop,
@@ -143,6 +145,13 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             optional=True,
             tooltip="Where nothing may move, such as text and logos: there the nearest source "
             "frame is shown. One mask for all frames, or one for each.",
+        ),
+        io.String.Input(
+            "cuts",
+            default="",
+            optional=True,
+            tooltip="Cuts you know, in addition: numbers from 0 of the first frames of scenes, such "
+            "as 48, 96. RIFE Detect Cuts gives such a list.",
         ),
     ]
 

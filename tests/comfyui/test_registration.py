@@ -8,7 +8,7 @@ import pytest
 
 from tests.comfyui.server import PACK_FOLDER, Comfy
 
-OPTIONS = ["loop", "scene_threshold", "at_cut", "duplicates", "end", "mask"]
+OPTIONS = ["loop", "scene_threshold", "at_cut", "duplicates", "end", "mask", "cuts"]
 # node id: inputs in order, outputs in order
 CONTRACT = {
     "RIFELoadModel": (["model", "precision"], ["RIFE_MODEL"]),

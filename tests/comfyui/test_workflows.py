@@ -321,6 +321,13 @@ def test_cut_is_held_unless_the_search_is_off(
     assert np.array_equal(pictures[7], pictures[6]) is not is_mixed
 
 
+def test_cut_that_is_given_is_held(comfy: Comfy) -> None:
+    out = options_of_interpolate(cuts="1", at_cut="hold")
+    pictures, _ = shown(comfy, {**several("first", "second", "first"), "out": out}, "given")
+    assert np.array_equal(pictures[1], PICTURES[0])
+    assert not np.array_equal(pictures[3], PICTURES[1])
+
+
 def test_repeats_are_smoothed(comfy: Comfy) -> None:
     clip = several("first", "first", "second", "second", "first", "first", "second", "second")
     pictures, _ = shown(
