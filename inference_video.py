@@ -6,7 +6,7 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from time import perf_counter
 from types import FrameType
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from cli import __version__ as __version__
@@ -21,15 +22,17 @@ from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models,
 from cli.clips import Clip, Output, open_clip, open_writers, plan_output
 from cli.options import build_parser
 from rife_arch import CatalogError, DownloadError, RifeError, RifeModel
+from vfi.cuts import Cut
 from vfi.demo import make_test_clip
 from vfi.errors import InputError, VfiError
 from vfi.ffmpeg import VideoWriter
 from vfi.png import PngWriter
 from vfi.prefetch import prefetched
 from vfi.protocol import Interpolator
-from vfi.stream import interpolate_stream
-from vfi.timing import EndRule, count_outputs, format_rate
+from vfi.stream import AtCut, interpolate_stream
+from vfi.timing import format_rate
 
+_MOST_CUTS_SHOWN = 20
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -85,13 +88,17 @@ def interpolate(args: argparse.Namespace) -> None:
     writers = list(open_writers(args, clip, output))  # they refuse what they cannot write, early
     model = load_model(args)
     print(describe_job(args, clip, output, model))
-    if note := model.note_on_multiplier(args.multi):
+    for note in _notes(args, model):
         print(f"note: {note}")
+    cuts: list[Cut] = []
     started = perf_counter()
-    num_frames = write_output(args, clip, output, model, writers)
+    with closing(make_frames(args, clip, output, model, cuts.append)) as frames:
+        num_frames = write_frames(frames, writers, total=_total(clip, output))
     seconds = perf_counter() - started
     target = " and ".join(str(path) for path in (output.video, output.pngs) if path)
     print(f"done: {target} ({num_frames} frames, {seconds:.1f} s, {num_frames / seconds:.1f} fps)")
+    if cuts:
+        print(describe_cuts(cuts))
 
 
 def make_demo(*, overwrite: bool) -> Path:
@@ -112,7 +119,7 @@ def describe_job(args: argparse.Namespace, clip: Clip, output: Output, model: Ri
     lines = [
         f"input   {clip.path}  {clip.width}x{clip.height}, {_count(clip.num_frames)} frames, "
         f"{format_rate(clip.rate)} fps",
-        f"output  {targets}  {_count(_total(args, clip, output))} frames, "
+        f"output  {targets}  {_count(_total(clip, output))} frames, "
         f"{format_rate(output.shown_rate)} fps, {_describe_sound(clip, output)}",
         f"model   RIFE {model.name}, {model.device}, {str(model.dtype).removeprefix('torch.')}, "
         f"scale {_flow_scale(args):g}",
@@ -123,54 +130,74 @@ def describe_job(args: argparse.Namespace, clip: Clip, output: Output, model: Ri
 def _describe_sound(clip: Clip, output: Output) -> str:
     if clip.audio is None or output.video is None:
         return "no sound"
-    return "sound kept" if output.shown_rate == output.rate else "sound dropped, because of --fps"
+    if output.keeps_speed:
+        return "sound kept"
+    has_new_rate = output.shown_rate != output.schedule.rate
+    return f"sound dropped, because of {'--fps' if has_new_rate else 'the speed'}"
 
 
 def _count(number: int | None) -> str:
     return "?" if number is None else str(number)
 
 
-def _total(args: argparse.Namespace, clip: Clip, output: Output) -> int | None:
-    if clip.num_frames is None:
-        return None
-    return count_outputs(clip.num_frames, clip.rate, output.rate, EndRule(args.end))
+def _total(clip: Clip, output: Output) -> int | None:
+    return None if clip.last_due is None else output.schedule.count(clip.last_due)
 
 
 def _flow_scale(args: argparse.Namespace) -> float:
     return 0.5 if args.UHD and args.scale == 1 else args.scale
 
 
-def write_output(
+def _notes(args: argparse.Namespace, model: RifeModel) -> Iterator[str]:
+    if args.skip:
+        yield "--skip does nothing here; --duplicates smooth takes repeated frames out."
+    if not args.target_fps and (note := model.note_on_multiplier(args.multi)):
+        yield note
+
+
+def describe_cuts(cuts: Sequence[Cut]) -> str:
+    """Say where scenes begin; ``--cuts`` takes the frame numbers."""
+    shown = [f"{cut.number} ({float(cut.time):.2f} s)" for cut in cuts[:_MOST_CUTS_SHOWN]]
+    more = ["..."] if len(cuts) > _MOST_CUTS_SHOWN else []
+    return f"cuts: {len(cuts)}, at frame {', '.join(shown + more)}"
+
+
+def make_frames(
     args: argparse.Namespace,
     clip: Clip,
     output: Output,
     model: RifeModel,
-    writers: Sequence[VideoWriter | PngWriter],
-) -> int:
-    """Interpolate and write frame by frame; returns how many frames were written."""
+    report: Callable[[Cut], object],
+) -> Generator[Tensor, None, None]:
+    """Read the clip and yield what is written; closing this closes the source."""
     interpolator = Interpolator(
         partial(model.encode, scale=_flow_scale(args)),
         partial(model.interpolate_each, ensemble=args.ensemble, quality=args.quality),
         model.device,
     )
-    num_frames = 0
-    with ExitStack() as stack:
-        frames = stack.enter_context(closing(prefetched(clip.frames())))
-        for writer in writers:
-            stack.enter_context(writer)
-        bar = stack.enter_context(tqdm(total=_total(args, clip, output), unit="frame"))
-        stream = interpolate_stream(
+    with closing(prefetched(clip.frames())) as source:
+        frames = clip.preparation.apply(source, 1 / clip.rate, report)
+        yield from interpolate_stream(
             frames,
             interpolator,
-            output.rate,
-            last_duration=1 / clip.rate,
-            end=EndRule(args.end),
+            output.schedule,
+            at_cut=AtCut(args.at_cut),
+            montage=args.montage,
         )
-        for pixels in stream:
+
+
+def write_frames(
+    frames: Iterable[Tensor], writers: Sequence[VideoWriter | PngWriter], *, total: int | None
+) -> int:
+    """Write frame by frame; returns how many frames were written."""
+    num_frames = 0
+    with ExitStack() as stack:
+        for writer in writers:
+            stack.enter_context(writer)
+        for pixels in stack.enter_context(tqdm(frames, total=total, unit="frame")):
             for writer in writers:
                 writer.write(pixels.numpy())
             num_frames += 1
-            bar.update()
     return num_frames
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,9 @@ from vfi.errors import InputError
 from vfi.ffmpeg import AudioSource, VideoWriter
 from vfi.frames import Frame
 from vfi.media import probe_video, read_video
-from vfi.png import PngWriter, probe_image_folder, read_image_folder
-from vfi.timing import format_rate
+from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
+from vfi.prepare import Duplicates, Preparation
+from vfi.timing import EndRule, Schedule, SpeedCurve, format_rate
 
 FOLDER_RATE = Fraction(24)  # a picture folder has no rate; 24 is what video generators make
 
@@ -32,6 +33,7 @@ class Clip:
         num_frames: an estimate, None if unknown.
         pixel_aspect: width of a pixel divided by its height.
         audio: its sound, None if there is none.
+        preparation: what is done to its frames before new ones are put between them.
     """
 
     path: Path
@@ -42,6 +44,15 @@ class Clip:
     num_frames: int | None
     pixel_aspect: Fraction = Fraction(1)
     audio: AudioSource | None = None
+    preparation: Preparation = field(default_factory=Preparation)
+
+    @property
+    def last_due(self) -> Fraction | None:
+        """When the last frame of the prepared clip is due, seconds; an estimate."""
+        if self.num_frames is None:
+            return None
+        num_intervals = self.num_frames if self.preparation.loop else self.num_frames - 1
+        return num_intervals / self.rate
 
 
 @dataclass(frozen=True)
@@ -51,23 +62,42 @@ class Output:
     Attributes:
         video: the video file, None for pictures only.
         pngs: the picture folder, None for video only.
-        rate: frames per second made from one second of the source.
+        schedule: which moments of the source are shown.
         shown_rate: frames per second the video file says it has; differs for slow motion.
     """
 
     video: Path | None
     pngs: Path | None
-    rate: Fraction
+    schedule: Schedule
     shown_rate: Fraction
+
+    @property
+    def keeps_speed(self) -> bool:
+        """Whether picture and sound stay together."""
+        return self.shown_rate == self.schedule.rate and self.schedule.speed == SpeedCurve()
 
 
 def open_clip(args: argparse.Namespace) -> Clip:
     """Look at the source, without decoding it yet."""
+    preparation = _plan_preparation(args)
     if args.img:
         folder = probe_image_folder(args.img)
-        rate = args.fps / args.multi if args.fps else FOLDER_RATE
+        rate = _folder_rate(args)
         frames = partial(read_image_folder, folder, rate)
-        return Clip(args.img, frames, folder.width, folder.height, rate, len(folder.files))
+        return Clip(
+            path=args.img,
+            frames=frames,
+            width=folder.width,
+            height=folder.height,
+            rate=rate,
+            num_frames=len(folder.files),
+            preparation=preparation,
+        )
+    if args.source_fps:
+        raise InputError(
+            f"--source-fps: expected it with --img, got the video {args.video}, which has a rate of "
+            "its own. Leave it out."
+        )
     info = probe_video(args.video)
     codecs = tuple(stream.codec for stream in info.audio)
     return Clip(
@@ -79,12 +109,29 @@ def open_clip(args: argparse.Namespace) -> Clip:
         num_frames=info.num_frames,
         pixel_aspect=info.pixel_aspect,
         audio=AudioSource(info.path, codecs, info.start) if codecs else None,
+        preparation=preparation,
+    )
+
+
+def _folder_rate(args: argparse.Namespace) -> Fraction:
+    if args.source_fps:
+        return args.source_fps
+    return args.fps / args.multi if args.fps and not args.target_fps else FOLDER_RATE
+
+
+def _plan_preparation(args: argparse.Namespace) -> Preparation:
+    return Preparation(
+        args.scene_threshold,
+        args.cuts,
+        [read_mask(args.mask)] if args.mask else [],
+        Duplicates(args.duplicates),
+        args.loop,
     )
 
 
 def plan_output(args: argparse.Namespace, clip: Clip) -> Output:
     """Decide names and rates, and refuse to touch what is already there."""
-    rate = clip.rate * args.multi
+    rate = args.target_fps or clip.rate * args.multi
     shown_rate = args.fps or rate
     pngs = None
     if args.png_only:
@@ -95,7 +142,9 @@ def plan_output(args: argparse.Namespace, clip: Clip) -> Output:
     for target in (video, pngs):
         if target and target.exists():
             _refuse_existing(target, clip.path, overwrite=args.overwrite)
-    return Output(video, pngs, rate, shown_rate)
+    schedule = Schedule(rate, 1 / clip.rate, EndRule(args.end), args.speed)
+    schedule = clip.preparation.schedule(schedule)
+    return Output(video, pngs, schedule, shown_rate)
 
 
 def _refuse_existing(target: Path, source: Path, *, overwrite: bool) -> None:
@@ -114,7 +163,8 @@ def _refuse_existing(target: Path, source: Path, *, overwrite: bool) -> None:
 def _video_path(args: argparse.Namespace, clip: Clip, rate: Fraction) -> Path:
     if args.output is None:
         source = clip.path if clip.path.name.strip(".") else clip.path.resolve()  # "." has no name
-        return source.with_name(f"{source.stem}_{args.multi}X_{format_rate(rate)}fps.{args.ext}")
+        multi = "" if args.target_fps else f"{args.multi}X_"
+        return source.with_name(f"{source.stem}_{multi}{format_rate(rate)}fps.{args.ext}")
     if args.output.is_dir():
         raise InputError(
             f"{args.output}: expected a file name, got a folder. "
@@ -132,13 +182,12 @@ def open_writers(
     if output.pngs:
         yield PngWriter(output.pngs, overwrite=args.overwrite)
     if output.video:
-        keeps_sound = output.shown_rate == output.rate
         yield VideoWriter(
             output.video,
-            width=clip.width,
+            width=2 * clip.width if args.montage else clip.width,
             height=clip.height,
             rate=output.shown_rate,
             pixel_aspect=clip.pixel_aspect,
-            audio=clip.audio if keeps_sound else None,
+            audio=clip.audio if output.keeps_speed else None,
             notify=print,
         )

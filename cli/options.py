@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 from rife_arch import FLOW_SCALES, QUALITIES
 from rife_arch.load import PRECISIONS
+from vfi.cuts import CutList, parse_cuts
+from vfi.errors import InputError
 from vfi.ffmpeg import CONTAINERS
-from vfi.timing import EndRule, parse_rate
+from vfi.prepare import Duplicates
+from vfi.scene import DEFAULT_THRESHOLD
+from vfi.stream import AtCut
+from vfi.timing import EndRule, SpeedCurve, constant_speed, parse_ramp, parse_rate, parse_speed
 
 from . import __version__
+
+ResultT = TypeVar("ResultT")
 
 _DESCRIPTION = (
     "Make a video, or a folder of numbered pictures, smoother with RIFE. See README.md for more."
@@ -42,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     source.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_time_options(parser)
+    _add_frame_options(parser)
     _add_model_options(parser)
     _add_output_options(parser)
     parser.add_argument("--png", action=_Removed, nargs=0, help=argparse.SUPPRESS)
@@ -60,6 +70,27 @@ def _add_time_options(parser: argparse.ArgumentParser) -> None:
         help="N times as many frames (default 2)",
     )
     multiplier.add_argument("--exp", type=_exponent, metavar="E", help="the same as --multi 2^E")
+    multiplier.add_argument(
+        "--target-fps",
+        type=_rate,
+        metavar="F",
+        help="resample to exactly this rate instead, above or below the source's; length and sound stay",
+    )
+    speed = group.add_mutually_exclusive_group()
+    speed.add_argument(
+        "--speed",
+        type=_speed,
+        default=SpeedCurve(),
+        metavar="S",
+        help="play S times as fast, 0.5 for slow motion, at the same frame rate, without sound",
+    )
+    speed.add_argument(
+        "--ramp",
+        dest="speed",
+        type=_ramp,
+        metavar="POINTS",
+        help='change the speed on the way: "0:1 2:0.25 3:1" slows down to a quarter until second 2 of the source',
+    )
     group.add_argument(
         "--fps",
         type=_rate,
@@ -67,11 +98,59 @@ def _add_time_options(parser: argparse.ArgumentParser) -> None:
         help="write this rate into the file instead: slow or fast motion, without sound; for --img, the rate of the result (default 24 x N)",
     )
     group.add_argument(
+        "--source-fps",
+        type=_rate,
+        metavar="F",
+        help="the rate of the pictures of --img (default: --fps / N, else 24)",
+    )
+    group.add_argument(
+        "--loop",
+        action="store_true",
+        help="interpolate from the last frame to the first as well, for a clip that repeats",
+    )
+    group.add_argument(
         "--end",
         choices=[rule.value for rule in EndRule],
         default=EndRule.FULL_DURATION.value,
         help="full-duration: N frames give N x multi, as long as the sound; last-frame: end on the last source frame (default full-duration)",
     )
+
+
+def _add_frame_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cuts, repeats and masks")
+    group.add_argument(
+        "--scene-threshold",
+        type=_threshold,
+        default=DEFAULT_THRESHOLD,
+        metavar="T",
+        help=f"how much a frame must stand out to count as a cut; 0: none does (default {DEFAULT_THRESHOLD})",
+    )
+    group.add_argument(
+        "--cuts",
+        type=_cuts,
+        default=CutList(),
+        metavar="LIST",
+        help='cuts you know: frame numbers from 0, or seconds: "48, 96" or "2.5s"',
+    )
+    group.add_argument(
+        "--at-cut",
+        choices=[rule.value for rule in AtCut],
+        default=AtCut.NEAREST.value,
+        help="what is shown between two scenes: the nearest frame, the previous one, or a cross-fade (default nearest)",
+    )
+    group.add_argument(
+        "--duplicates",
+        choices=[rule.value for rule in Duplicates],
+        default=Duplicates.KEEP.value,
+        help="smooth: leave repeated frames out and spread the motion evenly (default keep)",
+    )
+    group.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="a picture, white where nothing may move, such as text and logos",
+    )
+    group.add_argument("--skip", action="store_true", help="does nothing, as in Practical-RIFE")
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -153,6 +232,9 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--keep-pngs", action="store_true", help="numbered PNG files in vid_out/ beside the video"
     )
+    group.add_argument(
+        "--montage", action="store_true", help="the source at the left, the result at the right"
+    )
     group.add_argument("--overwrite", action="store_true", help="replace existing output")
 
 
@@ -173,6 +255,34 @@ def _exponent(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 6:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 6, got {text!r}")
     return int(text)
+
+
+def _explained(parse: Callable[[str], ResultT]) -> Callable[[str], ResultT]:
+    """Let argparse show the message of an InputError."""
+
+    def convert(text: str) -> ResultT:
+        try:
+            return parse(text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+@_explained
+def _speed(text: str) -> SpeedCurve:
+    return constant_speed(parse_speed(text))
+
+
+_ramp = _explained(parse_ramp)
+_cuts = _explained(parse_cuts)
+
+
+def _threshold(text: str) -> float:
+    threshold = float(text)
+    if not threshold >= 0:
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {text!r}")
+    return threshold
 
 
 def _rate(text: str) -> Fraction:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .detect_cuts import RIFEDetectCuts
 from .export import RIFEExportPNG, RIFEExportVideo
 from .interpolate_images import RIFEInterpolate
+from .join_clips import RIFEJoinClips
 from .load import RIFELoadModel
+from .retime import RIFERetime, RIFESpeedRamp
 
 
 class PracticalRifeExtension(ComfyExtension):
@@ -14,7 +17,16 @@ class PracticalRifeExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """List the nodes in the order of a workflow."""
-        return [RIFELoadModel, RIFEInterpolate, RIFEExportPNG, RIFEExportVideo]
+        return [
+            RIFELoadModel,
+            RIFEInterpolate,
+            RIFERetime,
+            RIFESpeedRamp,
+            RIFEJoinClips,
+            RIFEDetectCuts,
+            RIFEExportPNG,
+            RIFEExportVideo,
+        ]
 
 
 async def comfy_entrypoint() -> ComfyExtension:

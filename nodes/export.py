@@ -21,8 +21,7 @@ from ..vfi.audio import write_wav
 from ..vfi.ffmpeg import AudioSource, VideoWriter
 from ..vfi.frames import to_uint8
 from ..vfi.png import PngWriter
-from ..vfi.timing import parse_rate
-from .types import CATEGORY, require_rgb, with_progress
+from .types import CATEGORY, exact_rate, require_rgb, with_progress
 
 _log = logging.getLogger(__name__)
 _PREFIX_TOOLTIP = (
@@ -123,7 +122,7 @@ class RIFEExportVideo(io.ComfyNode):
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
         """Encode the file, which appears under its name when it is complete."""
-        rate = parse_rate(f"{fps:.3f}".rstrip("0").rstrip("."))
+        rate = exact_rate(fps)
         base, subfolder = _new_output(filename_prefix, images)
         path = base.with_name(f"{base.name}.mp4")
         _, height, width, channels = images.shape

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import logging
-from fractions import Fraction
-from functools import partial
+from typing import Any
 
-import comfy.model_management
-import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rife_arch import QUALITIES, Quality
-from ..vfi.errors import InputError
-from ..vfi.frames import Frame
-from ..vfi.protocol import Interpolator
-from ..vfi.stream import interpolate_stream
-from ..vfi.timing import EndRule, count_outputs
-from .types import CATEGORY, ManagedModel, RifeModelType, require_rgb, with_progress
+from ..vfi.timing import EndRule, Schedule
+from .clips import ClipOptions, interpolate_batch, model_inputs, option_inputs, scale_input
+from .types import CATEGORY, ManagedModel, exact_rate
 
 _log = logging.getLogger(__name__)
-_SCALES = ["0.25", "0.5", "1", "2", "4"]
 
 
 class RIFEInterpolate(io.ComfyNode):
@@ -37,8 +29,7 @@ class RIFEInterpolate(io.ComfyNode):
             "frames are passed on untouched. Play the result at multi times the frame rate.",
             search_aliases=["rife", "frame interpolation", "vfi", "slow motion", "fps", "smooth"],
             inputs=[
-                RifeModelType.Input("model", tooltip="From Load RIFE Model."),
-                io.Image.Input("images", tooltip="The frames in order, at least two, RGB."),
+                *model_inputs(),
                 io.Int.Input(
                     "multi",
                     default=2,
@@ -46,25 +37,24 @@ class RIFEInterpolate(io.ComfyNode):
                     max=64,
                     tooltip="How many times as many frames: 2 turns 16 fps into 32.",
                 ),
-                io.Combo.Input(
-                    "scale",
-                    options=_SCALES,
-                    default="1",
-                    tooltip="Resolution at which motion is estimated. Try 0.5 for 4K or when fast "
-                    "things tear; 2 for small, fine motion.",
-                ),
-                io.Combo.Input(
-                    "quality",
-                    options=list(QUALITIES),
-                    default="fast",
-                    optional=True,  # appended: workflows saved without it still run
-                    tooltip="better averages each new frame with one made from the pair in reverse "
-                    "order, at twice the time; best also with mirrored ones, at four times.",
+                scale_input(),
+                *option_inputs(EndRule.LAST_FRAME),
+                io.Float.Input(
+                    "fps",
+                    default=16.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    round=0.001,
+                    optional=True,
+                    tooltip="Frames per second of the source: 16 for Wan, 24 for most others. It "
+                    "only decides the output fps.",
                 ),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="Originals and new frames."),
                 io.Int.Output(display_name="count", tooltip="How many frames there are now."),
+                io.Float.Output(display_name="fps", tooltip="At which rate the speed is the same."),
             ],
         )
 
@@ -74,53 +64,15 @@ class RIFEInterpolate(io.ComfyNode):
         model: ManagedModel,
         images: Tensor,
         multi: int,
-        scale: str,
-        quality: Quality = "fast",
+        fps: float = 16.0,
+        end: str = EndRule.LAST_FRAME.value,
+        **options: Any,
     ) -> io.NodeOutput:
         """Fill the output batch frame by frame."""
-        require_rgb(images)
-        num_frames, height, width, _ = images.shape
-        rate = Fraction(multi)  # in units of the source's rate, which does not matter here
-        total = count_outputs(num_frames, Fraction(1), rate, EndRule.LAST_FRAME)
-        _require_room(total, height, width, images.dtype.itemsize)
         if note := model.rife.note_on_multiplier(multi):
             _log.warning("%s", note)
-        rife = model.load(estimate_working_bytes(height, width))
-        stream = interpolate_stream(
-            (Frame(pixels, Fraction(index)) for index, pixels in enumerate(images)),
-            Interpolator(
-                partial(rife.encode, scale=float(scale)),
-                partial(rife.interpolate_each, quality=quality),
-                rife.device,
-            ),
-            rate,
-            last_duration=Fraction(1),
-            end=EndRule.LAST_FRAME,
-        )
-        device = comfy.model_management.intermediate_device()
-        out = torch.empty((total, height, width, 3), dtype=images.dtype, device=device)
-        for index, pixels in enumerate(with_progress(stream, total)):
-            out[index] = pixels
-        return io.NodeOutput(out, total)
-
-
-def _require_room(num_frames: int, height: int, width: int, itemsize: int) -> None:
-    """Refuse a result that does not fit, before the work and not after it."""
-    needed = num_frames * height * width * 3 * itemsize
-    device = comfy.model_management.intermediate_device()
-    free = comfy.model_management.get_free_memory(device)
-    if needed > free:
-        raise InputError(
-            f"result: expected {num_frames} frames of {width}x{height} to fit into memory, but "
-            f"they take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Interpolate a part "
-            "of the clip, lower multi, or use inference_video.py, which keeps a few frames only."
-        )
-
-
-def estimate_working_bytes(height: int, width: int) -> int:
-    """Estimate what the network needs beside its weights for one frame, bytes.
-
-    Peak of the process over that before, on a CPU without strips, fp32, 1920x1088: 500 bytes per
-    pixel for 4.26, 510 for 4.20, 520 for 4.25.heavy, 940 for 4.26.heavy, 360 for 4.0, 390 for 3.6.
-    """
-    return 1000 * height * width
+        source_rate = exact_rate(fps)
+        rate = multi * source_rate
+        schedule = Schedule(rate, 1 / source_rate, EndRule(end))
+        out = interpolate_batch(model, images, schedule, ClipOptions(**options))
+        return io.NodeOutput(out, len(out), float(rate))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 import comfy.model_management
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from ..rife_arch import RifeModel
 from ..vfi.errors import InputError
+from ..vfi.timing import parse_rate
 
 CATEGORY = "video/RIFE"
 
@@ -51,6 +53,11 @@ def require_rgb(images: Tensor) -> None:
             f"images: expected RGB frames (3 channels), got {channels}. "
             "Take the alpha channel off with Split Image with Alpha."
         )
+
+
+def exact_rate(fps: float) -> Fraction:
+    """Read a rate from a FLOAT socket: 23.976 means 24000/1001."""
+    return parse_rate(f"{fps:.3f}".rstrip("0").rstrip("."))
 
 
 def show_text(node: type[io.ComfyNode], text: str) -> None:

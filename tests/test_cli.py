@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -318,6 +319,142 @@ def test_current_folder_is_a_picture_folder_with_a_name(
     assert count_frames(folder / "shots_2X_48fps.mp4") == 4
 
 
+# --- target rates, speeds, loops -----------------------------------------------------------------
+
+
+def test_target_rate_keeps_length_and_sound(cli: RunCli, talkie: Path) -> None:
+    ended = cli("--video", talkie, "--target-fps", "59.94")
+    assert "30 frames, 59.94 fps, sound kept" in ended.out
+    assert frame_rate(Path("talkie_59.94fps.mp4")) == Fraction(60000, 1001)
+    assert count_frames(Path("talkie_59.94fps.mp4")) == 30
+    assert sound_packets(Path("talkie_59.94fps.mp4")) == sound_packets(talkie)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--multi 3",
+        "--target-fps 60",
+        "--target-fps 25",
+        "--target-fps 7",
+        "--loop",
+        "--duplicates smooth",
+        "--at-cut hold --cuts 5",
+        "--montage",
+    ],
+)
+def test_picture_and_sound_have_one_length(cli: RunCli, talkie: Path, options: str) -> None:
+    cli("--video", talkie, "--output", "out.mp4", *options.split())
+    rate = frame_rate(Path("out.mp4"))
+    assert rate
+    assert abs(count_frames(Path("out.mp4")) / rate - Fraction(12, 24)) <= Fraction(1, 2) / rate
+    assert sound_packets(Path("out.mp4")) == sound_packets(talkie)
+
+
+def test_target_rate_below_the_source_leaves_frames_out(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--target-fps", 12, "--png-only")
+    assert same(read_pictures(Path("vid_out")), PICTURES[::2])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--speed", 0.5, "--multi", 2), 48),
+        (("--speed", 2, "--target-fps", 24), 6),
+        (("--ramp", "0:1 0.25:0.5"), 40),  # a third of a second down to 0.5, then a half
+    ],
+    ids=["slow", "fast", "ramp"],
+)
+def test_speed_changes_the_length_and_drops_the_sound(
+    cli: RunCli, talkie: Path, options: tuple[object, ...], expected: int
+) -> None:
+    ended = cli("--video", talkie, "--output", "out.mp4", *options)
+    assert "sound dropped, because of the speed" in ended.out
+    assert count_frames(Path("out.mp4")) == expected
+    assert not sound_packets(Path("out.mp4"))
+
+
+def test_loop_adds_frames_between_the_last_and_the_first(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--loop", "--png-only", "--end", "last-frame")
+    pictures = read_pictures(Path("vid_out"))
+    assert same(pictures[::2], PICTURES)
+    assert len(pictures) == 8
+    assert not np.array_equal(pictures[7], PICTURES[3])
+
+
+def test_pictures_of_a_folder_have_the_rate_one_says(cli: RunCli, folder: Path) -> None:
+    write_pictures(folder / "shots", PICTURES)
+    cli("--img", "shots", "--source-fps", 16, "--target-fps", 24)
+    assert count_frames(folder / "shots_24fps.mp4") == 6
+
+
+# --- cuts, repeats, masks, montage ---------------------------------------------------------------
+
+
+def between(pictures: list[Picture]) -> list[Picture]:
+    """The new ones of a clip at twice its rate."""
+    return pictures[1::2]
+
+
+def test_cuts_that_are_given_are_kept_apart_and_reported(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--png-only", "--cuts", "1, 0.12s", "--at-cut", "hold")
+    news = between(read_pictures(Path("vid_out")))
+    assert np.array_equal(news[0], PICTURES[0])
+    assert not np.array_equal(news[1], PICTURES[1])
+    assert np.array_equal(news[2], PICTURES[2])
+    assert ended.out.splitlines()[-1] == "cuts: 2, at frame 1 (0.04 s), 3 (0.12 s)"
+
+
+@pytest.fixture
+def two_scenes(folder: Path) -> Path:
+    """Six moving frames, then six of another picture."""
+    other = [np.flipud(255 - picture) // 2 for picture in moving_pictures(6)]
+    return write_clip(folder / "scenes.mkv", moving_pictures(6) + other)
+
+
+@pytest.mark.parametrize(("options", "cuts"), [((), [6]), (("--scene-threshold", 0), [])])
+def test_cuts_are_found_and_reported(
+    cli: RunCli, two_scenes: Path, options: tuple[object, ...], cuts: list[int]
+) -> None:
+    last = cli("--video", two_scenes, "--output", "out.mp4", *options).out.splitlines()[-1]
+    assert re.findall(r"at frame (\d+)", last) == [str(cut) for cut in cuts]
+
+
+def test_repeats_are_smoothed_on_request(cli: RunCli, folder: Path) -> None:
+    doubled = [picture for picture in moving_pictures(6) for _ in range(2)]
+    clip = write_clip(folder / "doubled.mkv", doubled)
+    cli("--video", clip, "--duplicates", "smooth", "--target-fps", 24, "--png-only")
+    pictures = read_pictures(Path("vid_out"))
+    assert len(pictures) == 12
+    assert same(pictures[:10:2], moving_pictures(6)[:5])
+    assert not any(np.array_equal(*pair) for pair in pairwise(pictures[:10]))
+
+
+def test_mask_keeps_its_part_of_the_picture(cli: RunCli, clip: Path, folder: Path) -> None:
+    mask = np.zeros((48, 64, 3), np.uint8)
+    mask[:, :32] = 255
+    write_pictures(folder / "mask", [mask])
+    cli("--video", clip, "--mask", "mask/shot_0001.png", "--png-only")
+    new = read_pictures(Path("vid_out"))[1]
+    assert np.array_equal(new[:, :32], PICTURES[0][:, :32])
+    assert not np.array_equal(new[:, 32:], PICTURES[0][:, 32:])
+
+
+def test_montage_shows_the_source_at_the_left(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--montage", "--output", "out.mp4", "--keep-pngs")
+    left, right = zip(
+        *(np.split(p, 2, axis=1) for p in read_pictures(Path("vid_out"))), strict=True
+    )
+    assert same(list(left), [picture for picture in PICTURES for _ in range(2)])
+    assert same(list(right[::2]), PICTURES)
+    assert probe_video(Path("out.mp4")).width == 128
+
+
+def test_skip_is_taken_and_said_to_do_nothing(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--skip", "--output", "out.mp4")
+    assert "note: --skip does nothing here; --duplicates smooth takes" in ended.out
+
+
 # --- what it says --------------------------------------------------------------------------------
 
 
@@ -466,6 +603,14 @@ WRONG = {
     "exp": ("--video clip.mkv --exp 7", 2, "expected a whole number from 1 to 6, got '7'"),
     "scale": ("--video clip.mkv --scale 3", 2, "argument --scale: invalid choice: 3.0"),
     "fps": ("--video clip.mkv --fps 0", 2, "expected a frame rate such as 24"),
+    "speed": ("--video clip.mkv --speed 0", 2, "speed: expected a number above 0"),
+    "ramp": ("--video clip.mkv --ramp 0-1", 2, "ramp: expected points time:speed"),
+    "cuts": ("--video clip.mkv --cuts 1.5", 2, "cuts: expected frame numbers such as 48"),
+    "threshold": ("--video clip.mkv --scene-threshold -1", 2, "expected a number of 0 or more"),
+    "two rates": ("--video clip.mkv --multi 3 --target-fps 60", 2, "not allowed with argument"),
+    "two speeds": ("--video clip.mkv --speed 2 --ramp 0:1", 2, "not allowed with argument"),
+    "source fps": ("--video clip.mkv --source-fps 16", 2, "--source-fps: expected it with --img"),
+    "no mask": ("--video clip.mkv --mask none.png", 2, "none.png: expected a picture"),
     "fps text": ("--video clip.mkv --fps 24/0", 2, "expected a frame rate such as 24"),
     "ext": ("--video clip.mkv --ext avi", 2, "argument --ext: invalid choice: 'avi'"),
     "png": ("--video clip.mkv --png", 2, "--png was removed: use --png-only, or --keep-pngs"),
@@ -498,10 +643,10 @@ def test_debug_shows_where_an_error_comes_from(cli: RunCli) -> None:
 
 
 def test_full_gpu_is_explained(cli: RunCli, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill_the_gpu(*_: object) -> int:
+    def fill_the_gpu(*_: object, **__: object) -> int:
         raise torch.OutOfMemoryError("Tried to allocate 9 GiB.\ndetails")
 
-    monkeypatch.setattr(inference_video, "write_output", fill_the_gpu)
+    monkeypatch.setattr(inference_video, "write_frames", fill_the_gpu)
     ended = cli("--video", clip)
     assert ended.code == 1
     assert ended.err == "error: Tried to allocate 9 GiB. Try --scale 0.5 or --precision fp16.\n"

@@ -14,6 +14,7 @@ import pytest
 
 import inference_video
 from rife_arch.catalog import load_catalog
+from vfi.scene import DEFAULT_THRESHOLD
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -76,6 +77,12 @@ def test_every_option_is_in_the_reference_of_readme() -> None:
     reference = README.split("\n### Reference\n", 1)[1].split("\n### ", 1)[0]
     rows = set(re.findall(r"^\| `(--[\w-]+)", reference, re.MULTILINE))
     assert rows == options(hidden=False) - {"--help"}
+
+
+@pytest.mark.parametrize("name", ["--scene-threshold T", "scene_threshold"])
+def test_readme_states_the_default_of_the_cut_detector(name: str) -> None:
+    (row,) = re.findall(rf"^\| `{name}` \|.*$", README, re.MULTILINE)
+    assert row.endswith(f"| {DEFAULT_THRESHOLD} |")
 
 
 def test_readme_names_exactly_the_nodes_there_are() -> None:

@@ -16,15 +16,20 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture and the moment at which it is shown.
+    """One picture, the moment at which it is shown, and what is known of it.
 
     Attributes:
         pixels: [H, W, C] RGB, uint8 in [0, 255] or floating point in [0, 1].
         time: seconds from the start of the clip.
+        begins_scene: there is a cut between the frame before and this one.
+        mask: [H, W] floating point in [0, 1], 1 where the picture is protected from interpolation
+            (text, logos); None protects nothing.
     """
 
     pixels: Tensor
     time: Fraction
+    begins_scene: bool = False
+    mask: Tensor | None = None
 
 
 def to_planar(pixels: Tensor, device: torch.device) -> Tensor:

@@ -22,6 +22,7 @@ from av.error import FFmpegError
 from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
 from .errors import DecodeError, EncodeError, InputError
 from .frames import Frame
@@ -221,6 +222,22 @@ class PngWriter:
 
 
 # --- reading -------------------------------------------------------------------------------------
+
+
+def read_mask(file: Path) -> Tensor:
+    """Read a picture as a mask: white is 1, black is 0, colours count as their mean.
+
+    Returns:
+        [H, W] float32 in [0, 1].
+
+    Raises:
+        InputError: there is no such file.
+        DecodeError: it is no picture.
+    """
+    if not file.is_file():
+        raise InputError(f"{file}: expected a picture, found no such file. Check the path.")
+    pixels, _ = _read_picture(file)
+    return torch.from_numpy(pixels).float().mean(dim=2).div_(255)
 
 
 def _list_pictures(folder: Path) -> list[Path]:

@@ -3,40 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
-from itertools import repeat
+from itertools import chain, islice, repeat
 from typing import Generic
 
+import torch
 from torch import Tensor
 
+from .compose import cross_fade, protect, restore_still, still_region
 from .errors import InputError
 from .frames import Frame, from_planar, to_planar
 from .protocol import FeaturesT, Interpolator
-from .timing import EndRule, count_at_end, timesteps_between
+from .timing import Schedule
+
+
+class AtCut(str, Enum):
+    """What is shown between the last frame of a scene and the first of the next."""
+
+    NEAREST = "nearest"
+    """Whichever of the two is nearer in time: no mix of scenes, and no long freeze."""
+    HOLD = "hold"
+    """The last frame of the scene, until the next one begins."""
+    BLEND = "blend"
+    """A cross-fade of the two, without motion."""
 
 
 def interpolate_stream(
     frames: Iterable[Frame],
     interpolator: Interpolator[FeaturesT],
-    rate: Fraction,
+    schedule: Schedule,
     *,
-    last_duration: Fraction,
-    end: EndRule = EndRule.FULL_DURATION,
+    at_cut: AtCut = AtCut.NEAREST,
+    montage: bool = False,
 ) -> Iterator[Tensor]:
-    """Resample a clip in time to ``rate`` frames per second.
+    """Show a clip at the moments of a schedule.
 
     A source frame whose time is asked for is passed on untouched: the same tensor. Two frames and
-    their features are alive at a time, however long the clip. Each frame is encoded at most once.
+    their features are alive at a time, however long the clip. Each frame is encoded at most once. A
+    pair with a cut between is never given to the model.
 
     Args:
         frames: at least two, times strictly increasing from 0; consumed lazily.
         interpolator: the model.
-        rate: output frames per second.
-        last_duration: seconds the source shows its last frame.
-        end: where the output ends.
+        schedule: the moments.
+        at_cut: what is shown between two scenes.
+        montage: put the source, as it plays without interpolation, at the left of each output.
 
     Yields:
-        [H, W, C], dtype of the source; treat as read-only.
+        [H, W, C], dtype of the source, twice as wide with ``montage``; treat as read-only.
 
     Raises:
         InputError: fewer than two frames.
@@ -44,44 +60,108 @@ def interpolate_stream(
     iterator = iter(frames)
     current = next(iterator, None)
     if current is None:
-        raise InputError("expected at least two frames to interpolate between, got none.")
-    count = 1
-    pair_maker = _PairInterpolator(interpolator)
+        raise _too_few("none")
+    is_alone = True
+    pair_maker = _PairInterpolator(interpolator, at_cut)
+    num_yielded = 0
+    early: list[Tensor] = []  # made, but perhaps not before the clip's end: at most one
     for following in iterator:
-        count += 1
-        timesteps = list(timesteps_between(current.time, following.time, rate))
-        if timesteps and timesteps[0] == 0:
-            yield current.pixels
-            del timesteps[0]
-        if timesteps:
-            yield from pair_maker.interpolate(current, following, timesteps)
+        is_alone = False
+        timesteps = schedule.timesteps_between(current.time, following.time)
+        outputs = pair_maker.show(current, following, timesteps)
+        if montage:
+            outputs = _beside(current.pixels, outputs)
+        outputs = chain(early, outputs)
+        for pixels in islice(outputs, schedule.count_certain(following.time) - num_yielded):
+            num_yielded += 1
+            yield pixels
+        early = list(outputs)
         current = following
-    if count == 1:
-        raise InputError(
-            "expected at least two frames to interpolate between, got one. Use a longer clip."
-        )
-    yield from repeat(current.pixels, count_at_end(current.time, last_duration, rate, end))
+    if is_alone:
+        raise _too_few("one")
+    ending = repeat(current.pixels)
+    if montage:
+        ending = _beside(current.pixels, ending)
+    yield from islice(chain(early, ending), schedule.count(current.time) - num_yielded)
+
+
+def _too_few(found: str) -> InputError:
+    return InputError(
+        f"expected at least two frames to interpolate between, got {found}. Use a longer clip."
+    )
+
+
+def _beside(source: Tensor, outputs: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Put the source at the left of each output: [H, W, C] -> [H, 2 W, C]."""
+    return (torch.cat((source, pixels), dim=1) for pixels in outputs)
+
+
+@dataclass(slots=True)
+class _Prepared(Generic[FeaturesT]):
+    """A frame on the model's device.
+
+    Attributes:
+        image: [1, C, H, W] in [0, 1].
+        features: of the model, once it has been asked for them.
+    """
+
+    image: Tensor
+    features: FeaturesT | None = None
 
 
 class _PairInterpolator(Generic[FeaturesT]):
-    """Interpolates pairs and keeps the features of the newest two frames."""
+    """Shows pairs, and keeps the newest two frames on the model's device."""
 
-    def __init__(self, interpolator: Interpolator[FeaturesT]) -> None:
+    def __init__(self, interpolator: Interpolator[FeaturesT], at_cut: AtCut) -> None:
         self._interpolator = interpolator
-        self._features: dict[Fraction, FeaturesT] = {}
+        self._at_cut = at_cut
+        self._prepared: dict[Fraction, _Prepared[FeaturesT]] = {}
 
-    def interpolate(
+    def show(self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]) -> Iterator[Tensor]:
+        """Yield the pair at increasing timesteps in [0, 1)."""
+        if timesteps and timesteps[0] == 0:
+            yield frame0.pixels
+            timesteps = timesteps[1:]
+        if not timesteps:
+            return
+        if frame1.begins_scene:
+            yield from (_show_cut(frame0, frame1, step, self._at_cut) for step in timesteps)
+        else:
+            yield from self._interpolate(frame0, frame1, timesteps)
+
+    def _interpolate(
         self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]
     ) -> Iterator[Tensor]:
-        pair = {frame.time: self._encoded(frame) for frame in (frame0, frame1)}
-        self._features = pair  # features of earlier frames are released here
-        features0, features1 = pair.values()
+        pair = {frame.time: self._prepare(frame) for frame in (frame0, frame1)}
+        self._prepared = pair  # earlier frames are released here
+        image0, image1 = (prepared.image for prepared in pair.values())
+        still = still_region(image0, image1)
+        if still.all():
+            yield from (cross_fade(frame0.pixels, frame1.pixels, float(t)) for t in timesteps)
+            return
+        features0, features1 = map(self._features, pair.values())
         times = [float(timestep) for timestep in timesteps]
-        for image in self._interpolator.interpolate(features0, features1, times):
+        images = self._interpolator.interpolate(features0, features1, times)
+        for time, image in zip(times, images, strict=True):
+            image = restore_still(image, image0, image1, still, time)
+            nearest, original = (frame0, image0) if time <= 0.5 else (frame1, image1)
+            if nearest.mask is not None:
+                image = protect(image, original, nearest.mask)
             yield from_planar(image, frame0.pixels.dtype)
 
-    def _encoded(self, frame: Frame) -> FeaturesT:
-        known = self._features.get(frame.time)
-        if known is not None:
-            return known
-        return self._interpolator.encode(to_planar(frame.pixels, self._interpolator.device))
+    def _prepare(self, frame: Frame) -> _Prepared[FeaturesT]:
+        known = self._prepared.get(frame.time)
+        return known or _Prepared(to_planar(frame.pixels, self._interpolator.device))
+
+    def _features(self, prepared: _Prepared[FeaturesT]) -> FeaturesT:
+        if prepared.features is None:
+            prepared.features = self._interpolator.encode(prepared.image)
+        return prepared.features
+
+
+def _show_cut(frame0: Frame, frame1: Frame, timestep: Fraction, at_cut: AtCut) -> Tensor:
+    if at_cut is AtCut.BLEND:
+        return cross_fade(frame0.pixels, frame1.pixels, float(timestep))
+    if at_cut is AtCut.HOLD or timestep <= Fraction(1, 2):
+        return frame0.pixels
+    return frame1.pixels

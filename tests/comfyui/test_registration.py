@@ -8,10 +8,34 @@ import pytest
 
 from tests.comfyui.server import PACK_FOLDER, Comfy
 
+OPTIONS = ["loop", "scene_threshold", "at_cut", "duplicates", "end", "mask", "cuts"]
 # node id: inputs in order, outputs in order
 CONTRACT = {
     "RIFELoadModel": (["model", "precision", "torch_compile"], ["RIFE_MODEL"]),
-    "RIFEInterpolate": (["model", "images", "multi", "scale", "quality"], ["IMAGE", "INT"]),
+    "RIFEInterpolate": (
+        ["model", "images", "multi", "scale", "quality", *OPTIONS, "fps"],
+        ["IMAGE", "INT", "FLOAT"],
+    ),
+    "RIFERetime": (
+        ["model", "images", "source_fps", "target_fps", "speed", "scale", "quality", *OPTIONS],
+        ["IMAGE", "FLOAT", "INT"],
+    ),
+    "RIFESpeedRamp": (
+        [
+            "model",
+            "images",
+            "source_fps",
+            "target_fps",
+            "ramp",
+            "scale",
+            "quality",
+            *OPTIONS,
+            "curve",
+        ],
+        ["IMAGE", "FLOAT", "INT"],
+    ),
+    "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
+    "RIFEDetectCuts": (["images", "threshold", "fps"], ["STRING", "INT", "IMAGE"]),
     "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
     "RIFEExportVideo": (["images", "fps", "filename_prefix", "crf", "audio"], ["VIDEO"]),
 }
@@ -64,6 +88,10 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
     [
         ("RIFELoadModel", False),
         ("RIFEInterpolate", False),
+        ("RIFERetime", False),
+        ("RIFESpeedRamp", False),
+        ("RIFEJoinClips", False),
+        ("RIFEDetectCuts", False),
         ("RIFEExportPNG", True),
         ("RIFEExportVideo", True),
     ],
@@ -73,10 +101,20 @@ def test_exports_alone_are_output_nodes(comfy: Comfy, name: str, is_output: bool
 
 
 def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
-    optional = [
-        comfy.get(f"/object_info/{name}")[name]["input"].get("optional", {}) for name in CONTRACT
-    ]
-    assert [list(inputs) for inputs in optional] == [[], ["quality"], [], ["audio"]]
+    optional = {
+        name: list(comfy.get(f"/object_info/{name}")[name]["input"].get("optional", {}))
+        for name in CONTRACT
+    }
+    assert optional == {
+        "RIFELoadModel": [],
+        "RIFEInterpolate": ["quality", *OPTIONS, "fps"],
+        "RIFERetime": ["quality", *OPTIONS],
+        "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],
+        "RIFEJoinClips": [],
+        "RIFEDetectCuts": ["fps"],
+        "RIFEExportPNG": [],
+        "RIFEExportVideo": ["audio"],
+    }
 
 
 def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
@@ -90,6 +128,17 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
     [
         ("RIFEInterpolate", "multi", {"default": 2, "min": 2, "max": 64}),
         ("RIFEInterpolate", "scale", {"default": "1", "options": ["0.25", "0.5", "1", "2", "4"]}),
+        ("RIFEInterpolate", "end", {"default": "last-frame"}),
+        ("RIFEInterpolate", "at_cut", {"default": "nearest"}),
+        ("RIFEInterpolate", "duplicates", {"default": "keep"}),
+        ("RIFEInterpolate", "loop", {"default": False}),
+        ("RIFERetime", "end", {"default": "full-duration"}),
+        ("RIFERetime", "source_fps", {"default": 16.0, "min": 0.01, "max": 1000.0}),
+        ("RIFERetime", "target_fps", {"default": 24.0, "min": 0.01, "max": 1000.0}),
+        ("RIFESpeedRamp", "ramp", {"default": "0:1 1:0.25 2:1"}),
+        ("RIFESpeedRamp", "curve", {"forceInput": True}),  # no editor that cannot be left empty
+        ("RIFEJoinClips", "overlap", {"default": 0, "min": 0}),
+        ("RIFEDetectCuts", "threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
         ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
         ("RIFEExportVideo", "fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
         ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),

@@ -17,8 +17,10 @@ from PIL import Image
 
 from tests.clips import count_frames, frame_rate, moving_pictures, read_pictures
 from tests.comfyui.server import Comfy, Workflow
+from vfi.scene import DEFAULT_THRESHOLD
 
 PICTURES = moving_pictures(2, width=96, height=64)
+NO_CUTS = {"scene_threshold": 0.0}  # two pictures of random colours look like two scenes
 
 
 def node(class_type: str, **inputs: object) -> dict[str, Any]:
@@ -30,7 +32,8 @@ def load(model: str = "rife_tiny.pth") -> dict[str, Any]:
 
 
 def interpolate(images: list[Any], multi: int = 2, scale: str = "1") -> dict[str, Any]:
-    return node("RIFEInterpolate", model=["model", 0], images=images, multi=multi, scale=scale)
+    how = {"multi": multi, "scale": scale, **NO_CUTS}
+    return node("RIFEInterpolate", model=["model", 0], images=images, **how)
 
 
 def png(prefix: str, images: list[Any]) -> dict[str, Any]:
@@ -209,6 +212,191 @@ def test_core_nodes_can_use_the_video(comfy: Comfy) -> None:
     assert count_frames(shown_files(comfy, ended.outputs["saved"])[0]) == 6
     assert ended.text("fps") == "24.0"
     assert len(shown_files(comfy, ended.outputs["png"])) == 6
+
+
+# --- rates, speeds, loops, cuts, masks -----------------------------------------------------------
+
+
+def several(*names: str, **single: dict[str, Any]) -> Workflow:
+    """A batch of the named nodes' pictures, in order: node "clip"."""
+    workflow: dict[str, dict[str, Any]] = {**PAIR, **single}
+    images: list[Any] = [names[0], 0]
+    for number, name in enumerate(names[1:]):
+        key = "clip" if number == len(names) - 2 else f"part{number}"
+        workflow[key] = node("ImageBatch", image1=images, image2=[name, 0])
+        images = [key, 0]
+    return workflow
+
+
+def retime(source: float, target: float, speed: float = 1.0, **options: object) -> dict[str, Any]:
+    rates = {"source_fps": source, "target_fps": target, "speed": speed, "scale": "1"}
+    rates |= NO_CUTS
+    return node("RIFERetime", model=["model", 0], images=["clip", 0], **rates, **options)
+
+
+def shown(comfy: Comfy, workflow: Workflow, name: str) -> tuple[list[Any], dict[str, str]]:
+    """The pictures node "out" gives, and its other outputs as text."""
+    texts = {f"text{number}": node("PreviewAny", source=["out", number]) for number in (1, 2)}
+    exported = {"png": png(f"{name}/RIFE", ["out", 0])}
+    ended = comfy.run({**workflow, "model": load(), **texts, **exported})
+    folder = shown_files(comfy, ended.outputs["png"])[0].parent
+    return read_pictures(folder), {key: ended.text(key) for key in texts}
+
+
+@pytest.mark.parametrize(
+    ("rates", "options", "fps", "count"),
+    [
+        ((16.0, 24.0), {}, "24.0", 6),
+        ((16.0, 24.0), {"end": "last-frame"}, "24.0", 5),
+        ((23.976, 59.94), {}, "59.94005994005994", 10),
+        ((24.0, 12.0), {}, "12.0", 2),
+        ((24.0, 24.0, 0.5), {}, "24.0", 8),
+        ((24.0, 24.0, 2.0), {}, "24.0", 2),
+        ((16.0, 32.0), {"loop": True}, "32.0", 8),
+    ],
+    ids=["16-24", "to the last frame", "broadcast", "lower", "slow", "fast", "loop"],
+)
+def test_retimed_clip_has_the_rate_and_length_asked_for(
+    comfy: Comfy, rates: tuple[float, ...], options: dict[str, Any], fps: str, count: int
+) -> None:
+    clip = several("first", "second", "first", "second")
+    out = retime(*rates, **options)
+    pictures, texts = shown(comfy, {**clip, "out": out}, "retime")
+    assert texts == {"text1": fps, "text2": str(count)}
+    assert len(pictures) == count
+    assert np.array_equal(pictures[0], PICTURES[0])
+
+
+def test_ramp_slows_down_where_it_says(comfy: Comfy) -> None:
+    rates = {"source_fps": 1.0, "target_fps": 2.0, "scale": "1", "ramp": "0:1 1:1 2:0.5"}
+    out = node("RIFESpeedRamp", model=["model", 0], images=["clip", 0], **rates)
+    clip = several("first", "second", "first")
+    pictures, texts = shown(comfy, {**clip, "out": out}, "ramp")
+    assert texts == {"text1": "2.0", "text2": "9"}  # 1 s, 4/3 s on the way down, 2 s at 0.5
+    assert np.array_equal(pictures[2], PICTURES[1])
+
+
+def test_curve_takes_the_place_of_the_text(comfy: Comfy) -> None:
+    flat = {"points": [[0, 1], [1, 1]], "interpolation": "linear"}  # the top: four times as fast
+    rates = {"source_fps": 1.0, "target_fps": 4.0, "scale": "1", "ramp": "0:1"}
+    out = node("RIFESpeedRamp", model=["model", 0], images=["clip", 0], curve=["drawn", 0], **rates)
+    drawn = {"drawn": node("CurveEditor", curve=flat)}
+    pictures, _ = shown(comfy, {**several("first", "second"), **drawn, "out": out}, "curve")
+    assert np.array_equal(np.stack(pictures), np.stack(PICTURES))
+
+
+def test_ramp_that_is_none_is_explained(comfy: Comfy) -> None:
+    rates = {"source_fps": 1.0, "target_fps": 2.0, "scale": "1", "ramp": "slow"}
+    out = node("RIFESpeedRamp", model=["model", 0], images=["pair", 0], **rates)
+    workflow = {**PAIR, "model": load(), "out": out, "png": png("ramp/RIFE", ["out", 0])}
+    assert "ramp: expected points time:speed" in complaint(comfy, workflow)
+
+
+def options_of_interpolate(**options: object) -> dict[str, Any]:
+    out = interpolate(["clip", 0])
+    out["inputs"].update(options)
+    return out
+
+
+def test_loop_is_closed_and_the_rate_passed_on(comfy: Comfy) -> None:
+    out = options_of_interpolate(loop=True, fps=23.976)
+    pictures, texts = shown(comfy, {**several("first", "second"), "out": out}, "loop")
+    assert texts == {"text1": "4", "text2": str(48000 / 1001)}
+    assert np.array_equal(pictures[2], PICTURES[1])
+    assert not np.array_equal(pictures[3], pictures[2])
+
+
+@pytest.mark.parametrize(
+    ("options", "is_mixed"),
+    [({"at_cut": "hold", "scene_threshold": DEFAULT_THRESHOLD}, False), ({}, True)],
+    ids=["found", "off"],
+)
+def test_cut_is_held_unless_the_search_is_off(
+    comfy: Comfy, options: dict[str, Any], is_mixed: bool
+) -> None:
+    night = {"night": node("ImageInvert", image=["upside", 0])}
+    upside = {"upside": node("ImageFlip", image=["first", 0], flip_method="x-axis: vertically")}
+    clip = several(*["first"] * 4, *["night"] * 4, **night, **upside)
+    pictures, _ = shown(comfy, {**clip, "out": options_of_interpolate(**options)}, "cut")
+    assert np.array_equal(pictures[7], pictures[6]) is not is_mixed
+
+
+def test_cut_that_is_given_is_held(comfy: Comfy) -> None:
+    out = options_of_interpolate(cuts="1", at_cut="hold")
+    pictures, _ = shown(comfy, {**several("first", "second", "first"), "out": out}, "given")
+    assert np.array_equal(pictures[1], PICTURES[0])
+    assert not np.array_equal(pictures[3], PICTURES[1])
+
+
+def test_repeats_are_smoothed(comfy: Comfy) -> None:
+    clip = several("first", "first", "second", "second", "first", "first", "second", "second")
+    pictures, _ = shown(
+        comfy, {**clip, "out": options_of_interpolate(duplicates="smooth")}, "smooth"
+    )
+    assert np.array_equal(pictures[4], PICTURES[1])
+    assert not np.array_equal(pictures[2], PICTURES[0])
+
+
+def test_masked_picture_is_the_nearest_original(comfy: Comfy) -> None:
+    mask = {"mask": node("SolidMask", value=1.0, width=96, height=64)}
+    out = options_of_interpolate(mask=["mask", 0])
+    pictures, _ = shown(comfy, {**several("first", "second"), **mask, "out": out}, "mask")
+    assert np.array_equal(pictures[1], PICTURES[0])
+
+
+def test_mask_of_another_size_is_explained(comfy: Comfy) -> None:
+    mask = {"mask": node("SolidMask", value=1.0, width=64, height=64)}
+    out = {"out": options_of_interpolate(mask=["mask", 0]), "model": load()}
+    workflow = {**several("first", "second"), **mask, **out, "png": png("x/RIFE", ["out", 0])}
+    assert "mask: expected 96x64 like the frames, got 64x64" in complaint(comfy, workflow)
+
+
+@pytest.mark.parametrize(
+    ("parts", "overlap", "count"),
+    [(("first", "second"), 0, 2), (("pair", "back"), 0, 3), (("pair", "pair", "pair"), 2, 2)],
+    ids=["all kept", "repeat dropped", "overlap"],
+)
+def test_parts_are_joined(comfy: Comfy, parts: tuple[str, ...], overlap: int, count: int) -> None:
+    clips = {f"clips.clip_{number}": [name, 0] for number, name in enumerate(parts, 1)}
+    ended = comfy.run(
+        {
+            **PAIR,
+            "back": node("ImageBatch", image1=["second", 0], image2=["first", 0]),
+            "out": node("RIFEJoinClips", overlap=overlap, **clips),
+            "count": node("PreviewAny", source=["out", 1]),
+            "png": png("joined/RIFE", ["out", 0]),
+        }
+    )
+    assert ended.text("count") == str(count)
+    pictures = read_pictures(shown_files(comfy, ended.outputs["png"])[0].parent)
+    assert len(pictures) == count
+    assert np.array_equal(pictures[1], PICTURES[1])
+
+
+@pytest.mark.parametrize(
+    ("parts", "cuts", "count"),
+    [
+        (3 * ("first",) + 3 * ("black",) + 3 * ("first",), "3, 6", "2"),
+        (("first", "first", "first"), "", "0"),
+    ],
+    ids=["two", "none"],
+)
+def test_cuts_are_listed_and_shown(
+    comfy: Comfy, parts: tuple[str, ...], cuts: str, count: str
+) -> None:
+    black = node("EmptyImage", width=96, height=64, batch_size=1, color=0)
+    ended = comfy.run(
+        {
+            **several(*parts, black=black),
+            "out": node("RIFEDetectCuts", images=["clip", 0], threshold=0.2, fps=24.0),
+            "cuts": node("PreviewAny", source=["out", 0]),
+            "count": node("PreviewAny", source=["out", 1]),
+            "png": png(f"sheet{count}/RIFE", ["out", 2]),
+        }
+    )
+    assert (ended.text("cuts"), ended.text("count")) == (cuts, count)
+    (sheet,) = read_pictures(shown_files(comfy, ended.outputs["png"])[0].parent)
+    assert (sheet == 0).all(-1).sum() == int(count) * 96 * 64  # one of each pair is black
 
 
 # --- the cache -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from PIL import Image
 
 from vfi import png
 from vfi.errors import DecodeError, EncodeError, InputError
-from vfi.png import PngWriter, probe_image_folder, read_image_folder
+from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
 
 GREY = np.full((4, 6, 3), 128, np.uint8)
 
@@ -214,6 +214,24 @@ def test_picture_that_changed_its_size_meanwhile_is_refused(tmp_path):
     save(tmp_path / "1.png", size=(8, 4))
     with pytest.raises(DecodeError, match="expected 6x4, got 8x4"):
         list(read_image_folder(info, Fraction(25)))
+
+
+# --- masks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mode", "white"), [("L", 255), ("RGB", (255, 255, 255)), ("1", 1)])
+def test_white_of_a_mask_is_one_and_black_is_zero(tmp_path, mode, white):
+    image = Image.new(mode, (6, 4))
+    image.putpixel((5, 0), white)
+    image.save(tmp_path / "mask.png")
+    mask = read_mask(tmp_path / "mask.png")
+    assert mask.shape == (4, 6)
+    assert mask[0, 5] == mask.sum() == 1
+
+
+def test_missing_mask_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.png: expected a picture, found no such file"):
+        read_mask(tmp_path / "none.png")
 
 
 # --- writing -------------------------------------------------------------------------------------

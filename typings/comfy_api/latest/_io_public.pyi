@@ -32,6 +32,7 @@ class Input:
         *,
         optional: bool = False,
         tooltip: str | None = None,
+        extra_dict: dict[str, Any] | None = None,
     ) -> None: ...
 
 class Output:
@@ -52,6 +53,19 @@ def Custom(io_type: str) -> type[ComfyTypeIO]: ...  # noqa: N802
 class Image(ComfyTypeIO): ...
 class Audio(ComfyTypeIO): ...
 class Video(ComfyTypeIO): ...
+class Mask(ComfyTypeIO): ...
+
+class Boolean(ComfyTypeIO):
+    class Input(Input):
+        def __init__(
+            self,
+            id: str,
+            *,
+            optional: bool = False,
+            tooltip: str | None = None,
+            default: bool | None = None,
+            advanced: bool | None = None,
+        ) -> None: ...
 
 class Int(ComfyTypeIO):
     class Input(Input):
@@ -103,6 +117,20 @@ class Combo(ComfyTypeIO):
             optional: bool = False,
             tooltip: str | None = None,
             default: str | None = None,
+        ) -> None: ...
+
+class Autogrow(ComfyTypeIO):
+    class TemplateNames:
+        def __init__(self, input: Input, names: list[str], min: int = 1) -> None: ...
+
+    class Input(Input):
+        def __init__(
+            self,
+            id: str,
+            *,
+            template: Autogrow.TemplateNames,
+            optional: bool = False,
+            tooltip: str | None = None,
         ) -> None: ...
 
 class Schema:

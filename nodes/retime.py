@@ -1,0 +1,192 @@
+"""RIFERetime and RIFESpeedRamp: an image batch at another rate, another speed, or both."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Protocol
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfi.timing import (
+    EndRule,
+    Schedule,
+    SpeedCurve,
+    SpeedPoint,
+    constant_speed,
+    parse_ramp,
+    parse_speed,
+)
+from .clips import ClipOptions, interpolate_batch, model_inputs, option_inputs, scale_input
+from .types import CATEGORY, ManagedModel, exact_rate
+
+_NUM_CURVE_POINTS = 33
+
+
+class Curve(Protocol):
+    """What ComfyUI's CURVE socket carries, as much of it as is used."""
+
+    def interp(self, x: float) -> float:
+        """Return the height of the curve at ``x``, both in [0, 1]."""
+        ...
+
+
+class RIFERetime(io.ComfyNode):
+    """Resample an image batch to a rate, and change its speed."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RIFERetime",
+            display_name="RIFE Retime",
+            category=CATEGORY,
+            description="Give a clip any frame rate, such as 16 to 24 or 60 fps, and any speed. "
+            "Frames whose moment is asked for are passed on untouched.",
+            search_aliases=["rife", "frame rate", "fps", "resample", "slow motion", "speed"],
+            inputs=[
+                *model_inputs(),
+                *_rate_inputs(),
+                io.Float.Input(
+                    "speed",
+                    default=1.0,
+                    min=0.01,
+                    max=100.0,
+                    step=0.01,
+                    tooltip="How fast the clip plays: 0.5 is slow motion, 2 a time lapse.",
+                ),
+                scale_input(),
+                *option_inputs(EndRule.FULL_DURATION),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ManagedModel,
+        images: Tensor,
+        source_fps: float,
+        target_fps: float,
+        speed: float,
+        **options: Any,
+    ) -> io.NodeOutput:
+        """Fill the output batch frame by frame."""
+        curve = constant_speed(parse_speed(f"{speed:.6f}"))
+        return _retime(model, images, (source_fps, target_fps), curve, options)
+
+
+class RIFESpeedRamp(io.ComfyNode):
+    """Change the speed of an image batch on the way."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RIFESpeedRamp",
+            display_name="RIFE Speed Ramp",
+            category=CATEGORY,
+            description="Play a clip slower here and faster there. Give the points of the ramp as "
+            "text, or connect a Curve Editor.",
+            search_aliases=["rife", "time remap", "speed curve", "slow motion", "ramp"],
+            inputs=[
+                *model_inputs(),
+                *_rate_inputs(),
+                io.String.Input(
+                    "ramp",
+                    default="0:1 1:0.25 2:1",
+                    tooltip="Points time:speed, in seconds of the source: this one slows down to a "
+                    "quarter until second 1 and is back to normal at second 2. Between two points "
+                    "the speed changes evenly.",
+                ),
+                scale_input(),
+                *option_inputs(EndRule.FULL_DURATION),
+                io.Custom("CURVE").Input(
+                    "curve",
+                    optional=True,
+                    tooltip="From a Curve Editor, in place of the text: from left to right the "
+                    "whole clip, from bottom to top a quarter of the speed to four times, the "
+                    "middle is normal.",
+                    extra_dict={"forceInput": True},  # a socket: an own editor has no off switch
+                ),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ManagedModel,
+        images: Tensor,
+        source_fps: float,
+        target_fps: float,
+        ramp: str,
+        curve: Curve | None = None,
+        **options: Any,
+    ) -> io.NodeOutput:
+        """Fill the output batch frame by frame."""
+        if curve is None:
+            speed = parse_ramp(ramp)
+        else:
+            speed = read_curve(curve, len(images) / exact_rate(source_fps))
+        return _retime(model, images, (source_fps, target_fps), speed, options)
+
+
+def read_curve(curve: Curve, duration: Fraction) -> SpeedCurve:
+    """Turn a curve over [0, 1] into speeds: height 0 is 1/4, 0.5 is 1, 1 is 4.
+
+    Args:
+        curve: as drawn.
+        duration: of the clip, seconds.
+    """
+    points: list[SpeedPoint] = []
+    for index in range(_NUM_CURVE_POINTS):
+        position = Fraction(index, _NUM_CURVE_POINTS - 1)
+        height = min(max(curve.interp(float(position)), 0.0), 1.0)
+        speed = Fraction(round(1000 * 4 ** (2 * height - 1)), 1000)
+        points.append(SpeedPoint(position * duration, speed))
+    return SpeedCurve(tuple(points))
+
+
+def _retime(
+    model: ManagedModel,
+    images: Tensor,
+    rates: tuple[float, float],
+    speed: SpeedCurve,
+    options: dict[str, Any],
+) -> io.NodeOutput:
+    clip_options = ClipOptions(**options)
+    source_rate, rate = (exact_rate(fps) for fps in rates)
+    schedule = Schedule(rate, 1 / source_rate, EndRule(clip_options.end), speed)
+    out = interpolate_batch(model, images, schedule, clip_options)
+    return io.NodeOutput(out, float(rate), len(out))
+
+
+def _rate_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            name,
+            default=default,
+            min=0.01,
+            max=1000.0,
+            step=0.001,
+            round=0.001,
+            tooltip=f"{meaning} 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+        )
+        for name, default, meaning in (
+            (
+                "source_fps",
+                16.0,
+                "Frames per second of the source: 16 for Wan, 24 for most others.",
+            ),
+            ("target_fps", 24.0, "Frames per second of the result, above or below the source's."),
+        )
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(display_name="images", tooltip="Frames at the target rate."),
+        io.Float.Output(display_name="fps", tooltip="The target rate, for the export."),
+        io.Int.Output(display_name="count", tooltip="How many frames there are now."),
+    ]
