@@ -26,6 +26,7 @@ from vfi.cuts import Cut
 from vfi.demo import make_test_clip
 from vfi.errors import InputError, VfiError
 from vfi.ffmpeg import VideoWriter
+from vfi.frames import Frame
 from vfi.png import PngWriter
 from vfi.prefetch import prefetched
 from vfi.protocol import Interpolator
@@ -175,8 +176,7 @@ def make_frames(
         partial(model.interpolate_each, ensemble=args.ensemble, quality=args.quality),
         model.device,
     )
-    with closing(prefetched(clip.frames())) as source:
-        frames = clip.preparation.apply(source, 1 / clip.rate, report)
+    with closing(prefetched(_source_frames(clip, report))) as frames:
         yield from interpolate_stream(
             frames,
             interpolator,
@@ -184,6 +184,12 @@ def make_frames(
             at_cut=AtCut(args.at_cut),
             montage=args.montage,
         )
+
+
+def _source_frames(clip: Clip, report: Callable[[Cut], object]) -> Generator[Frame, None, None]:
+    """Read the clip and prepare its frames; closing this closes the source."""
+    with closing(clip.frames()) as source:
+        yield from clip.preparation.apply(source, 1 / clip.rate, report)
 
 
 def write_frames(

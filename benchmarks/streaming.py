@@ -26,6 +26,7 @@ from vfi.ffmpeg import VideoWriter
 from vfi.frames import Frame
 from vfi.protocol import Interpolator
 from vfi.stream import interpolate_stream
+from vfi.timing import Schedule
 
 
 def main() -> None:
@@ -74,9 +75,8 @@ def stream(checkpoint: Path, size: str, num_frames: int) -> dict[str, float]:
     model = load_checkpoint(checkpoint, precision="auto")
     interpolator = Interpolator(model.encode, model.interpolate_each, model.device)
     started, count = perf_counter(), 0
-    for _ in interpolate_stream(
-        moving(size, num_frames), interpolator, Fraction(48), last_duration=Fraction(1, 24)
-    ):
+    schedule = Schedule(Fraction(48), last_duration=Fraction(1, 24))
+    for _ in interpolate_stream(moving(size, num_frames), interpolator, schedule):
         count += 1
     seconds = perf_counter() - started
     unit = 1024**2 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kB
@@ -103,7 +103,7 @@ def end_to_end(checkpoint: Path, size: str, num_frames: int) -> dict[str, float]
         for count in (2, num_frames):
             clip = Path(folder) / f"{count}.mp4"
             width, height = map(int, size.split("x"))
-            with VideoWriter(clip, width, height, Fraction(24)) as writer:
+            with VideoWriter(clip, width=width, height=height, rate=Fraction(24)) as writer:
                 for frame in moving(size, count):
                     writer.write(frame.pixels.numpy())
             command = [sys.executable, str(ROOT / "inference_video.py"), "--overwrite"]

@@ -6,6 +6,8 @@ file, float32 in [0, 1] from ComfyUI. A model sees [1, C, H, W] float32 in [0, 1
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -39,17 +41,64 @@ def to_planar(pixels: Tensor, device: torch.device) -> Tensor:
         pixels: [H, W, C] uint8 or floating point; never modified.
         device: where the result lives.
     """
-    planar = rearrange(pixels.to(device), "h w c -> 1 c h w")
+    planar = rearrange(_uploaded(pixels, device), "h w c -> 1 c h w")
     if pixels.dtype == torch.uint8:
         return planar.float().div_(255)
     return planar.float().contiguous()
 
 
 def from_planar(image: Tensor, dtype: torch.dtype) -> Tensor:
-    """Convert a model's picture to a frame on the CPU: [1, C, H, W] -> [H, W, C] of ``dtype``."""
+    """Convert a model's picture to a frame where it is: [1, C, H, W] -> [H, W, C] of ``dtype``."""
     pixels = rearrange(image, "1 c h w -> h w c")
     pixels = to_uint8(pixels) if dtype == torch.uint8 else pixels.clamp(0, 1).to(dtype)
-    return pixels.cpu().contiguous()
+    return pixels.contiguous()
+
+
+def _uploaded(pixels: Tensor, device: torch.device) -> Tensor:
+    if device.type == "cuda" and pixels.device.type == "cpu":
+        return pixels.pin_memory().to(device, non_blocking=True)
+    return pixels.to(device)
+
+
+def downloaded(frames: Iterable[Tensor], ahead: int = 2) -> Iterator[Tensor]:
+    """Bring frames to main memory, in order, while the next ones are being made.
+
+    Args:
+        frames: on any device; those on the CPU already are passed on as they are.
+        ahead: how many may be on their way from a CUDA device before the first is waited for.
+    """
+    waiting: deque[_Download] = deque()
+    for frame in frames:
+        waiting.append(_start_download(frame))
+        while waiting and (len(waiting) > ahead or waiting[0].is_complete()):
+            yield waiting.popleft().result()
+    yield from (download.result() for download in waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Download:
+    """A frame in main memory, complete once an event on its device has happened."""
+
+    pixels: Tensor
+    event: torch.cuda.Event | None = None
+
+    def is_complete(self) -> bool:
+        return self.event is None or self.event.query()
+
+    def result(self) -> Tensor:
+        if self.event is not None:
+            self.event.synchronize()
+        return self.pixels
+
+
+def _start_download(frame: Tensor) -> _Download:
+    if frame.device.type != "cuda":
+        return _Download(frame.cpu())
+    pixels = torch.empty(frame.shape, dtype=frame.dtype, pin_memory=True)
+    pixels.copy_(frame, non_blocking=True)
+    event = torch.cuda.Event()
+    event.record(torch.cuda.current_stream(frame.device))
+    return _Download(pixels, event)
 
 
 def to_uint8(pixels: Tensor) -> Tensor:

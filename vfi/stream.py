@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .compose import cross_fade, protect, restore_still, still_region
 from .errors import InputError
-from .frames import Frame, from_planar, to_planar
+from .frames import Frame, downloaded, from_planar, to_planar
 from .protocol import FeaturesT, Interpolator
 from .timing import Schedule
 
@@ -57,12 +57,21 @@ def interpolate_stream(
     Raises:
         InputError: fewer than two frames.
     """
+    return downloaded(_show_all(frames, _PairInterpolator(interpolator, at_cut), schedule, montage))
+
+
+def _show_all(
+    frames: Iterable[Frame],
+    pair_maker: _PairInterpolator[FeaturesT],
+    schedule: Schedule,
+    montage: bool,
+) -> Iterator[Tensor]:
+    """Yield what a schedule asks for, new frames still on the model's device."""
     iterator = iter(frames)
     current = next(iterator, None)
     if current is None:
         raise _too_few("none")
     is_alone = True
-    pair_maker = _PairInterpolator(interpolator, at_cut)
     num_yielded = 0
     early: list[Tensor] = []  # made, but perhaps not before the clip's end: at most one
     for following in iterator:
@@ -93,7 +102,7 @@ def _too_few(found: str) -> InputError:
 
 def _beside(source: Tensor, outputs: Iterable[Tensor]) -> Iterator[Tensor]:
     """Put the source at the left of each output: [H, W, C] -> [H, 2 W, C]."""
-    return (torch.cat((source, pixels), dim=1) for pixels in outputs)
+    return (torch.cat((source, pixels), dim=1) for pixels in downloaded(outputs))
 
 
 @dataclass(slots=True)
@@ -136,14 +145,16 @@ class _PairInterpolator(Generic[FeaturesT]):
         self._prepared = pair  # earlier frames are released here
         image0, image1 = (prepared.image for prepared in pair.values())
         still = still_region(image0, image1)
-        if still.all():
+        still_share = still.float().mean().item()  # asks a GPU once per pair
+        if still_share == 1:
             yield from (cross_fade(frame0.pixels, frame1.pixels, float(t)) for t in timesteps)
             return
         features0, features1 = map(self._features, pair.values())
         times = [float(timestep) for timestep in timesteps]
         images = self._interpolator.interpolate(features0, features1, times)
         for time, image in zip(times, images, strict=True):
-            image = restore_still(image, image0, image1, still, time)
+            if still_share:
+                image = restore_still(image, image0, image1, still, time)
             nearest, original = (frame0, image0) if time <= 0.5 else (frame1, image1)
             if nearest.mask is not None:
                 image = protect(image, original, nearest.mask)
