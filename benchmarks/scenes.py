@@ -57,6 +57,8 @@ def main() -> None:
     if args.scenedetect:
         detectors |= scenedetect_detectors()
     clips = [read_clip(text) for text in args.clips]
+    if args.samples and sum(len(scene) >= LENGTH for scenes in clips for scene in scenes) < 2:
+        parser.error(f"expected two scenes of {LENGTH} frames or more to make clips of, got fewer")
     samples = [*as_they_are(args.clips, clips), *made_samples(clips, args.samples)]
     report(samples, detectors, verbose=args.verbose)
 
