@@ -122,7 +122,7 @@ def describe_job(args: argparse.Namespace, clip: Clip, output: Output, model: Ri
         f"{format_rate(clip.rate)} fps",
         f"output  {targets}  {_count(_total(clip, output))} frames, "
         f"{format_rate(output.shown_rate)} fps, {_describe_sound(clip, output)}",
-        f"model   RIFE {model.name}, {model.device}, {str(model.dtype).removeprefix('torch.')}, "
+        f"model   RIFE {model.name}, {model.device}, {model.precision}, "
         f"scale {_flow_scale(args):g}",
     ]
     return "\n".join(lines)
