@@ -39,6 +39,8 @@ class FusedPyramid:
         self._network = network
         self._layout = Layout.of(network.config)
         self._workers = Workers()
+        self._kernels = self._layout.kernels(torch.float32)
+        self._features_head = _features_head(network)
         self._evaluation: _Evaluation | None = None
 
     def warm_up(self) -> float:
@@ -68,8 +70,6 @@ class FusedPyramid:
         """Encode ``image`` [3, H, W] in strips, each with the rows around it that it depends on."""
         height, width = image.shape[1:]
         row_size = width * self._layout.frame
-        deconv = self._features_head()
-        kernels = self._layout.kernels(torch.float32)
 
         def write(rows: slice) -> None:
             start, stop = (
@@ -79,11 +79,11 @@ class FusedPyramid:
             strip = image[:, start:stop]
             grid = Grid.of(stop - start, width, 2, self._network.config.num_features)
             features = np.zeros(1, np.float32)
-            if deconv is not None:
+            if self._features_head is not None:
                 half = self._network.encode.trunk(strip[None])
-                features = _flattened(F.conv2d(half, *deconv, padding=1))
+                features = _flattened(F.conv2d(half, *self._features_head, padding=1))
             inner = slice(rows.start - start, rows.stop - start)
-            kernels.interleave(
+            self._kernels.interleave(
                 out[rows.start * row_size : rows.stop * row_size],
                 strip[:, inner].numpy(),
                 features,
@@ -93,12 +93,6 @@ class FusedPyramid:
 
         strips = self._workers.strips(height // 2, 64 * width)
         self._workers.map(write, [slice(2 * rows.start, 2 * rows.stop) for rows in strips])
-
-    def _features_head(self) -> tuple[Tensor, Tensor] | None:
-        if self._network.config.encoder is None:
-            return None
-        weight, bias = as_convolution(self._network.encode.cnn3, shuffle=1)
-        return weight.contiguous(memory_format=torch.channels_last), bias
 
     def __call__(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Tensor:
         """Interpolate; see ``Pyramid``."""
@@ -364,6 +358,14 @@ class _Evaluation:
         shift = start * block_row
         above, below = enlargement.above - shift, enlargement.below - shift
         return update, enlargement._replace(above=above, below=below)
+
+
+def _features_head(network: IFNet) -> tuple[Tensor, Tensor] | None:
+    """Make the encoder's deconvolution return features as ``kernels`` reads them."""
+    if network.config.encoder is None:
+        return None
+    weight, bias = as_convolution(network.encode.cnn3, shuffle=1)
+    return weight.contiguous(memory_format=torch.channels_last), bias
 
 
 def _empty(*shape: int) -> Tensor:
