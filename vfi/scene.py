@@ -28,12 +28,14 @@ DEFAULT_THRESHOLD = 0.2
 _GRID = 32  # px, side of a thumbnail
 _BLOCK = 8  # px of a thumbnail
 _REACH = 8  # px of a thumbnail: motion of a quarter of the picture per frame is followed
-_FLOOR = 0.05  # of contrast; keeps noise in a black or a foggy picture from counting
+_DARKNESS = 0.02  # contrast of a picture that is as good as black
+_FLOOR = 0.15  # contrast of a thumbnail; keeps noise in such a picture from counting
 _LUMA = (0.299, 0.587, 0.114)
 _SAMPLES = 256  # rows and columns of a frame that are looked at, about
 
 _LOOK_AHEAD = 2  # frames; the longest flash
 _MEMORY = 4  # frames; repeated frames (12 fps in 24) must not make a busy scene look calm
+_CALM = 0.1  # how much any scene may change: a jerk of the camera, a light that is switched off
 _UNKNOWN = 0.3  # how busy a scene is taken to be of which there is one frame
 _BACK = 0.7  # of the change; a new scene stays as different as it was at first
 
@@ -99,7 +101,7 @@ def make_thumbnail(pixels: Tensor) -> Tensor:
         luma /= 255
     thumbnail = F.adaptive_avg_pool2d(luma[None], _GRID)[0].cpu()
     thumbnail -= thumbnail.mean()
-    return thumbnail / (thumbnail.abs().mean() + _FLOOR)
+    return thumbnail / (thumbnail.abs().mean() + _DARKNESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class _Detector:
         if self._flash_left > 0:
             return False
         nearby = [*self._changes, *(later.change for later in following)]
-        if seen.change - max(nearby, default=_UNKNOWN) > self._threshold:
+        if seen.change - max(_CALM, *nearby or [_UNKNOWN]) > self._threshold:
             return True
         self._changes.append(seen.change)
         return False

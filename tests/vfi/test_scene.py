@@ -84,6 +84,20 @@ def test_sudden_fast_pan_is_no_cut() -> None:
     assert cuts_in([window(picture, left) for left in lefts]) == []
 
 
+def test_one_jerk_of_the_camera_is_no_cut() -> None:
+    lefts = [0, 0, 0, 0, 20, 20, 20, 20]
+    assert cuts_in([window(texture(1, width=320), left) for left in lefts]) == []
+
+
+def test_light_switched_off_is_no_cut() -> None:
+    assert cuts_in([p * (1 if number < 5 else 0.4) for number, p in enumerate(SHOT)]) == []
+
+
+def test_noise_that_appears_in_black_is_no_cut() -> None:
+    noise = [torch.rand(96, 96, 3) * 0.02 if number == 5 else 0 for number in range(10)]
+    assert cuts_in([torch.zeros(96, 96, 3) + level for level in noise[:6]]) == []
+
+
 @pytest.mark.parametrize("length", [1, 2])
 @pytest.mark.parametrize("level", [0.0, 1.0], ids=["black", "white"])
 def test_flash_is_no_cut(length: int, level: float) -> None:
