@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -91,6 +92,17 @@ def test_qualities_are_the_same(quality: Quality) -> None:
     model, images = random_model(preset_config("4.25")), pair(70, 100)
     other = RifeModel(model.network, model.name, evaluation="plain")
     assert psnr(model(*images, 0.4, quality=quality), other(*images, 0.4, quality=quality)) > 100
+
+
+def test_nothing_is_left_behind_by_a_frame() -> None:
+    model, (img0, img1) = random_model(preset_config("4.25")), pair(64, 64)
+    model(img0, img1)
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(10):
+        model(img0, img1)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 10
 
 
 def test_numbers_that_are_none_stay_so_and_harm_nothing() -> None:
