@@ -21,6 +21,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numba import njit
@@ -30,8 +31,17 @@ from .lanes import add_bilinear, add_lerp, put_copy, put_lerp, put_rounded
 # NaN stays NaN, so that a position that is none is caught, not turned into an address.
 _FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
 _Loop = Callable[..., None]
-_compiled: Callable[[_Loop], _Loop] = njit(nogil=True, fastmath=_FAST, cache=True)
 _inlined: Callable[[Callable], Callable] = njit(nogil=True, fastmath=_FAST, inline="always")
+
+
+def _compiled(loop: _Loop) -> _Loop:
+    """Compile at first use, or take what numba keeps on disk.
+
+    That refers to this module by its name, which is another one inside ComfyUI, and lies in a file
+    called after the function: hence the name's checksum in there.
+    """
+    loop.__qualname__ = f"{loop.__name__}_{crc32(__name__.encode()):08x}"
+    return njit(nogil=True, fastmath=_FAST, cache=True)(loop)
 
 
 class Enlargement(NamedTuple):

@@ -106,11 +106,15 @@ class RifeModel:
             return None
         try:
             from .fused import FusedPyramid
+
+            fused = FusedPyramid(self.network)
+            _log.info("compiled loops for the CPU are ready after %.1f s", fused.warm_up())
         except ImportError as error:
             _log.debug("no compiled loops: %s", error)
             return None
-        fused = FusedPyramid(self.network)
-        _log.info("compiled loops for the CPU are ready after %.1f s", fused.warm_up())
+        except Exception as error:  # noqa: BLE001  a compiler may fail in any way
+            _log.warning("the compiled loops failed, going on without them: %s", error)
+            return None
         return fused
 
     def evaluation(self, scale: float = 1.0) -> Evaluation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -135,6 +136,31 @@ def test_without_numba_the_result_is_the_same(tmp_path: Path) -> None:
     assert name == "exact"
     expected = random_model(preset_config("4.25"))(*pair(64, 64)).double().sum().item()
     assert abs(float(total) - expected) < 0.1
+
+
+def test_code_kept_on_disk_serves_the_package_under_any_name(tmp_path: Path) -> None:
+    """ComfyUI imports a pack under the path of its folder, the command line as it is."""
+    copy = shutil.copytree(ROOT / "rife_arch", tmp_path / "a" / "first" / "rife_arch")
+    shutil.rmtree(copy / "__pycache__", ignore_errors=True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "second").symlink_to(tmp_path / "a" / "first", target_is_directory=True)
+    script = (
+        "import sys\n"
+        "from {folder}.rife_arch import RifeModel, IFNetConfig\n"
+        "from {folder}.rife_arch.families import make_network\n"
+        "network = make_network(IFNetConfig((16, 16), (2, 1)))\n"
+        "network.fold()\n"
+        "print(RifeModel(network.requires_grad_(False), 'x').evaluation())\n"
+    )
+    for place, folder in (("a", "first"), ("a", "first"), ("b", "second")):
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(folder=folder)],
+            cwd=tmp_path / place,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == "fused", done.stderr
 
 
 def test_importing_the_package_does_not_import_numba() -> None:
