@@ -486,7 +486,7 @@ def test_progress_counts_output_frames(cli: RunCli, clip: Path) -> None:
 def test_fp16_is_a_precision(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--output", "out.mp4", "--fp16")
     assert ended.code == 0
-    assert "cpu, float16" in ended.out
+    assert "cpu, fp16" in ended.out
 
 
 def test_version_is_the_one_of_the_package(cli: RunCli) -> None:

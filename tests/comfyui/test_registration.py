@@ -106,7 +106,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         for name in CONTRACT
     }
     assert optional == {
-        "RIFELoadModel": [],
+        "RIFELoadModel": ["torch_compile"],
         "RIFEInterpolate": ["quality", *OPTIONS, "fps"],
         "RIFERetime": ["quality", *OPTIONS],
         "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],

@@ -238,9 +238,37 @@ def test_low_precision_stays_close_to_fp32(tmp_path: Path, precision: str) -> No
     assert (out - random_model()(*IMAGES, 0.5)).abs().mean() < 0.02
 
 
-def test_auto_precision_on_a_cpu_is_fp32(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("capabilities", "version", "expected"),
+    [
+        ({"avx512_bf16": True}, "4.15.lite", "bf16"),
+        ({"amx_bf16": True}, "4.15.lite", "bf16"),
+        ({"avx512_bf16": False}, "4.15.lite", "fp32"),
+        ({}, "4.15.lite", "fp32"),
+        ({"avx512_bf16": True}, "4.6", "fp32"),  # finds motion without an encoder
+    ],
+)
+def test_auto_precision_on_a_cpu_is_bf16_where_that_is_fast_and_fine(
+    capabilities: dict[str, bool],
+    version: str,
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    torch.save(random_weights(preset_config(version), 0), tmp_path / "some.pth")
+    assert load_checkpoint(tmp_path / "some.pth", precision="auto").precision == expected
+
+
+def test_half_precision_leaves_encoder_and_heads_alone(tmp_path: Path) -> None:
     torch.save(random_weights(TINY_CONFIG, 0), tmp_path / "tiny.pth")
-    assert load_checkpoint(tmp_path / "tiny.pth", precision="auto").dtype == torch.float32
+    network = load_checkpoint(tmp_path / "tiny.pth", precision="fp16").network
+    kept = {
+        n.split(".")[0 if n.startswith("encode") else 2]
+        for n, p in network.named_parameters()
+        if p.dtype == torch.float32
+    }
+    assert kept == {"encode", "lastconv"}
 
 
 @pytest.mark.weights
