@@ -25,13 +25,13 @@ from rife_arch import CatalogError, DownloadError, RifeError, RifeModel
 from vfi.cuts import Cut
 from vfi.demo import make_test_clip
 from vfi.errors import InputError, VfiError
-from vfi.ffmpeg import VideoWriter
 from vfi.frames import Frame
 from vfi.png import PngWriter
 from vfi.prefetch import prefetched
 from vfi.protocol import Interpolator
 from vfi.stream import AtCut, interpolate_stream
 from vfi.timing import format_rate
+from vfi.writer import VideoWriter
 
 _MOST_CUTS_SHOWN = 20
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130

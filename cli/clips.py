@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from vfi.errors import InputError
-from vfi.ffmpeg import AudioSource, VideoWriter
 from vfi.frames import Frame
 from vfi.media import probe_video, read_video
 from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
 from vfi.prepare import Duplicates, Preparation
 from vfi.timing import EndRule, Schedule, SpeedCurve, format_rate
+from vfi.writer import AudioSource, VideoWriter
 
 FOLDER_RATE = Fraction(24)  # a picture folder has no rate; 24 is what video generators make
 

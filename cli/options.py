@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from rife_arch import FLOW_SCALES, QUALITIES
 from rife_arch.load import PRECISIONS
+from vfi.containers import CONTAINERS
 from vfi.cuts import CutList, parse_cuts
 from vfi.errors import InputError
-from vfi.ffmpeg import CONTAINERS
 from vfi.prepare import Duplicates
 from vfi.scene import DEFAULT_THRESHOLD
 from vfi.stream import AtCut

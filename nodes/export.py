@@ -18,9 +18,9 @@ from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..vfi.audio import write_wav
-from ..vfi.ffmpeg import AudioSource, VideoWriter
 from ..vfi.frames import to_uint8
 from ..vfi.png import PngWriter
+from ..vfi.writer import AudioSource, VideoWriter
 from .types import CATEGORY, exact_rate, require_rgb, with_progress
 
 _log = logging.getLogger(__name__)
