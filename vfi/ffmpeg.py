@@ -15,6 +15,8 @@ from .errors import FFmpegNotFoundError
 logger = logging.getLogger(__name__)
 
 _NUM_LAST_LINES = 8
+# SVT-AV1 and x265 talk past ffmpeg's -loglevel; SVT-AV1 also warns of a priority it does not get.
+_CHATTER = ("Svt[info]", "Svt[warn]", "x265 [info]")
 
 
 def find_ffmpeg() -> str:
@@ -68,8 +70,7 @@ class RunningFFmpeg:
     def last_words(self) -> str:
         """Return the last lines ffmpeg has written."""
         self._stderr.seek(0)
-        lines = self._stderr.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-_NUM_LAST_LINES:])
+        return "\n".join(complaints_in(self._stderr.read())[-_NUM_LAST_LINES:])
 
     def stop(self) -> None:
         """Make sure that nothing is left: no process, no pipe, no temporary file."""
@@ -90,6 +91,12 @@ def _own_process_group() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
+
+
+def complaints_in(stderr: bytes) -> list[str]:
+    """Return the lines of what ffmpeg wrote, without those in which an encoder introduces itself."""
+    lines = stderr.decode(errors="replace").splitlines()
+    return [line for line in lines if not line.startswith(_CHATTER)]
 
 
 def file_url(path: Path) -> str:

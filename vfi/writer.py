@@ -1,8 +1,8 @@
 """Write a video: start ffmpeg and feed it frames through a pipe.
 
-The output is H.264 in 4:2:0 with the BT.709 matrix, limited range, and says so in its tags; without
-tags a player guesses from the size, and half of them guess differently. The file is written under a
-temporary name and takes its own when ffmpeg has succeeded, so a file that is there is complete.
+YUV has the BT.709 matrix, limited range, and says so in its tags; without tags a player guesses from
+the size, and half of them guess differently. The file is written under a temporary name and takes
+its own when ffmpeg has succeeded, so a file that is there is complete.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -20,27 +21,24 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from .containers import find_container
+from .containers import Container, find_container
+from .encoders import choose_encoder, encoder_arguments
 from .errors import EncodeError, InputError
 from .ffmpeg import RunningFFmpeg, file_url, find_ffmpeg, remove_file
+from .presets import DEFAULT_PRESET, PRESETS, Encoder, Preset, find_preset
 
 logger = logging.getLogger(__name__)
 
-PRESETS = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-    "placebo",
-)
-MAX_CRF = 51
-
 _AUDIO_BITRATE = "192k"
+_AUDIO_NAMES = {"aac": "AAC", "libopus": "Opus"}
+# Frames in the pipe, in the byte order of numpy: (have alpha, bits of a value) -> pixel format.
+_PIPED = {
+    (False, 8): "rgb24",
+    (True, 8): "rgba",
+    (False, 16): "rgb48le" if sys.byteorder == "little" else "rgb48be",
+    (True, 16): "rgba64le" if sys.byteorder == "little" else "rgba64be",
+}
+
 # A player cuts off sound that begins before the picture (mp4) when there is little of it, which is
 # right for the silence an audio encoder puts in front. More than this is sound to be kept.
 _ENCODER_SILENCE = Fraction(1, 10)
@@ -49,7 +47,7 @@ _ENCODER_SILENCE = Fraction(1, 10)
 # returns within 1 code value, without them within 2.
 _TO_BT709 = (
     "scale=in_range=pc:out_range=tv:out_color_matrix=bt709"
-    ":flags=accurate_rnd+full_chroma_int+bicubic,format=yuv420p"
+    ":flags=accurate_rnd+full_chroma_int+bicubic"
 )
 # Both, because ffmpeg 4.2 writes what the options say and ffmpeg 9 what the frames say.
 _TAG_FRAMES = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
@@ -92,18 +90,23 @@ class VideoWriter:
     Attributes:
         path: the file to write; its extension, one of ``CONTAINERS``, decides the format. Missing
             folders are made, an existing file is replaced.
-        width: px. An odd size gets its last column or row twice: 4:2:0 has even sizes only.
+        width: px. An odd size gets its last column or row twice where the preset needs even ones.
         height: px.
         rate: frames per second; carried exactly as long as both terms are at most 1001000.
-        crf: quality, 0 (lossless) to 51 (worst); 6 less doubles the size, roughly.
-        preset: speed of libx264, one of ``PRESETS``.
+        preset: what to encode as, a name in ``PRESETS``.
+        crf: quality, 0 (best) to 51 or 63 (worst), None for the preset's; for H.264, 6 less doubles
+            the size, roughly.
+        options: of the encoder, from ``parse_encoder_options``.
+        has_alpha: frames are RGBA, and the preset is to keep it.
+        depth: bits of a value in frames, 8 or 16.
         pixel_aspect: width / height of a displayed pixel.
         audio: where the sound comes from. It is neither cut nor stretched to the picture's length.
         metadata: tags of any length. Matroska keeps tag names in capitals only.
-        notify: called with a sentence for each sound track that could not be kept as it is.
+        notify: called with a sentence for each thing that could not be kept as it is.
 
     Raises:
-        InputError: an option is wrong, or the file cannot be written there.
+        InputError: an option is wrong, the file cannot be written there, or not with this ffmpeg.
+        FFmpegNotFoundError: there is no ffmpeg.
     """
 
     path: Path
@@ -111,14 +114,20 @@ class VideoWriter:
     width: int
     height: int
     rate: Fraction
-    crf: int = 20
-    preset: str = "medium"
+    preset: str = DEFAULT_PRESET
+    crf: int | None = None
+    options: Mapping[str, str] | None = None
+    has_alpha: bool = False
+    depth: int = 8
     pixel_aspect: Fraction = Fraction(1)
     audio: AudioSource | None = None
     metadata: Mapping[str, str] | None = None
     notify: Callable[[str], None] | None = None
 
     _partial: Path = field(init=False, repr=False)
+    _ffmpeg: str = field(init=False, repr=False)
+    _container: Container = field(init=False, repr=False)
+    _encoder: Encoder = field(init=False, repr=False)
     _num_frames: int = field(init=False, default=0, repr=False)
     _is_complete: bool = field(init=False, default=False, repr=False)
     _running: RunningFFmpeg | None = field(init=False, default=None, repr=False)
@@ -126,39 +135,48 @@ class VideoWriter:
     def __post_init__(self) -> None:
         self.path = Path(self.path)
         self._partial = self.path.with_name(self.path.name + ".partial")
-        self._check_options()
+        self._container = find_container(self.path)
+        preset = find_preset(self.preset)
+        self._check_options(preset)
         _require_writable(self.path, self._partial)
+        # Tried out here, so that what does not work is known before frames are made for it.
+        self._ffmpeg = find_ffmpeg()
+        self._encoder = choose_encoder(
+            self._ffmpeg, preset, crf=self.crf, options=self.options, has_alpha=self.has_alpha
+        )
 
     def __enter__(self) -> VideoWriter:
-        ffmpeg = find_ffmpeg()
-        tags = _write_metadata(self.metadata) if self.metadata else None
+        tags = _write_metadata(self._kept_tags) if self._kept_tags else None
         try:
-            self._running = RunningFFmpeg(self._command(ffmpeg, tags), tags)
+            self._running = RunningFFmpeg(self._command(tags), tags)
         except BaseException:
             remove_file(tags)
             raise
         return self
 
-    def write(self, pixels: npt.NDArray[np.uint8]) -> None:
+    def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
         """Hand one frame to ffmpeg.
 
         Args:
-            pixels: [H, W, 3] uint8 RGB; not kept.
+            pixels: [H, W, 3] RGB, or [H, W, 4] RGBA with ``has_alpha``; uint8, or uint16 in
+                [0, 65535] with a ``depth`` of 16; not kept.
 
         Raises:
-            ValueError: ``pixels`` is not [height, width, 3] uint8.
+            ValueError: ``pixels`` is something else.
             EncodeError: ffmpeg has ended.
         """
         pixels = np.asarray(pixels)
-        if pixels.shape != (self.height, self.width, 3) or pixels.dtype != np.uint8:
+        shape = (self.height, self.width, 4 if self.has_alpha else 3)
+        kind = np.dtype(f"uint{self.depth}")
+        if pixels.shape != shape or pixels.dtype != kind:
             raise ValueError(
-                f"pixels must be [{self.height}, {self.width}, 3] uint8, "
-                f"got {list(pixels.shape)} {pixels.dtype}"
+                f"pixels must be {list(shape)} {kind}, got {list(pixels.shape)} {pixels.dtype}"
             )
-        if self.width % 2 or self.height % 2:
-            pixels = np.pad(
-                pixels, ((0, self.height % 2), (0, self.width % 2), (0, 0)), mode="edge"
-            )
+        more_columns, more_rows = self._padding
+        if more_columns or more_rows:
+            pixels = np.pad(pixels, ((0, more_rows), (0, more_columns), (0, 0)), mode="edge")
+        if self.depth > 8 and self._encoder.is_yuv:
+            pixels = _for_swscale(pixels)
         running = self._require_running()
         try:
             running.stdin.write(np.ascontiguousarray(pixels).data)
@@ -218,8 +236,22 @@ class VideoWriter:
             raise RuntimeError("VideoWriter: expected use inside a with block, got use outside.")
         return self._running
 
-    def _check_options(self) -> None:
-        find_container(self.path)
+    @property
+    def _padding(self) -> tuple[int, int]:
+        """Columns and rows that are missing to whole blocks of pixels with one colour."""
+        width, height = self._encoder.chroma_block
+        return -self.width % width, -self.height % height
+
+    @property
+    def _kept_audio(self) -> AudioSource | None:
+        return self.audio if self._container.audio_encoder else None
+
+    @property
+    def _kept_tags(self) -> Mapping[str, str]:
+        return (self.metadata or {}) if self._container.holds_tags else {}
+
+    def _check_options(self, preset: Preset) -> None:
+        _require_fitting(self.path, preset)
         if self.width < 1 or self.height < 1:
             raise InputError(
                 f"size: expected at least 1x1, got {self.width}x{self.height}. Check the input."
@@ -228,54 +260,63 @@ class VideoWriter:
             raise InputError(
                 f"frame rate: expected more than 0, got {self.rate}. Give frames per second."
             )
-        if not 0 <= self.crf <= MAX_CRF:
+        if preset.max_rate and self.rate > preset.max_rate:
             raise InputError(
-                f"crf: expected 0 to {MAX_CRF}, got {self.crf}. 20 is high quality, 28 is small."
-            )
-        if self.preset not in PRESETS:
-            raise InputError(
-                f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}. "
-                "medium is a good default."
+                f"frame rate: expected at most {preset.max_rate} for the preset {preset.name}, "
+                f"got {float(self.rate):g}. Choose another preset, or a lower rate."
             )
         for name, value in (self.metadata or {}).items():
             if "\0" in name + value:
                 raise InputError(f"metadata {name!r}: expected text, got a NUL byte. Remove it.")
 
-    def _command(self, ffmpeg: str, tags: Path | None) -> list[str]:
-        command = [ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
+    def _command(self, tags: Path | None) -> list[str]:
+        command = [self._ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
         command += self._inputs()
         if tags is not None:
             # Inputs are numbered: the pipe, the sound if any, the tags.
             command += ["-f", "ffmetadata", "-i", file_url(tags)]
-            command += ["-map_metadata", "1" if self.audio is None else "2"]
+            command += ["-map_metadata", "1" if self._kept_audio is None else "2"]
         else:
             command += ["-map_metadata", "-1"]
+            if self.metadata:
+                self._tell(f"{self.path.suffix.lower()} files hold no tags: they are left out")
         command += self._video_options()
         command += self._audio_options()
         return command + self._file_options()
 
     def _inputs(self) -> list[str]:
-        width, height = self.width + self.width % 2, self.height + self.height % 2
-        inputs = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}"]
+        more_columns, more_rows = self._padding
+        size = f"{self.width + more_columns}x{self.height + more_rows}"
+        inputs = ["-f", "rawvideo", "-pixel_format", _PIPED[self.has_alpha, self.depth]]
+        inputs += ["-video_size", size]
         inputs += ["-framerate", _ratio(self.rate), "-i", "pipe:0"]
-        if self.audio is not None:
+        if self._kept_audio is not None:
             # The sound is moved, not the picture: ffmpeg rounds an offset to ticks of its input,
             # which for raw video are whole frames.
-            inputs += ["-itsoffset", f"{float(-self.audio.delay):.6f}"]
-            inputs += ["-i", file_url(self.audio.path)]
+            inputs += ["-itsoffset", f"{float(-self._kept_audio.delay):.6f}"]
+            inputs += ["-i", file_url(self._kept_audio.path)]
         return inputs
 
     def _video_options(self) -> list[str]:
         # max: without it the terms are cut down to 100 (128/117 would not survive).
         aspect = f"setsar=sar={_ratio(self.pixel_aspect)}:max=65535"
-        options = ["-map", "0:v:0", "-vf", f"{_TO_BT709},{_TAG_FRAMES},{aspect}"]
-        options += ["-c:v", "libx264", "-preset", self.preset, "-crf", str(self.crf)]
-        return [*options, *_TAG_STREAM]
+        encoder = self._encoder
+        filters = encoder.filters or f"format={encoder.pixel_format}"
+        if encoder.is_yuv:
+            filters = f"{_TO_BT709},{filters},{_TAG_FRAMES}"
+        options = ["-map", "0:v:0", "-vf", f"{filters},{aspect}", *encoder_arguments(encoder)]
+        tag = self._container.codec_tags.get(encoder.codec)
+        if tag:
+            options += ["-tag:v", tag]
+        return [*options, *_TAG_STREAM] if encoder.is_yuv else options
 
     def _audio_options(self) -> list[str]:
         if self.audio is None:
             return []
-        holds = find_container(self.path).audio_codecs
+        container, suffix = self._container, self.path.suffix.lower()
+        if container.audio_encoder is None:
+            self._tell(f"sound: left out, {suffix} files hold none")
+            return []
         options: list[str] = []
         kept = 0
         for track, codec in enumerate(self.audio.codecs):
@@ -283,32 +324,56 @@ class VideoWriter:
                 self._tell(f"sound track {track + 1}: left out, ffmpeg does not know its codec")
                 continue
             options += ["-map", f"1:a:{track}"]
-            if codec in holds:
+            if codec in container.audio_codecs:
                 options += [f"-c:a:{kept}", "copy"]
             else:
-                options += [f"-c:a:{kept}", "aac", f"-b:a:{kept}", _AUDIO_BITRATE]
+                options += [f"-c:a:{kept}", container.audio_encoder]
+                options += [f"-b:a:{kept}", _AUDIO_BITRATE]
                 self._tell(
-                    f"sound track {track + 1}: {codec} does not go into "
-                    f"{self.path.suffix.lower()} files, re-encoded to AAC at {_AUDIO_BITRATE}"
+                    f"sound track {track + 1}: {codec} does not go into {suffix} files, "
+                    f"re-encoded to {_AUDIO_NAMES[container.audio_encoder]} at {_AUDIO_BITRATE}"
                 )
             kept += 1
         return options
 
     def _file_options(self) -> list[str]:
-        container = find_container(self.path)
+        container = self._container
         movflags = container.movflags
         if movflags and self.metadata:
             movflags += ("+use_metadata_tags",)  # or mp4 keeps a handful of known names only
         options = [*container.options]
         if movflags:
             options += ["-movflags", "".join(movflags)]
-        if self.audio is not None and self.audio.delay > _ENCODER_SILENCE:
+        if self._kept_audio is not None and self._kept_audio.delay > _ENCODER_SILENCE:
             options += ["-avoid_negative_ts", "make_zero"]
         return [*options, "-f", container.muxer, file_url(self._partial)]
 
     def _tell(self, message: str) -> None:
         if self.notify is not None:
             self.notify(message)
+
+
+def _for_swscale(pixels: npt.NDArray[np.uint8 | np.uint16]) -> npt.NDArray[np.uint16]:
+    """Scale colours, not alpha, from [0, 65535] to what swscale makes YUV of.
+
+    It multiplies 16 bits by the matrix for 8 bits, so that white is 255 * 256. Measured on 41 greys
+    in 10 bits (ffmpeg 9.0): as they are, they come out up to 3.5 code values too light, with this
+    within 0.5.
+    """
+    scaled = pixels.astype(np.uint16)
+    scaled[..., :3] -= scaled[..., :3] >> 8
+    return scaled
+
+
+def _require_fitting(path: Path, preset: Preset) -> None:
+    suffix = path.suffix.lower()
+    if suffix not in preset.suffixes:
+        fitting = [other.name for other in PRESETS.values() if suffix in other.suffixes]
+        raise InputError(
+            f"{path}: expected a name that ends in {' or '.join(preset.suffixes)} for the preset "
+            f"{preset.name}, got {suffix}. Rename it, or choose a preset for {suffix}: "
+            f"{', '.join(fitting)}."
+        )
 
 
 def _require_writable(path: Path, partial: Path) -> None:

@@ -11,11 +11,12 @@ from vfi.errors import EncodeError, InputError
 from vfi.media import probe_video, read_video
 from vfi.writer import AudioSource, VideoWriter
 
+ULTRAFAST = {"preset": "ultrafast"}
 GREY = np.full((48, 64, 3), 128, np.uint8)
 
 
 def writer(path, **options):
-    defaults = {"width": 64, "height": 48, "rate": Fraction(25), "preset": "ultrafast"}
+    defaults = {"width": 64, "height": 48, "rate": Fraction(25), "options": ULTRAFAST}
     return VideoWriter(path, **{**defaults, **options})
 
 
@@ -79,7 +80,7 @@ def test_flat_colours_return_within_1(tmp_path):
     colours = np.random.default_rng(1).integers(0, 256, (12, 1, 1, 3), np.uint8)
     colours[0], colours[1] = 0, 255
     frames = np.broadcast_to(colours, (12, 48, 64, 3))
-    path = write(tmp_path / "a.mp4", frames, preset="medium")
+    path = write(tmp_path / "a.mp4", frames, options={})
 
     assert np.abs(np.stack(read(path)).astype(int) - frames).max() <= 1
 
@@ -110,14 +111,6 @@ def test_lower_crf_makes_a_larger_file(tmp_path):
     sizes = [write(tmp_path / f"{crf}.mp4", [noise], crf=crf).stat().st_size for crf in (1, 40)]
 
     assert sizes[0] > 2 * sizes[1]
-
-
-def test_preset_reaches_the_encoder(tmp_path):
-    fast = write(tmp_path / "a.mp4", preset="ultrafast").read_bytes()
-    slow = write(tmp_path / "b.mp4", preset="slower").read_bytes()
-
-    assert b"cabac=0" in fast
-    assert b"me=umh" in slow
 
 
 def test_wrong_shape_names_both_shapes(tmp_path):
@@ -330,9 +323,9 @@ def test_complete_video_survives_a_name_that_got_taken(tmp_path):
     assert (tmp_path / "a.mp4.partial").stat().st_size > 500
 
 
-@pytest.mark.parametrize("name", ["a.webm", "a", "a.gif"])
+@pytest.mark.parametrize("name", ["a.avi", "a"])
 def test_unknown_extension_lists_the_known_ones(tmp_path, name):
-    with pytest.raises(InputError, match=r"ends in \.mp4, \.mov, \.mkv, got"):
+    with pytest.raises(InputError, match=r"ends in \.mp4, \.mov, \.mkv, .*, got"):
         writer(tmp_path / name)
 
 
@@ -354,7 +347,7 @@ def test_place_that_cannot_be_written_is_refused(tmp_path, place):
     [
         ({"crf": 52}, "crf: expected 0 to 51, got 52"),
         ({"crf": -1}, "crf: expected 0 to 51, got -1"),
-        ({"preset": "fastest"}, "preset: expected one of ultrafast"),
+        ({"preset": "fastest"}, "preset: expected one of share"),
         ({"rate": Fraction(0)}, "frame rate: expected more than 0"),
         ({"width": 0}, "size: expected at least 1x1, got 0x48"),
         ({"metadata": {"x": "a\0b"}}, "metadata 'x': expected text, got a NUL byte"),
