@@ -21,6 +21,7 @@ from cli import __version__ as __version__
 from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
 from cli.clips import Clip, Output, open_clip, open_writers, plan_output
 from cli.options import build_parser
+from cli.presets import list_presets
 from rife_arch import CatalogError, DownloadError, RifeError, RifeModel
 from vfi.cuts import Cut
 from vfi.demo import make_test_clip
@@ -74,6 +75,8 @@ def run(args: argparse.Namespace) -> None:
         print(convert_checkpoint(*args.convert, overwrite=args.overwrite))
     elif args.list_models:
         print(list_models())
+    elif args.list_presets:
+        print(list_presets())
     else:
         interpolate(args)
 

@@ -50,6 +50,7 @@ def test_options_of_an_encoder_are_taken(line: str, expected: dict[str, str]) ->
         "-",
         "--",
         "out.mp4",
+        "xcrf 18",
         "concat:a.mp4",
         "pipe:1",
         "-crf 18 out.mp4",
