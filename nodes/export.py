@@ -104,7 +104,7 @@ class RIFEExportVideo(io.ComfyNode):
                     min=0,
                     max=51,
                     tooltip="Quality: lower is better and larger. 17 looks lossless, 20 is very "
-                    "good, 28 is small; in web and webm, 30 is about as good as 20 in share. "
+                    "good, 28 is small; in web and webm, 24 is about as good as 20 in share. "
                     f"Not for {_WITHOUT_CRF}.",
                 ),
                 io.Audio.Input(
@@ -164,7 +164,7 @@ class RIFEExportVideo(io.ComfyNode):
                 depth=16 if chosen.is_deep else 8,
                 audio=source,
                 metadata=_metadata(cls),
-                notify=_log.warning,
+                notify=_log.info,
             )
             rounded = to_uint16 if chosen.is_deep else to_uint8
             with writer:

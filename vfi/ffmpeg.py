@@ -15,8 +15,8 @@ from .errors import FFmpegNotFoundError
 logger = logging.getLogger(__name__)
 
 _NUM_LAST_LINES = 8
-# SVT-AV1 and x265 talk past ffmpeg's -loglevel; SVT-AV1 also warns of a priority it does not get.
-_CHATTER = ("Svt[info]", "Svt[warn]", "x265 [info]")
+# SVT-AV1 and x265 talk past ffmpeg's -loglevel: of themselves, of small pictures, of how it went.
+_CHATTER = ("Svt[info]", "Svt[warn]", "x265 [info]", "x265 [warning]", "encoded ")
 
 
 def find_ffmpeg() -> str:
@@ -96,7 +96,7 @@ def _own_process_group() -> dict[str, Any]:
 def complaints_in(stderr: bytes) -> list[str]:
     """Return the lines of what ffmpeg wrote, without those in which an encoder introduces itself."""
     lines = stderr.decode(errors="replace").splitlines()
-    return [line for line in lines if not line.startswith(_CHATTER)]
+    return [line for line in lines if line.strip() and not line.startswith(_CHATTER)]
 
 
 def file_url(path: Path) -> str:
