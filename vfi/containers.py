@@ -18,6 +18,7 @@ class Container:
         audio_codecs: what is copied into it. Some formats admit more than players can be expected
             to play (Vorbis in mp4), which is left out.
         audio_encoder: what any other sound is encoded with; None: the format holds no sound.
+        audio_filter: what sound goes through on its way to that encoder.
         options: further output options.
         movflags: flags of the mp4 family.
         codec_tags: what to call a codec where players expect another name than ffmpeg gives.
@@ -27,6 +28,7 @@ class Container:
     muxer: str
     audio_codecs: frozenset[str] = frozenset()
     audio_encoder: str | None = "aac"
+    audio_filter: str = ""
     options: tuple[str, ...] = ()
     movflags: tuple[str, ...] = ()
     codec_tags: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -62,6 +64,8 @@ CONTAINERS: Mapping[str, Container] = {
         muxer="webm",
         audio_codecs=frozenset({"opus", "vorbis"}),
         audio_encoder="libopus",
+        # libopus knows no side speakers, which is what AC-3 calls its surround channels.
+        audio_filter="aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1",
     ),
     ".gif": Container(muxer="gif", audio_encoder=None, holds_tags=False),
     # Without loop=0 the animation is shown once and stops; GIF repeats by itself.

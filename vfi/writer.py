@@ -329,6 +329,8 @@ class VideoWriter:
             else:
                 options += [f"-c:a:{kept}", container.audio_encoder]
                 options += [f"-b:a:{kept}", _AUDIO_BITRATE]
+                if container.audio_filter:
+                    options += [f"-filter:a:{kept}", container.audio_filter]
                 self._tell(
                     f"sound track {track + 1}: {codec} does not go into {suffix} files, "
                     f"re-encoded to {_AUDIO_NAMES[container.audio_encoder]} at {_AUDIO_BITRATE}"

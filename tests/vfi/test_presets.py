@@ -283,6 +283,17 @@ def test_webm_gets_opus(tmp_path: Path, ffmpeg: Any) -> None:
         assert container.metadata["WORKFLOW"] == "x"
 
 
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1(side)", "7.1"])
+def test_webm_takes_sound_of_any_number_of_channels(
+    tmp_path: Path, ffmpeg: Any, layout: str
+) -> None:
+    sound = f"anoisesrc=d=0.5,aformat=channel_layouts={layout}"
+    source = ffmpeg("-f", "lavfi", "-i", sound, "-c:a", "flac", "s.mka")
+    path = write(tmp_path / "a.webm", grey(), "webm", audio=AudioSource(source, ("flac",)))
+    with av.open(str(source)) as before, av.open(str(path)) as after:
+        assert after.streams.audio[0].channels == before.streams.audio[0].channels
+
+
 @pytest.mark.parametrize("preset", ["gif", "webp"])
 def test_pictures_that_move_say_what_they_do_not_hold(
     tmp_path: Path, ffmpeg: Any, preset: str
