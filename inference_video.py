@@ -21,17 +21,18 @@ from cli import __version__ as __version__
 from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
 from cli.clips import Clip, Output, open_clip, open_writers, plan_output
 from cli.options import build_parser
+from cli.presets import list_presets
 from rife_arch import CatalogError, DownloadError, RifeError, RifeModel
 from vfi.cuts import Cut
 from vfi.demo import make_test_clip
 from vfi.errors import InputError, VfiError
-from vfi.ffmpeg import VideoWriter
 from vfi.frames import Frame
 from vfi.png import PngWriter
 from vfi.prefetch import prefetched
 from vfi.protocol import Interpolator
 from vfi.stream import AtCut, interpolate_stream
 from vfi.timing import format_rate
+from vfi.writer import VideoWriter
 
 _MOST_CUTS_SHOWN = 20
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -74,6 +75,8 @@ def run(args: argparse.Namespace) -> None:
         print(convert_checkpoint(*args.convert, overwrite=args.overwrite))
     elif args.list_models:
         print(list_models())
+    elif args.list_presets:
+        print(list_presets())
     else:
         interpolate(args)
 

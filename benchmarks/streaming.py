@@ -22,11 +22,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from rife_arch import load_checkpoint
-from vfi.ffmpeg import VideoWriter
 from vfi.frames import Frame
 from vfi.protocol import Interpolator
 from vfi.stream import interpolate_stream
 from vfi.timing import Schedule
+from vfi.writer import VideoWriter
 
 
 def main() -> None:

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from vfi.errors import InputError
-from vfi.ffmpeg import AudioSource, VideoWriter
 from vfi.frames import Frame
 from vfi.media import probe_video, read_video
 from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
 from vfi.prepare import Duplicates, Preparation
+from vfi.presets import find_preset
 from vfi.timing import EndRule, Schedule, SpeedCurve, format_rate
+from vfi.writer import AudioSource, VideoWriter
 
 FOLDER_RATE = Fraction(24)  # a picture folder has no rate; 24 is what video generators make
 
@@ -161,18 +162,19 @@ def _refuse_existing(target: Path, source: Path, *, overwrite: bool) -> None:
 
 
 def _video_path(args: argparse.Namespace, clip: Clip, rate: Fraction) -> Path:
+    suffix = f".{args.ext}" if args.ext else find_preset(args.preset).suffixes[0]
     if args.output is None:
         source = clip.path if clip.path.name.strip(".") else clip.path.resolve()  # "." has no name
         multi = "" if args.target_fps else f"{args.multi}X_"
-        return source.with_name(f"{source.stem}_{multi}{format_rate(rate)}fps.{args.ext}")
+        return source.with_name(f"{source.stem}_{multi}{format_rate(rate)}fps{suffix}")
     if args.output.is_dir():
         raise InputError(
             f"{args.output}: expected a file name, got a folder. "
-            f"Add a name, such as {args.output / 'out.mp4'}."
+            f"Add a name, such as {args.output / f'out{suffix}'}."
         )
     if args.output.suffix:
         return args.output
-    return args.output.with_name(f"{args.output.name}.{args.ext}")
+    return args.output.with_name(f"{args.output.name}{suffix}")
 
 
 def open_writers(
@@ -187,6 +189,9 @@ def open_writers(
             width=2 * clip.width if args.montage else clip.width,
             height=clip.height,
             rate=output.shown_rate,
+            preset=args.preset,
+            crf=args.crf,
+            options=args.ffmpeg_options,
             pixel_aspect=clip.pixel_aspect,
             audio=clip.audio if output.keeps_speed else None,
             notify=print,

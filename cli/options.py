@@ -10,10 +10,12 @@ from typing import TypeVar
 
 from rife_arch import FLOW_SCALES, QUALITIES
 from rife_arch.load import PRECISIONS
+from vfi.containers import CONTAINERS
 from vfi.cuts import CutList, parse_cuts
+from vfi.encoder_options import parse_encoder_options
 from vfi.errors import InputError
-from vfi.ffmpeg import CONTAINERS
 from vfi.prepare import Duplicates
+from vfi.presets import DEFAULT_PRESET, PRESETS
 from vfi.scene import DEFAULT_THRESHOLD
 from vfi.stream import AtCut
 from vfi.timing import EndRule, SpeedCurve, constant_speed, parse_ramp, parse_rate, parse_speed
@@ -48,6 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     source.add_argument(
         "--list-models", action="store_true", help="list the versions that can be had, and where"
+    )
+    source.add_argument(
+        "--list-presets", action="store_true", help="list what the ffmpeg of this machine can write"
     )
     source.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_time_options(parser)
@@ -225,8 +230,26 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ext",
         choices=sorted(suffix[1:] for suffix in CONTAINERS),
-        default="mp4",
-        help="container where --output has none (default mp4)",
+        help="container where --output has none (default: the preset's first, mp4 for share)",
+    )
+    group.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default=DEFAULT_PRESET,
+        help=f"what to encode as, see --list-presets (default {DEFAULT_PRESET})",
+    )
+    group.add_argument(
+        "--crf",
+        type=int,
+        metavar="N",
+        help="quality, 0 to 51 or 63: lower is better and larger (default: the preset's, 20 for share)",
+    )
+    group.add_argument(
+        "--ffmpeg-options",
+        type=_encoder_options,
+        default={},
+        metavar="LINE",
+        help='options of the encoder, which take precedence: "-preset slow -tune film"',
     )
     group.add_argument("--png-only", action="store_true", help="numbered PNG files, no video")
     group.add_argument(
@@ -276,6 +299,7 @@ def _speed(text: str) -> SpeedCurve:
 
 _ramp = _explained(parse_ramp)
 _cuts = _explained(parse_cuts)
+_encoder_options = _explained(parse_encoder_options)
 
 
 def _threshold(text: str) -> float:

@@ -18,9 +18,11 @@ from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..vfi.audio import write_wav
-from ..vfi.ffmpeg import AudioSource, VideoWriter
-from ..vfi.frames import to_uint8
+from ..vfi.encoder_options import parse_encoder_options
+from ..vfi.frames import to_uint8, to_uint16
 from ..vfi.png import PngWriter
+from ..vfi.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
+from ..vfi.writer import AudioSource, VideoWriter
 from .types import CATEGORY, exact_rate, require_rgb, with_progress
 
 _log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ _PREFIX_TOOLTIP = (
     "Name of the result in ComfyUI's output folder; a/b puts it into a subfolder. "
     "A number is added, so nothing is overwritten."
 )
+_WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
 
 
 class RIFEExportPNG(io.ComfyNode):
@@ -79,9 +82,9 @@ class RIFEExportVideo(io.ComfyNode):
             node_id="RIFEExportVideo",
             display_name="RIFE Export Video",
             category=CATEGORY,
-            description="Save frames as an H.264 MP4 that plays everywhere, with the workflow "
-            "inside.",
-            search_aliases=["save video", "video combine", "mp4", "ffmpeg"],
+            description="Save frames as a video with the workflow inside: an H.264 MP4 that plays "
+            "everywhere, or what another preset makes.",
+            search_aliases=["save video", "video combine", "mp4", "gif", "prores", "ffmpeg"],
             inputs=[
                 io.Image.Input("images", tooltip="The frames in order."),
                 io.Float.Input(
@@ -101,10 +104,25 @@ class RIFEExportVideo(io.ComfyNode):
                     min=0,
                     max=51,
                     tooltip="Quality: lower is better and larger. 17 looks lossless, 20 is very "
-                    "good, 28 is small.",
+                    "good, 28 is small; in web and webm, 24 is about as good as 20 in share. "
+                    f"Not for {_WITHOUT_CRF}.",
                 ),
                 io.Audio.Input(
                     "audio", optional=True, tooltip="Sound, cut to the length of the picture."
+                ),
+                io.Combo.Input(
+                    "preset",
+                    list(PRESETS),
+                    default=DEFAULT_PRESET,
+                    optional=True,
+                    tooltip="\n".join(f"{p.name}: {p.purpose}" for p in PRESETS.values()),
+                ),
+                io.String.Input(
+                    "ffmpeg_options",
+                    default="",
+                    optional=True,
+                    tooltip="Options of the encoder, which take precedence, such as: "
+                    "-preset slow -tune film",
                 ),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The finished file.")],
@@ -120,29 +138,50 @@ class RIFEExportVideo(io.ComfyNode):
         filename_prefix: str,
         crf: int,
         audio: dict[str, Any] | None = None,
+        preset: str = DEFAULT_PRESET,
+        ffmpeg_options: str = "",
     ) -> io.NodeOutput:
         """Encode the file, which appears under its name when it is complete."""
         rate = exact_rate(fps)
+        chosen = find_preset(preset)
+        options = parse_encoder_options(ffmpeg_options)
         base, subfolder = _new_output(filename_prefix, images)
-        path = base.with_name(f"{base.name}.mp4")
+        path = base.with_name(f"{base.name}{chosen.suffixes[0]}")
         _, height, width, channels = images.shape
-        if channels > 3:
-            _log.warning("H.264 holds no transparency: the alpha channel was left out of %s", path)
+        has_alpha = channels > 3 and chosen.has_alpha
+        if channels > 3 and not has_alpha:
+            _log.warning("%s holds no transparency: the alpha channel was left out", path)
         with _audio_file(audio, len(images) / rate) as source:
             writer = VideoWriter(
                 path,
                 width=width,
                 height=height,
                 rate=rate,
-                crf=crf,
+                preset=chosen.name,
+                crf=crf if chosen.has_crf else None,
+                options=options,
+                has_alpha=has_alpha,
+                depth=16 if chosen.is_deep else 8,
                 audio=source,
                 metadata=_metadata(cls),
+                notify=_log.info,
             )
+            rounded = to_uint16 if chosen.is_deep else to_uint8
             with writer:
                 for pixels in with_progress(images, len(images)):
-                    writer.write(to_uint8(pixels[..., :3]).cpu().numpy())
+                    writer.write(rounded(pixels[..., : 4 if has_alpha else 3]).cpu().numpy())
         saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=ui.PreviewVideo([saved]))
+        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=_preview(chosen, saved))
+
+
+def _preview(preset: Preset, saved: ui.SavedResult) -> io.UIOutput | None:
+    """Show what a browser can play; the others are in the output folder all the same."""
+    codecs = {encoder.codec for encoder in preset.encoders}
+    if codecs <= {"h264", "av1", "vp9"}:
+        return ui.PreviewVideo([saved])
+    if codecs <= {"gif", "webp"}:
+        return ui.SavedImages([saved], is_animated=True)
+    return None
 
 
 def _new_output(prefix: str, images: Tensor) -> tuple[Path, str]:

@@ -17,6 +17,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -261,6 +262,53 @@ def test_overwrite_replaces_what_is_there(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--keep-pngs", "--output", "out.mp4", "--multi", 3, "--overwrite")
     assert ended.code == 0
     assert count_frames(Path("out.mp4")) == len(read_pictures(Path("vid_out"))) == 12
+
+
+# --- presets -------------------------------------------------------------------------------------
+
+
+def codec_name(path: Path) -> str:
+    with av.open(str(path)) as container:
+        return container.streams.video[0].codec_context.codec.canonical_name
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "codec"),
+    [
+        (("--preset", "webm"), "clip_2X_48fps.webm", "vp9"),
+        (("--preset", "lossless", "--output", "out"), "out.mkv", "ffv1"),
+        (("--preset", "high-quality", "--ext", "mkv"), "clip_2X_48fps.mkv", "hevc"),
+        (("--preset", "master", "--output", "out.mkv"), "out.mkv", "prores"),
+    ],
+    ids=["its container", "extension added", "ext", "output"],
+)
+def test_preset_chooses_codec_and_container(
+    cli: RunCli, clip: Path, options: tuple[str, ...], name: str, codec: str
+) -> None:
+    assert cli("--video", clip, *options).code == 0
+    assert codec_name(Path(name)) == codec
+    assert count_frames(Path(name)) == 8
+
+
+def test_lossless_preset_keeps_source_frames_bit_for_bit(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--preset", "lossless", "--output", "out.mkv")
+    frames = [frame.pixels.numpy() for frame in read_video(probe_video(Path("out.mkv")))]
+    assert same(frames[::2], PICTURES)
+
+
+def test_crf_and_options_reach_the_encoder(cli: RunCli, clip: Path) -> None:
+    options = ("--crf", 33, "--ffmpeg-options", "-preset ultrafast -g 5")
+    assert cli("--video", clip, "--output", "out.mp4", *options).code == 0
+    settings = Path("out.mp4").read_bytes()
+    assert b"crf=33.0" in settings
+    assert b"keyint=5 " in settings
+    assert b"cabac=0" in settings
+
+
+def test_presets_that_can_be_written_are_listed(cli: RunCli) -> None:
+    ended = cli("--list-presets")
+    assert re.search(r"^share +mp4, mov, mkv +libx264 +plays everywhere", ended.out, re.M)
+    assert re.search(r"^with .*ffmpeg", ended.out, re.M)
 
 
 # --- sound, rates of one's own, folders ----------------------------------------------------------
@@ -612,6 +660,29 @@ WRONG = {
     "source fps": ("--video clip.mkv --source-fps 16", 2, "--source-fps: expected it with --img"),
     "no mask": ("--video clip.mkv --mask none.png", 2, "none.png: expected a picture"),
     "fps text": ("--video clip.mkv --fps 24/0", 2, "expected a frame rate such as 24"),
+    "preset": ("--video clip.mkv --preset best", 2, "argument --preset: invalid choice: 'best'"),
+    "preset and output": (
+        "--video clip.mkv --preset master --output a.mp4",
+        2,
+        "a.mp4: expected a name that ends in .mov or .mkv for the preset master, got .mp4",
+    ),
+    "preset and ext": (
+        "--video clip.mkv --ext webm",
+        2,
+        "expected a name that ends in .mp4 or .mov or .mkv for the preset share, got .webm",
+    ),
+    "crf": ("--video clip.mkv --crf 52", 2, "crf: expected 0 to 51, got 52"),
+    "crf without": ("--video clip.mkv --preset gif --crf 9 --fps 24", 2, "crf: expected none"),
+    "gif rate": (
+        "--video clip.mkv --preset gif --multi 4",
+        2,
+        "expected at most 50 for the preset",
+    ),
+    "ffmpeg options": (
+        "--video clip.mkv --ffmpeg-options=-y",
+        2,
+        "that tune the encoder, got '-y'",
+    ),
     "ext": ("--video clip.mkv --ext avi", 2, "argument --ext: invalid choice: 'avi'"),
     "png": ("--video clip.mkv --png", 2, "--png was removed: use --png-only, or --keep-pngs"),
     "device": ("--video clip.mkv --device nonsense", 2, "--device nonsense: expected a device"),

@@ -1,5 +1,5 @@
 """Video frame interpolation around a model: frames, time and files. Knows no network.
 
 ``media`` and ``png`` read, ``timing`` decides what is shown when, ``stream`` makes it so with any
-``protocol.Interpolator``, ``ffmpeg`` and ``png`` write.
+``protocol.Interpolator``, ``writer`` and ``png`` write.
 """

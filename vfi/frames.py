@@ -106,3 +106,9 @@ def to_uint8(pixels: Tensor) -> Tensor:
     if pixels.dtype == torch.uint8:
         return pixels
     return pixels.float().clamp(0, 1).mul_(255).round_().to(torch.uint8)
+
+
+def to_uint16(pixels: Tensor) -> Tensor:
+    """Convert [0, 1] to uint16 in [0, 65535]: clamped and rounded like :func:`to_uint8`."""
+    # By way of int32: torch converts to uint16, but does little else with it.
+    return pixels.float().clamp(0, 1).mul_(65535).round_().to(torch.int32).to(torch.uint16)

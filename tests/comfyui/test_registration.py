@@ -37,7 +37,10 @@ CONTRACT = {
     "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
     "RIFEDetectCuts": (["images", "threshold", "fps"], ["STRING", "INT", "IMAGE"]),
     "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
-    "RIFEExportVideo": (["images", "fps", "filename_prefix", "crf", "audio"], ["VIDEO"]),
+    "RIFEExportVideo": (
+        ["images", "fps", "filename_prefix", "crf", "audio", "preset", "ffmpeg_options"],
+        ["VIDEO"],
+    ),
 }
 
 
@@ -113,7 +116,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         "RIFEJoinClips": [],
         "RIFEDetectCuts": ["fps"],
         "RIFEExportPNG": [],
-        "RIFEExportVideo": ["audio"],
+        "RIFEExportVideo": ["audio", "preset", "ffmpeg_options"],
     }
 
 
@@ -142,6 +145,8 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
         ("RIFEExportVideo", "fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
         ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),
+        ("RIFEExportVideo", "preset", {"default": "share"}),
+        ("RIFEExportVideo", "ffmpeg_options", {"default": ""}),
         ("RIFEExportPNG", "filename_prefix", {"default": "RIFE"}),
     ],
 )

@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.clips import count_frames, frame_rate, moving_pictures, read_pictures
 from tests.comfyui.server import Comfy, Workflow
+from vfi.media import probe_video, read_video
 from vfi.scene import DEFAULT_THRESHOLD
 
 PICTURES = moving_pictures(2, width=96, height=64)
@@ -100,6 +101,50 @@ def test_pair_becomes_a_video_that_the_front_end_plays(comfy: Comfy) -> None:
     assert ended.outputs["video"]["animated"] == [True]
     assert path == comfy.output / "played" / "RIFE_00001_.mp4"
     assert count_frames(path) == 5
+
+
+@pytest.mark.parametrize(
+    ("preset", "suffix", "is_shown"),
+    [
+        ("webm", ".webm", True),
+        ("webp", ".webp", True),
+        ("gif", ".gif", True),
+        ("high-quality", ".mp4", False),
+        ("master", ".mov", False),
+        ("lossless", ".mkv", False),
+    ],
+)
+def test_export_preset_makes_its_file_and_shows_what_browsers_play(
+    comfy: Comfy, preset: str, suffix: str, is_shown: bool
+) -> None:
+    export = video(f"preset_{preset}/RIFE", ["pair", 0], preset=preset)
+    ended = comfy.run({**PAIR, "video": export})
+    path = comfy.output / f"preset_{preset}" / f"RIFE_00001_{suffix}"
+    assert ended.succeeded
+    assert len(list(read_video(probe_video(path)))) == 2
+    assert (ended.outputs.get("video") is not None) == is_shown
+    if is_shown:
+        assert shown_files(comfy, ended.outputs["video"]) == [path]
+
+
+def test_export_keeps_transparency_where_the_preset_has_it(comfy: Comfy) -> None:
+    mask = node("SolidMask", value=1.0, width=64, height=64)
+    images = {"images": blank(2), "mask": mask}
+    rgba = node("JoinImageWithAlpha", image=["images", 0], alpha=["mask", 0])
+    export = video("see_through/RIFE", ["rgba", 0], preset="lossless")
+    assert comfy.run({**images, "rgba": rgba, "video": export}).succeeded
+    with av.open(str(comfy.output / "see_through" / "RIFE_00001_.mkv")) as container:
+        pixels = next(container.decode(video=0)).to_ndarray(format="rgba")
+    assert tuple(pixels[0, 0]) == (0x33, 0x66, 0x99, 0)
+
+
+def test_export_takes_options_of_the_encoder_and_no_others(comfy: Comfy) -> None:
+    export = video("options/RIFE", ["images", 0], ffmpeg_options="-preset ultrafast")
+    assert comfy.run({"images": blank(2), "video": export}).succeeded
+    assert b"cabac=0" in (comfy.output / "options" / "RIFE_00001_.mp4").read_bytes()
+    export["inputs"]["ffmpeg_options"] = "-f image2 /tmp/x"
+    message = complaint(comfy, {"images": blank(2), "video": export})
+    assert "expected options that tune the encoder, got '-f'" in message
 
 
 def test_quality_changes_new_frames_and_leaves_originals(comfy: Comfy) -> None:

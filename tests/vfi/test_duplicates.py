@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vfi.duplicates import apparent_motion, is_repeat, smoothed
-from vfi.ffmpeg import VideoWriter
 from vfi.frames import Frame
 from vfi.media import probe_video, read_video
+from vfi.writer import VideoWriter
 
 WIDTH, HEIGHT = 128, 64
 SIGMA = 9.0  # px; the disc's edge is soft, so that parts of a pixel can be told

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from vfi import frames as frames_module
-from vfi.frames import from_planar, to_planar
+from vfi.frames import from_planar, to_planar, to_uint16
 
 CPU = torch.device("cpu")
 
@@ -43,6 +43,12 @@ def test_bytes_are_rounded_not_truncated():
     image = torch.tensor([0.4, 0.6, 254.9]).div(255).reshape(1, 3, 1, 1)
 
     assert from_planar(image, torch.uint8).flatten().tolist() == [0, 1, 255]
+
+
+def test_sixteen_bits_are_rounded_and_clamped():
+    pixels = torch.tensor([-0.1, 0.4 / 65535, 0.6 / 65535, 0.5, 1, 1.1])
+
+    assert to_uint16(pixels).numpy().tolist() == [0, 0, 1, 32768, 65535, 65535]
 
 
 def test_model_output_is_clamped_and_not_modified():
