@@ -54,6 +54,11 @@ def random_model(config: IFNetConfig = TINY_CONFIG, seed: int = 0) -> RifeModel:
     return RifeModel(build_network(config, random_weights(config, seed)), name="random")
 
 
+def psnr(a: Tensor, b: Tensor) -> float:
+    """In dB, for pictures in [0, 1]."""
+    return float(-10 * torch.log10((a - b).square().mean().clamp(min=1e-20)))
+
+
 def random_image(seed: int, height: int = 256, width: int = 256) -> Tensor:
     """A smooth random picture [1, 3, height, width] in [0, 1]."""
     values = np.random.RandomState(seed).rand(1, 3, 32, 32).astype(np.float32)

@@ -10,20 +10,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from rife_arch import QUALITIES, RifeModel
+from rife_arch import workers as workers_module
 from rife_arch.config import PRESETS
 from rife_arch.families import set_precision
 from rife_arch.model import Quality
 from rife_arch.pyramid import supports_pyramid
-from tests.networks import preset_config, random_image, random_model, real_pair
+from tests.networks import preset_config, psnr, random_image, random_model, real_pair
 
-pytest.importorskip("numba", reason="the compiled loops need numba (requirements-dev.txt)")
-
-from rife_arch import workers as workers_module
+numba = pytest.importorskip("numba", reason="the compiled loops need numba (requirements-dev.txt)")
+lanes = pytest.importorskip("rife_arch.lanes")
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = [
@@ -32,10 +33,6 @@ CASES = [
     for scale in (0.25, 0.5, 1.0)
     if supports_pyramid(preset.config, scale)
 ]
-
-
-def psnr(a: Tensor, b: Tensor) -> float:
-    return float(-10 * torch.log10((a - b).square().mean().clamp(min=1e-20)))
 
 
 def plain(model: RifeModel, img0: Tensor, img1: Tensor, time: float, scale: float = 1) -> Tensor:
@@ -95,6 +92,19 @@ def test_qualities_are_the_same(quality: Quality) -> None:
     assert psnr(model(*images, 0.4, quality=quality), other(*images, 0.4, quality=quality)) > 100
 
 
+def test_bfloat16_is_rounded_as_torch_does() -> None:
+    all_ones = np.array([0x7FFFFFFF], np.uint32).view(np.float32)  # a NaN that rounding could lose
+    values = np.random.RandomState(0).standard_normal(13).astype(np.float32)
+    ties = np.array([1 + 2**-8, 1 + 3 * 2**-8], np.float32)
+    given = np.concatenate((values, ties, all_ones))
+    rounded = np.empty(16, np.uint16)
+    numba.njit(lambda out, source: lanes.put_rounded(out, 0, source, 0, 16))(rounded, given)
+    found = torch.from_numpy(rounded.view(np.int16)).view(torch.bfloat16)
+    torch.testing.assert_close(
+        found, torch.from_numpy(given).bfloat16(), rtol=0, atol=0, equal_nan=True
+    )
+
+
 def test_nothing_is_left_behind_by_a_frame() -> None:
     model, (img0, img1) = random_model(preset_config("4.25")), pair(64, 64)
     model(img0, img1)
@@ -123,7 +133,7 @@ def test_another_evaluation_can_be_asked_for(evaluation: str) -> None:
 def test_without_numba_the_result_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "numba.py").write_text("raise ImportError('Numba needs another NumPy')")
     script = (
-        "from tests.networks import preset_config, random_image, random_model\n"
+        "from tests.networks import preset_config, psnr, random_image, random_model\n"
         "model = random_model(preset_config('4.25'))\n"
         "out = model(random_image(1, 64, 64), random_image(2, 64, 64))\n"
         "print(model.evaluation(1), out.double().sum().item())\n"

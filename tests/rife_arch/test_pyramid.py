@@ -15,7 +15,7 @@ from rife_arch.config import PRESETS
 from rife_arch.ifnet import IFNet
 from rife_arch.pair import Pair
 from rife_arch.pyramid import Pyramid, supports_pyramid
-from tests.networks import preset_config, random_image, random_model, real_pair
+from tests.networks import preset_config, psnr, random_image, random_model, real_pair
 
 CASES = [
     (preset.versions[-1], scale)
@@ -23,10 +23,6 @@ CASES = [
     for scale in (0.25, 0.5, 1.0, 2.0, 4.0)
     if supports_pyramid(preset.config, scale)
 ]
-
-
-def psnr(a: Tensor, b: Tensor) -> float:
-    return float(-10 * torch.log10((a - b).square().mean().clamp(min=1e-20)))
 
 
 def both_ways(model: RifeModel, img0: Tensor, img1: Tensor, time: float, scale: float) -> float:
