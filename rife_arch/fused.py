@@ -287,7 +287,8 @@ class _Evaluation:
         handed = updates[-1] if updates else np.zeros(layout.summed + layout.carried, np.float32)
         numbers = np.float32(level.scale), np.float32(timestep)
         total = scratch.get("total", _CHUNK_ROWS * len(level.cols) * layout.summed)
-        total.fill(0)  # what no update adds to
+        if not updates:  # else the first one begins the total
+            total.fill(0)
         buffers = self._line(level.enlargements, scratch), scratch.get("pixel", layout.pixel)
         for begin, end in chunks(0, num_rows, _CHUNK_ROWS // many):
             here = slice(rows.start + begin, rows.start + end)
