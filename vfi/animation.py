@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +22,60 @@ from PIL import Image
 from torch import Tensor
 
 from .errors import DecodeError
+from .frame_times import Picture, is_constant_rate
+from .video_info import VideoInfo
 
 _RIFF_HEADER_SIZE = 12  # "RIFF", file size, "WEBP"
 _ANMF_HEADER_SIZE = 16  # x, y, width, height, duration, flags; the duration is bytes 12 to 14
 _DEFAULT_DURATION = 100  # ms; what browsers make of a duration of 0
+_MILLISECOND = Fraction(1, 1_000)
+
+
+def is_webp(path: Path) -> bool:
+    """Tell by the first bytes, whatever the name, whether a file is a WebP."""
+    with path.open("rb") as file:
+        header = file.read(_RIFF_HEADER_SIZE)
+    return header[:4] == b"RIFF" and header[8:] == b"WEBP"
+
+
+def describe_animation(path: Path) -> VideoInfo:
+    """Tell what an animated WebP is; no picture is decoded.
+
+    Raises:
+        DecodeError: the file is damaged, or a still picture.
+    """
+    animation = _probe(path)
+    return VideoInfo(
+        path=animation.path,
+        width=animation.width,
+        height=animation.height,
+        rate=_animation_rate(animation.durations),
+        num_frames=len(animation.durations),
+        start=Fraction(0),
+        rotation=0,
+        pixel_aspect=Fraction(1),
+        audio=(),
+    )
+
+
+def read_animation(info: VideoInfo) -> Generator[Picture, None, None]:
+    """Decode the pictures in order; transparency is dropped.
+
+    One picture is alive at a time. The file is closed when the iterator ends or is closed.
+
+    Raises:
+        DecodeError: a picture does not decode.
+    """
+    animation = _probe(info.path)
+    stamp = 0
+    with closing(_decode(animation)) as pictures:
+        for duration, pixels in zip(animation.durations, pictures, strict=True):
+            yield Picture(stamp, _MILLISECOND, pixels)
+            stamp += duration
 
 
 @dataclass(frozen=True)
-class Animation:
+class _Animation:
     """What an animated WebP says of itself.
 
     Attributes:
@@ -42,19 +91,8 @@ class Animation:
     durations: tuple[int, ...]
 
 
-def is_webp(path: Path) -> bool:
-    """Tell by the first bytes, whatever the name, whether a file is a WebP."""
-    with path.open("rb") as file:
-        header = file.read(_RIFF_HEADER_SIZE)
-    return header[:4] == b"RIFF" and header[8:] == b"WEBP"
-
-
-def probe_animation(path: Path) -> Animation:
-    """Read size and durations without decoding a picture.
-
-    Raises:
-        DecodeError: the file is damaged, or a still picture.
-    """
+def _probe(path: Path) -> _Animation:
+    """Read size and durations without decoding a picture."""
     durations = tuple(_read_durations(path))
     if not durations:
         raise DecodeError(
@@ -66,20 +104,24 @@ def probe_animation(path: Path) -> Animation:
             width, height = image.size
     except (OSError, SyntaxError, ValueError) as error:
         raise _damaged(path, 0, error) from error
-    return Animation(path, width, height, durations)
+    return _Animation(path, width, height, durations)
 
 
-def decode_animation(animation: Animation) -> Generator[Tensor, None, None]:
-    """Decode the pictures in order; transparency is dropped.
+def _animation_rate(durations: tuple[int, ...]) -> Fraction:
+    """Return the frame rate that durations in whole milliseconds stand for.
 
-    One picture is alive at a time. The file is closed when the iterator ends or is closed.
-
-    Yields:
-        [H, W, 3] uint8 RGB.
-
-    Raises:
-        DecodeError: a picture does not decode.
+    A writer that spreads the rounding (33, 33, 34 ms) means a whole rate, which every time then
+    fits; one that rounds each duration alike (62 ms for 16 fps) has really slowed the clip down.
     """
+    whole = Fraction(max(1, round(Fraction(1000 * len(durations), sum(durations)))))
+    times = [_MILLISECOND * time for time in accumulate(durations, initial=0)]
+    if is_constant_rate(times, _MILLISECOND, whole):
+        return whole
+    return Fraction(1000, max(set(durations), key=durations.count))
+
+
+def _decode(animation: _Animation) -> Generator[Tensor, None, None]:
+    """Yield the pictures as [H, W, 3] uint8 RGB."""
     number = 0
     try:
         with Image.open(animation.path) as image:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vfi import media
+from vfi import describe, media
 from vfi.errors import DecodeError, InputError
 from vfi.media import AudioStream, probe_video, read_video
 
@@ -217,8 +217,8 @@ def test_closing_half_way_closes_the_file(clip):
 
 def test_closing_half_way_does_not_wait_for_the_garbage_collector(clip, monkeypatch):
     info = probe_video(clip("a.mp4"))
-    pictures = media._read_container(info)
-    monkeypatch.setattr(media, "_read_container", lambda _: pictures)
+    pictures = media.read_container(info)
+    monkeypatch.setattr(media, "read_container", lambda _: pictures)
     frames = read_video(info)
     next(frames)
     frames.close()
@@ -333,7 +333,7 @@ def test_video_that_lost_its_frames_is_refused(clip, ffmpeg):
 def test_video_without_a_rate_is_refused():
     stream = SimpleNamespace(average_rate=None, guessed_rate=None, base_rate=Fraction(0))
     with pytest.raises(DecodeError, match="expected a frame rate, got none"):
-        media._nominal_rate(stream, Path("a.mp4"))
+        describe._nominal_rate(stream, Path("a.mp4"))
 
 
 def test_first_frame_that_does_not_decode_is_refused(tmp_path):

@@ -1,0 +1,49 @@
+"""What is known of a video before its frames are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class AudioStream:
+    """A sound track of a file.
+
+    Attributes:
+        index: among all streams of the file, from 0.
+        codec: FFmpeg's codec name such as "aac"; "unknown" when FFmpeg has no decoder for it.
+    """
+
+    index: int
+    codec: str
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before its frames are read.
+
+    Attributes:
+        path: the file.
+        width: px, as displayed (after rotation).
+        height: px, as displayed (after rotation).
+        rate: nominal frames per second, exact. A variable frame rate has its average here.
+        num_frames: an estimate, good for a progress bar only; None when the file does not tell.
+        start: seconds by which the first picture comes after the point that ffmpeg takes as the
+            start of the file when it reads the sound; 0 for nearly all files.
+        rotation: degrees counterclockwise by which the stored picture is turned for display:
+            0, 90, 180 or 270. :func:`read_video` has turned the frames already.
+        pixel_aspect: width / height of a displayed pixel; 1 when square or unknown.
+        audio: the sound tracks, in the order of the file.
+    """
+
+    path: Path
+    width: int
+    height: int
+    rate: Fraction
+    num_frames: int | None
+    start: Fraction
+    rotation: int
+    pixel_aspect: Fraction
+    audio: tuple[AudioStream, ...]
