@@ -26,7 +26,7 @@ from rife_arch import CatalogError, DownloadError, RifeError, RifeModel
 from vfi.cuts import Cut
 from vfi.demo import make_test_clip
 from vfi.errors import InputError, VfiError
-from vfi.frames import Frame
+from vfi.frames import Frame, to_uint8
 from vfi.png import PngWriter
 from vfi.prefetch import prefetched
 from vfi.protocol import Interpolator
@@ -205,7 +205,7 @@ def write_frames(
             stack.enter_context(writer)
         for pixels in stack.enter_context(tqdm(frames, total=total, unit="frame")):
             for writer in writers:
-                writer.write(pixels.numpy())
+                writer.write(to_uint8(pixels).numpy())
             num_frames += 1
     return num_frames
 

@@ -40,6 +40,7 @@ from tests.clips import (
 )
 from tests.networks import TINY_CONFIG, preset_config, random_weights
 from vfi.errors import InputError
+from vfi.ffmpeg import find_ffmpeg
 from vfi.media import probe_video, read_video
 
 SCRIPT = Path(inference_video.__file__)
@@ -147,6 +148,17 @@ def test_source_frames_of_lossy_video_are_its_decoded_frames(cli: RunCli, talkie
     cli("--video", talkie, "--png-only", "--multi", 4)
     decoded = [frame.pixels.numpy() for frame in read_video(probe_video(talkie))]
     assert same(read_pictures(Path("vid_out"))[::4], decoded)
+
+
+def test_video_of_10_bits_becomes_pngs_and_video_of_8(
+    cli: RunCli, clip: Path, folder: Path
+) -> None:
+    deep = folder / "deep.mkv"
+    tenfold = ["-vf", "format=gbrp10le", "-c:v", "ffv1", str(deep)]
+    subprocess.run([find_ffmpeg(), "-v", "error", "-i", str(clip), *tenfold], check=True)
+    assert probe_video(deep).is_deep
+    assert cli("--video", deep, "--keep-pngs", "--preset", "lossless").code == 0
+    assert same(read_pictures(Path("vid_out"))[::2], PICTURES)
 
 
 def test_frames_between_are_those_of_the_network(cli: RunCli, clip: Path, checkpoint: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -17,6 +19,7 @@ from torch import Tensor
 from .demux import find_video_stream, open_container, stamp_of, tick_of
 from .errors import DecodeError
 from .frame_times import Picture
+from .frames import from_16_bits
 from .video_info import VideoInfo
 
 # swscale flags (libswscale/swscale.h): SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND.
@@ -41,7 +44,7 @@ def read_container(info: VideoInfo) -> Generator[Picture, None, None]:
                 # Of the first frame alone: PyAV's side_data makes a reference cycle with its frame,
                 # which then lives until the garbage collector runs, hundreds of frames later.
                 matrix = _display_matrix(frame) if number == 0 else matrix
-                pixels = torch.from_numpy(_turn(_to_rgb(frame), matrix))
+                pixels = torch.from_numpy(_turn(_to_rgb(frame, is_deep=info.is_deep), matrix))
                 _require_same_size(pixels, number, info)
                 yield Picture(stamp_of(container, frame), tick_of(stream), pixels)
 
@@ -55,19 +58,38 @@ def _require_same_size(pixels: Tensor, number: int, info: VideoInfo) -> None:
         )
 
 
-def _to_rgb(frame: VideoFrame) -> np.ndarray:
-    """Convert a decoded frame of any pixel format to [H, W, 3] uint8 RGB."""
+def _to_rgb(frame: VideoFrame, *, is_deep: bool) -> npt.NDArray[np.uint8 | np.float32]:
+    """Convert a decoded frame of any pixel format to [H, W, 3] RGB, uint8 or float32."""
     untagged = _BT709 if frame.height >= 720 else _BT601
     is_full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
     rgb = frame.reformat(
-        format="rgb24",
+        format="rgb48le" if is_deep else "rgb24",
         src_colorspace=_MATRICES.get(frame.colorspace, untagged),
         dst_colorspace=_NO_MATRIX,
         src_color_range=_FULL_RANGE if is_full else _LIMITED_RANGE,
         dst_color_range=_FULL_RANGE,
         interpolation=_SWS_FLAGS,
     )
-    return rgb.to_ndarray()
+    values: npt.NDArray[Any] = rgb.to_ndarray()
+    if not is_deep:
+        return values
+    if not frame.format.is_rgb:
+        bits = frame.format.components[0].bits
+        is_grey = len(frame.format.components) < 3
+        _widen(values, bits if is_full or is_grey else 8)
+    return from_16_bits(values)
+
+
+def _widen(values: npt.NDArray[np.uint16], bits: int) -> None:
+    """Bring what swscale has shifted from ``bits`` to 16, with zeros below, to [0, 65535], in place.
+
+    YUV of limited range counts as 8 bits whatever it has, because swscale multiplies it by the
+    matrix for 8 bits: white is 255 * 256. Measured with ffmpeg 7.1 and 8.1 on 10-bit greys: as they
+    are, they are up to 3.9 code values too dark, with this up to 0.04.
+    """
+    white = ((1 << bits) - 1) << (16 - bits)
+    np.minimum(values, white, out=values)
+    values += values >> bits
 
 
 def _display_matrix(frame: VideoFrame) -> bytes | None:
@@ -75,8 +97,8 @@ def _display_matrix(frame: VideoFrame) -> bytes | None:
     return None if matrix is None else bytes(matrix)
 
 
-def _turn(pixels: np.ndarray, matrix: bytes | None) -> np.ndarray:
-    """Turn and mirror [H, W, 3] as a display matrix says.
+def _turn(pixels: npt.NDArray[Any], matrix: bytes | None) -> npt.NDArray[Any]:
+    """Turn and mirror [H, W, C] as a display matrix says.
 
     The matrix maps a stored point to a displayed one: x' = a x + c y, y' = b x + d y.
     """

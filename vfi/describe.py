@@ -66,6 +66,7 @@ def _describe(
         audio=tuple(
             AudioStream(track.index, _codec_name(track)) for track in container.streams.audio
         ),
+        is_deep=any(component.bits > 8 for component in first.format.components),
     )
 
 

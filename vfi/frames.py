@@ -1,7 +1,8 @@
 """Frames, and the one place where their layouts and number ranges change.
 
 A frame travels as [H, W, C], the layout of files and of ComfyUI's IMAGE: uint8 in [0, 255] from a
-file, float32 in [0, 1] from ComfyUI. A model sees [1, C, H, W] float32 in [0, 1].
+file of 8 bits, float32 in [0, 1] from a deeper one and from ComfyUI. A model sees [1, C, H, W]
+float32 in [0, 1].
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -106,6 +109,13 @@ def to_uint8(pixels: Tensor) -> Tensor:
     if pixels.dtype == torch.uint8:
         return pixels
     return pixels.float().clamp(0, 1).mul_(255).round_().to(torch.uint8)
+
+
+def from_16_bits(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    """Convert [0, 65535] to float32 in [0, 1]; :func:`to_uint16` gives the same values back."""
+    pixels = values.astype(np.float32)
+    pixels /= 65535
+    return pixels
 
 
 def to_uint16(pixels: Tensor) -> Tensor:

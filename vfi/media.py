@@ -47,7 +47,8 @@ def read_video(info: VideoInfo) -> Generator[Frame, None, None]:
         info: from :func:`probe_video`.
 
     Yields:
-        Frames of [H, W, 3] uint8 RGB, turned for display.
+        Frames of [H, W, 3] RGB, turned for display: uint8, or float32 in [0, 1] with the precision
+        of 16 bits if ``info.is_deep``.
 
     Raises:
         DecodeError: a frame does not decode or changes size, or there is none.

@@ -36,6 +36,7 @@ class VideoInfo:
             0, 90, 180 or 270. :func:`read_video` has turned the frames already.
         pixel_aspect: width / height of a displayed pixel; 1 when square or unknown.
         audio: the sound tracks, in the order of the file.
+        is_deep: its values have more than 8 bits.
     """
 
     path: Path
@@ -47,3 +48,4 @@ class VideoInfo:
     rotation: int
     pixel_aspect: Fraction
     audio: tuple[AudioStream, ...]
+    is_deep: bool = False

@@ -272,6 +272,56 @@ def test_flat_colour_comes_back_by_the_right_matrix(ffmpeg, height, tags, matrix
     assert (pixels - torch.tensor(COLOUR)).abs().max() <= 1
 
 
+# --- more than 8 bits ----------------------------------------------------------------------------
+
+
+def write_planes(ffmpeg, name, pixel_format, planes, *options):
+    """Store one frame of 64x48, given plane by plane as rows of 64 values, without loss."""
+    raw = b"".join(np.broadcast_to(plane, (48, *plane.shape)).tobytes() for plane in planes)
+    source = ("-f", "rawvideo", "-pix_fmt", pixel_format, "-s", "64x48", "-i", "pipe:0")
+    return ffmpeg(*source, *options, "-c:v", "ffv1", name, stdin=raw)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("is_full", [False, True], ids=["limited", "full"])
+def test_deep_greys_come_back_between_the_code_values_of_8_bits(ffmpeg, bits, is_full):
+    unit, most = 1 << (bits - 8), (1 << bits) - 1
+    black, white = (0, most) if is_full else (16 * unit, 235 * unit)
+    ramp = np.linspace(black, white, 64).round().astype("<u2")
+    grey = np.full(64, 128 * unit, "<u2")
+    tags = f"setparams=colorspace=bt709:range={'pc' if is_full else 'tv'}"
+    tagged = ("-vf", tags, "-color_range", "pc" if is_full else "tv")
+    planes = [ramp, grey, grey]
+    info = probe_video(write_planes(ffmpeg, "a.mkv", f"yuv444p{bits}le", planes, *tagged))
+    pixels = next(read_video(info)).pixels
+
+    assert info.is_deep
+    assert pixels.dtype == torch.float32
+    expected = torch.from_numpy((ramp.astype(float) - black) / (white - black))
+    assert (pixels[7] - expected[:, None]).abs().max() * 1023 < 0.1
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "bits"),
+    [("gbrp10le", 10), ("gbrp12le", 12), ("gbrp16le", 16), ("gray10le", 10), ("gray12le", 12)],
+)
+def test_deep_values_without_a_matrix_come_back_exactly(ffmpeg, pixel_format, bits):
+    most = (1 << bits) - 1
+    ramp = np.linspace(0, most, 64).round().astype("<u2")
+    planes = [ramp] * (3 if pixel_format.startswith("gbr") else 1)
+    pixels = read(write_planes(ffmpeg, "a.mkv", pixel_format, planes))[0].pixels
+
+    assert (pixels * most).round().int()[9, :, 1].tolist() == ramp.tolist()
+    assert (pixels[9, 0].tolist(), pixels[9, 63].tolist()) == ([0] * 3, [1] * 3)
+
+
+def test_video_of_8_bits_stays_at_8_bits(clip):
+    info = probe_video(clip("a.mp4"))
+
+    assert not info.is_deep
+    assert next(read_video(info)).pixels.dtype == torch.uint8
+
+
 # --- files that are no videos --------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 from vfi.encoders import available_presets, choose_encoder
 from vfi.errors import InputError
 from vfi.ffmpeg import find_ffmpeg
+from vfi.frames import to_uint8
 from vfi.media import probe_video, read_video
 from vfi.presets import PRESETS, Encoder, Preset, find_preset
 from vfi.writer import AudioSource, VideoWriter
@@ -57,7 +58,7 @@ def place(folder: Path, preset: str) -> Path:
 
 
 def read(path: Path) -> list[Pixels]:
-    return [frame.pixels.numpy() for frame in read_video(probe_video(path))]
+    return [to_uint8(frame.pixels).numpy() for frame in read_video(probe_video(path))]
 
 
 def read_deep(path: Path) -> Pixels:
@@ -213,6 +214,21 @@ def test_ten_bits_keep_what_lies_between_two_code_values(
     crf = 10 if PRESETS[preset].has_crf else None
     path = write(place(tmp_path, preset), [frame] * 3, preset, crf=crf, options=None)
     assert np.abs(255 * read_deep(path) - value).max() < 0.2
+
+
+@pytest.mark.parametrize("preset", ["high-quality", "master"])
+def test_deep_colours_return_within_1_of_1023(tmp_path: Path, preset: str) -> None:
+    random = np.random.default_rng(3)
+    colours = random.integers(0, 65536, (12, 1, 1, 3), np.uint16)
+    colours[:5] = np.array([0, 65535, 257, 32768, 40001]).reshape(5, 1, 1, 1)  # greys
+    frames = list(np.ascontiguousarray(np.broadcast_to(colours, (12, HEIGHT, WIDTH, 3))))
+    crf = 4 if PRESETS[preset].has_crf else None
+    path = write(place(tmp_path, preset), frames, preset, crf=crf, options=None)
+    returned = np.stack([frame.pixels.numpy() for frame in read_video(probe_video(path))])
+    errors = np.abs(returned - np.stack(frames) / 65535) * 1023
+    # Rounding to 876 levels of brightness and 896 of colour costs this much, and no more.
+    assert errors[:5].max() <= 0.5 * 1023 / 876 + 0.1
+    assert errors.max() <= 0.5 * 1023 / 876 + 0.5 * 1.8556 * 1023 / 896 + 0.1
 
 
 def test_deep_frames_keep_their_transparency(tmp_path: Path) -> None:
