@@ -39,7 +39,7 @@ def is_webp(path: Path) -> bool:
 
 
 def describe_animation(path: Path) -> VideoInfo:
-    """Tell what an animated WebP is; no picture is decoded.
+    """Tell what an animated WebP is; at most its first picture is decoded.
 
     Raises:
         DecodeError: the file is damaged, or a still picture.
@@ -55,11 +55,12 @@ def describe_animation(path: Path) -> VideoInfo:
         rotation=0,
         pixel_aspect=Fraction(1),
         audio=(),
+        has_alpha=animation.has_alpha,
     )
 
 
-def read_animation(info: VideoInfo) -> Generator[Picture, None, None]:
-    """Decode the pictures in order; transparency is dropped.
+def read_animation(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, None]:
+    """Decode the pictures in order, to RGB, or to RGBA with ``alpha``.
 
     One picture is alive at a time. The file is closed when the iterator ends or is closed.
 
@@ -68,7 +69,7 @@ def read_animation(info: VideoInfo) -> Generator[Picture, None, None]:
     """
     animation = _probe(info.path)
     stamp = 0
-    with closing(_decode(animation)) as pictures:
+    with closing(_decode(animation, "RGBA" if alpha else "RGB")) as pictures:
         for duration, pixels in zip(animation.durations, pictures, strict=True):
             yield Picture(stamp, _MILLISECOND, pixels)
             stamp += duration
@@ -83,16 +84,19 @@ class _Animation:
         width: px.
         height: px.
         durations: how long each picture is shown, in milliseconds; one entry per picture.
+        has_alpha: its first picture is not opaque. The flag in the file says nothing: a writer that
+            leaves out what does not change sets it.
     """
 
     path: Path
     width: int
     height: int
     durations: tuple[int, ...]
+    has_alpha: bool
 
 
 def _probe(path: Path) -> _Animation:
-    """Read size and durations without decoding a picture."""
+    """Read what the file says of itself, and whether its first picture is opaque."""
     durations = tuple(_read_durations(path))
     if not durations:
         raise DecodeError(
@@ -102,9 +106,10 @@ def _probe(path: Path) -> _Animation:
     try:
         with Image.open(path) as image:
             width, height = image.size
+            has_alpha = image.mode == "RGBA" and image.getextrema()[3][0] < 255
     except (OSError, SyntaxError, ValueError) as error:
         raise _damaged(path, 0, error) from error
-    return _Animation(path, width, height, durations)
+    return _Animation(path, width, height, durations, has_alpha)
 
 
 def _animation_rate(durations: tuple[int, ...]) -> Fraction:
@@ -120,14 +125,14 @@ def _animation_rate(durations: tuple[int, ...]) -> Fraction:
     return Fraction(1000, max(set(durations), key=durations.count))
 
 
-def _decode(animation: _Animation) -> Generator[Tensor, None, None]:
-    """Yield the pictures as [H, W, 3] uint8 RGB."""
+def _decode(animation: _Animation, mode: str) -> Generator[Tensor, None, None]:
+    """Yield the pictures as [H, W, C] uint8 in Pillow's ``mode``."""
     number = 0
     try:
         with Image.open(animation.path) as image:
             for number in range(len(animation.durations)):
                 image.seek(number)
-                yield torch.from_numpy(np.array(image.convert("RGB")))
+                yield torch.from_numpy(np.array(image.convert(mode)))
     except (OSError, EOFError, SyntaxError, ValueError) as error:
         raise _damaged(animation.path, number, error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from av.codec import CodecContext
+from av.codec.codec import UnknownCodecError
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor
@@ -21,6 +25,8 @@ from .errors import DecodeError
 from .frame_times import Picture
 from .frames import from_16_bits
 from .video_info import VideoInfo
+
+logger = logging.getLogger(__name__)
 
 # swscale flags (libswscale/swscale.h): SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND.
 # Measured on 200 flat colours: without them RGB is off by up to 3 code values, with them by 1.
@@ -32,25 +38,40 @@ _LIMITED_RANGE, _FULL_RANGE = 1, 2
 # The output is RGB, for which swscale ignores the target matrix; but PyAV before 17 ignores *all*
 # matrices and ranges when source and target are the same, so the target must be another one.
 _NO_MATRIX = 0
+# (with alpha, deep) -> what frames are converted to.
+_RGB = {
+    (False, False): "rgb24",
+    (True, False): "rgba",
+    (False, True): "rgb48le",
+    (True, True): "rgba64le",
+}
+# Codec -> the decoder that reads its transparency.
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
-def read_container(info: VideoInfo) -> Generator[Picture, None, None]:
-    """Decode the pictures of a file in order; it is closed when the iterator ends or is closed."""
+def read_container(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, None]:
+    """Decode the pictures of a file in order; it is closed when the iterator ends or is closed.
+
+    Args:
+        info: what the file is.
+        alpha: whether the pictures are RGBA; ``info.has_alpha``, or without it the alpha is dropped.
+    """
     with open_container(info.path) as container:
         stream = find_video_stream(container, info.path)
-        with closing(decode_frames(container, stream, info.path)) as frames:
+        with closing(decode_frames(container, stream, info.path, alpha=alpha)) as frames:
             matrix: bytes | None = None
             for number, frame in enumerate(frames):
                 # Of the first frame alone: PyAV's side_data makes a reference cycle with its frame,
                 # which then lives until the garbage collector runs, hundreds of frames later.
                 matrix = _display_matrix(frame) if number == 0 else matrix
-                pixels = torch.from_numpy(_turn(_to_rgb(frame, is_deep=info.is_deep), matrix))
+                rgb = to_rgb(frame, is_deep=info.is_deep, alpha=alpha)
+                pixels = torch.from_numpy(_turn(rgb, matrix))
                 _require_same_size(pixels, number, info)
                 yield Picture(stamp_of(container, frame), tick_of(stream), pixels)
 
 
 def _require_same_size(pixels: Tensor, number: int, info: VideoInfo) -> None:
-    height, width, _ = pixels.shape
+    height, width = pixels.shape[:2]
     if (width, height) != (info.width, info.height):
         raise DecodeError(
             f"{info.path}: expected all frames to be {info.width}x{info.height}, got "
@@ -58,12 +79,34 @@ def _require_same_size(pixels: Tensor, number: int, info: VideoInfo) -> None:
         )
 
 
-def _to_rgb(frame: VideoFrame, *, is_deep: bool) -> npt.NDArray[np.uint8 | np.float32]:
-    """Convert a decoded frame of any pixel format to [H, W, 3] RGB, uint8 or float32."""
+def _alpha_decoder(stream: VideoStream) -> VideoCodecContext:
+    """Return the decoder that gives a track's transparency.
+
+    VP8 and VP9 have theirs as a second stream inside the packets of Matroska and WebM, which
+    FFmpeg's own decoders do not look at.
+    """
+    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return stream.codec_context
+    try:
+        decoder = CodecContext.create(name, "r")
+    except UnknownCodecError:
+        logger.warning("transparency is not read: this FFmpeg has no decoder %s", name)
+        return stream.codec_context
+    assert isinstance(decoder, VideoCodecContext)
+    return decoder
+
+
+def to_rgb(frame: VideoFrame, *, is_deep: bool, alpha: bool) -> npt.NDArray[np.uint8 | np.float32]:
+    """Convert a decoded frame of any pixel format.
+
+    Returns:
+        [H, W, 3] RGB, or [H, W, 4] RGBA with straight alpha; uint8, or float32 in [0, 1].
+    """
     untagged = _BT709 if frame.height >= 720 else _BT601
     is_full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
     rgb = frame.reformat(
-        format="rgb48le" if is_deep else "rgb24",
+        format=_RGB[alpha, is_deep],
         src_colorspace=_MATRICES.get(frame.colorspace, untagged),
         dst_colorspace=_NO_MATRIX,
         src_color_range=_FULL_RANGE if is_full else _LIMITED_RANGE,
@@ -76,7 +119,8 @@ def _to_rgb(frame: VideoFrame, *, is_deep: bool) -> npt.NDArray[np.uint8 | np.fl
     if not frame.format.is_rgb:
         bits = frame.format.components[0].bits
         is_grey = len(frame.format.components) < 3
-        _widen(values, bits if is_full or is_grey else 8)
+        _widen(values[..., :3], bits if is_full or is_grey else 8)
+        _widen(values[..., 3:], bits)
     return from_16_bits(values)
 
 
@@ -114,14 +158,16 @@ def _turn(pixels: npt.NDArray[Any], matrix: bytes | None) -> npt.NDArray[Any]:
 
 
 def decode_frames(
-    container: InputContainer, stream: VideoStream, path: Path
+    container: InputContainer, stream: VideoStream, path: Path, *, alpha: bool
 ) -> Generator[VideoFrame, None, None]:
     """Decode frame by frame; what the decoder complains of becomes a :class:`DecodeError`."""
+    decoder = _alpha_decoder(stream) if alpha else stream.codec_context
     number = 0
     try:
-        for frame in container.decode(stream):
-            yield frame
-            number += 1
+        for packet in container.demux(stream):  # the last one is empty, and empties the decoder
+            for frame in decoder.decode(packet):
+                yield frame
+                number += 1
     except FFmpegError as error:
         raise DecodeError(
             f"{path}: expected frame {number} to decode, got an error ({error.strerror}). The file "

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from .decode import decode_frames
+from .decode import decode_frames, to_rgb
 from .demux import (
     find_video_stream,
     first_times,
@@ -38,7 +38,7 @@ def probe_container(path: Path) -> VideoInfo:
     """
     with open_container(path) as container:
         stream = find_video_stream(container, path)
-        with closing(decode_frames(container, stream, path)) as frames:
+        with closing(decode_frames(container, stream, path, alpha=True)) as frames:
             first = next(frames, None)
         if first is None:
             raise no_frames(path)
@@ -67,7 +67,16 @@ def _describe(
             AudioStream(track.index, _codec_name(track)) for track in container.streams.audio
         ),
         is_deep=any(component.bits > 8 for component in first.format.components),
+        has_alpha=_has_alpha(container, first),
     )
+
+
+def _has_alpha(container: InputContainer, first: VideoFrame) -> bool:
+    if not any(component.is_alpha for component in first.format.components):
+        return False
+    # The decoder of GIF gives every file an alpha channel.
+    is_gif = container.format.name == "gif"
+    return not is_gif or to_rgb(first, is_deep=False, alpha=True)[..., 3].min() < 255
 
 
 def _codec_name(stream: av.AudioStream) -> str:

@@ -6,6 +6,7 @@ Life of a frame: packet -> decoder -> RGB by the right matrix -> turned as the d
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,8 @@ from .frame_times import with_exact_times
 from .frames import Frame
 from .video_info import AudioStream as AudioStream
 from .video_info import VideoInfo as VideoInfo
+
+logger = logging.getLogger(__name__)
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -32,7 +35,7 @@ def probe_video(path: Path) -> VideoInfo:
     return describe_animation(path) if is_webp(path) else probe_container(path)
 
 
-def read_video(info: VideoInfo) -> Generator[Frame, None, None]:
+def read_video(info: VideoInfo, *, alpha: bool = False) -> Generator[Frame, None, None]:
     """Decode a video from its first frame to its last.
 
     The first frame is at time 0. A container rounds timestamps to its ticks (33, 67, 100 ms); one
@@ -45,15 +48,20 @@ def read_video(info: VideoInfo) -> Generator[Frame, None, None]:
 
     Args:
         info: from :func:`probe_video`.
+        alpha: keep transparency if there is any; otherwise it is dropped, with a note in the log.
 
     Yields:
         Frames of [H, W, 3] RGB, turned for display: uint8, or float32 in [0, 1] with the precision
-        of 16 bits if ``info.is_deep``.
+        of 16 bits if ``info.is_deep``. With ``alpha`` and ``info.has_alpha`` all of them are
+        [H, W, 4] RGBA; alpha is straight, not premultiplied.
 
     Raises:
         DecodeError: a frame does not decode or changes size, or there is none.
     """
-    pictures = read_animation(info) if is_webp(info.path) else read_container(info)
+    if info.has_alpha and not alpha:
+        logger.info("%s: transparency is dropped", info.path)
+    read = read_animation if is_webp(info.path) else read_container
+    pictures = read(info, alpha=alpha and info.has_alpha)
     with closing(pictures):
         yield from with_exact_times(pictures, info)
 

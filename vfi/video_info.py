@@ -37,6 +37,8 @@ class VideoInfo:
         pixel_aspect: width / height of a displayed pixel; 1 when square or unknown.
         audio: the sound tracks, in the order of the file.
         is_deep: its values have more than 8 bits.
+        has_alpha: it has transparency. GIF and animated WebP store what does not change as
+            transparent, so there the first picture decides.
     """
 
     path: Path
@@ -49,3 +51,4 @@ class VideoInfo:
     pixel_aspect: Fraction
     audio: tuple[AudioStream, ...]
     is_deep: bool = False
+    has_alpha: bool = False

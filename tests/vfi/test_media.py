@@ -12,6 +12,7 @@ from PIL import Image
 
 from vfi import describe, media
 from vfi.errors import DecodeError, InputError
+from vfi.frames import to_uint8
 from vfi.media import AudioStream, probe_video, read_video
 
 NTSC_FILM = Fraction(24000, 1001)
@@ -217,8 +218,8 @@ def test_closing_half_way_closes_the_file(clip):
 
 def test_closing_half_way_does_not_wait_for_the_garbage_collector(clip, monkeypatch):
     info = probe_video(clip("a.mp4"))
-    pictures = media.read_container(info)
-    monkeypatch.setattr(media, "read_container", lambda _: pictures)
+    pictures = media.read_container(info, alpha=False)
+    monkeypatch.setattr(media, "read_container", lambda _, alpha: pictures)
     frames = read_video(info)
     next(frames)
     frames.close()
@@ -320,6 +321,102 @@ def test_video_of_8_bits_stays_at_8_bits(clip):
 
     assert not info.is_deep
     assert next(read_video(info)).pixels.dtype == torch.uint8
+
+
+# --- transparency --------------------------------------------------------------------------------
+
+OPAQUE, HALF, HOLE = (20, 5), (20, 24), (20, 50)  # y, x
+
+
+@pytest.fixture
+def hole(ffmpeg):
+    """Write five orange pictures of 64x48: opaque, half see-through, and not there."""
+    pixels = np.zeros((5, 48, 64, 4), np.uint8)
+    pixels[:, :, :32] = (200, 120, 40, 255)
+    pixels[:, :, 16:32, 3] = 128
+    pixels[:, 40:, :16, 2] += 40 * np.arange(5, dtype=np.uint8)[:, None, None]  # something moves
+
+    def make(name, *options):
+        source = ("-f", "rawvideo", "-pix_fmt", "rgba", "-s", "64x48", "-r", "10", "-i", "pipe:0")
+        return ffmpeg(*source, *options, name, stdin=pixels.tobytes())
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.webm", ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-crf", "4", "-b:v", "0")),
+        ("a.mkv", ("-c:v", "libvpx", "-pix_fmt", "yuva420p", "-auto-alt-ref", "0", "-b:v", "4M")),
+        ("a.mov", ("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le")),
+        ("a.mov", ("-c:v", "qtrle")),
+        ("a.mov", ("-c:v", "png")),
+        ("a.mkv", ("-c:v", "ffv1", "-pix_fmt", "bgra")),
+        ("a.apng", ("-f", "apng")),
+        ("a.webp", ("-c:v", "libwebp_anim", "-pix_fmt", "bgra", "-lossless", "1")),
+    ],
+    ids=["vp9", "vp8", "prores", "qtrle", "png", "ffv1", "apng", "webp"],
+)
+def test_transparency_is_read_on_request(hole, name, options):
+    info = probe_video(hole(name, *options))
+    frames = list(read_video(info, alpha=True))
+    pixels = to_uint8(frames[-1].pixels).int()
+
+    assert info.has_alpha
+    assert len(frames) == 5
+    assert (pixels[OPAQUE] - torch.tensor([200, 120, 40, 255])).abs().max() <= 3
+    assert (pixels[HALF] - torch.tensor([200, 120, 40, 128])).abs().max() <= 3
+    assert pixels[HOLE][3] <= 1
+
+
+def test_transparency_of_a_gif_is_read_on_request(ffmpeg):
+    raw = np.zeros((48, 64, 4), np.uint8)
+    raw[:, :32] = (200, 120, 40, 255)
+    source = ("-f", "rawvideo", "-pix_fmt", "rgba", "-s", "64x48", "-r", "10", "-i", "pipe:0")
+    palette = "split[a][b];[a]palettegen=reserve_transparent=1[p];[b][p]paletteuse"
+    info = probe_video(ffmpeg(*source, "-vf", palette, "a.gif", stdin=raw.tobytes() * 3))
+    pixels = next(read_video(info, alpha=True)).pixels
+
+    assert info.has_alpha
+    assert (pixels[OPAQUE][3], pixels[HOLE][3]) == (255, 0)
+
+
+def test_transparency_is_dropped_with_a_note_otherwise(hole, caplog):
+    path = hole("a.mov", "-c:v", "png")
+    with caplog.at_level("INFO"):
+        frames = read(path)
+
+    assert {frame.pixels.shape for frame in frames} == {(48, 64, 3)}
+    assert [record.message for record in caplog.records] == [f"{path}: transparency is dropped"]
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_what_did_not_change_is_no_transparency(clip, tmp_path, name):
+    if name == "a.gif":
+        path = clip("a.gif")
+    else:  # what FFmpeg's writer sets as soon as a frame is stored as a difference
+        path = save_webp(tmp_path / "a.webp", [40] * 3)
+        data = bytearray(path.read_bytes())
+        assert data[12:16] == b"VP8X"
+        data[20] |= 0x10
+        path.write_bytes(data)
+        with Image.open(path) as image:
+            assert image.mode == "RGBA"
+    info = probe_video(path)
+
+    assert not info.has_alpha
+    assert next(read_video(info, alpha=True)).pixels.shape[2] == 3
+
+
+@pytest.mark.parametrize("pixel_format", ["gbrap10le", "gbrap12le", "gbrap16le", "yuva444p10le"])
+def test_deep_transparency_comes_back_exactly(ffmpeg, pixel_format):
+    most = (1 << int(pixel_format[-4:-2])) - 1
+    ramp = np.linspace(0, most, 64).round().astype("<u2")
+    grey = np.full(64, 512, "<u2")
+    path = write_planes(ffmpeg, "a.mkv", pixel_format, [grey, grey, grey, ramp])
+    pixels = next(read_video(probe_video(path), alpha=True)).pixels
+
+    assert (pixels * most).round().int()[9, :, 3].tolist() == ramp.tolist()
 
 
 # --- files that are no videos --------------------------------------------------------------------
