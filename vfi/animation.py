@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def describe_animation(path: Path) -> VideoInfo:
         pixel_aspect=Fraction(1),
         audio=(),
         has_alpha=animation.has_alpha,
+        origin=Fraction(0),
     )
 
 
@@ -71,8 +73,12 @@ def read_animation(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, 
     stamp = 0
     with closing(_decode(animation, "RGBA" if alpha else "RGB")) as pictures:
         for duration, pixels in zip(animation.durations, pictures, strict=True):
-            yield Picture(stamp, _MILLISECOND, pixels)
+            yield Picture(stamp, _MILLISECOND, partial(_itself, pixels))
             stamp += duration
+
+
+def _itself(pixels: Tensor) -> Tensor:
+    return pixels
 
 
 @dataclass(frozen=True)

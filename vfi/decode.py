@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from fractions import Fraction
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,13 @@ from av.codec import CodecContext
 from av.codec.codec import UnknownCodecError
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor
 
-from .demux import find_video_stream, open_container, stamp_of, tick_of
+from .demux import find_video_stream, open_container, seek, stamp_of, tick_of
 from .errors import DecodeError
 from .frame_times import Picture
 from .frames import from_16_bits
@@ -49,44 +53,104 @@ _RGB = {
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
-def read_container(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, None]:
+def read_container(
+    info: VideoInfo, *, alpha: bool, begin: Fraction | None = None
+) -> Generator[Picture, None, None]:
     """Decode the pictures of a file in order; it is closed when the iterator ends or is closed.
 
     Args:
         info: what the file is.
         alpha: whether the pictures are RGBA; ``info.has_alpha``, or without it the alpha is dropped.
+        begin: timestamp in seconds; begin at a key frame before it, if the file can do that (see
+            ``seek``), or else at the start.
     """
     with open_container(info.path) as container:
         stream = find_video_stream(container, info.path)
-        with closing(decode_frames(container, stream, info.path, alpha=alpha)) as frames:
+        decoder = decoder_of(stream, alpha=alpha)
+        # The transparency of VP8 and VP9 has key frames of its own.
+        can_seek = decoder is stream.codec_context
+        if begin is not None and not (can_seek and seek(container, stream, begin)):
+            begin = None
+        with closing(decode_frames(container, stream, decoder, info.path, begin)) as frames:
             matrix: bytes | None = None
             for number, frame in enumerate(frames):
                 # Of the first frame alone: PyAV's side_data makes a reference cycle with its frame,
                 # which then lives until the garbage collector runs, hundreds of frames later.
                 matrix = _display_matrix(frame) if number == 0 else matrix
-                rgb = to_rgb(frame, is_deep=info.is_deep, alpha=alpha)
-                pixels = torch.from_numpy(_turn(rgb, matrix))
-                _require_same_size(pixels, number, info)
-                yield Picture(stamp_of(container, frame), tick_of(stream), pixels)
+                load = partial(_load, frame, matrix, info, _place(number, begin), alpha=alpha)
+                yield Picture(stamp_of(container, frame), tick_of(stream), load)
 
 
-def _require_same_size(pixels: Tensor, number: int, info: VideoInfo) -> None:
-    height, width = pixels.shape[:2]
-    if (width, height) != (info.width, info.height):
+def decode_frames(
+    container: InputContainer,
+    stream: VideoStream,
+    decoder: VideoCodecContext,
+    path: Path,
+    begin: Fraction | None = None,
+) -> Generator[VideoFrame, None, None]:
+    """Decode frame by frame from where the file stands.
+
+    Args:
+        container: the file.
+        stream: its picture track.
+        decoder: for the track, from :func:`decoder_of`.
+        path: for what the decoder complains of, which becomes a :class:`DecodeError`.
+        begin: where a seek was asked to go, None if the file is at its start.
+    """
+    number = 0
+    packets = container.demux(stream)  # the last one is empty, and empties the decoder
+    frames = _decoded(decoder, packets) if begin is None else _decoded_from_key(decoder, packets)
+    try:
+        for frame in frames:
+            yield frame
+            number += 1
+    except FFmpegError as error:
         raise DecodeError(
-            f"{info.path}: expected all frames to be {info.width}x{info.height}, got "
-            f"{width}x{height} at frame {number}. Split the file where its size changes."
-        )
+            f"{path}: expected {_place(number, begin)} to decode, got an error ({error.strerror}). "
+            "The file is damaged there: download it again, or cut the damaged part out."
+        ) from error
 
 
-def _alpha_decoder(stream: VideoStream) -> VideoCodecContext:
-    """Return the decoder that gives a track's transparency.
+def _decoded(
+    decoder: VideoCodecContext, packets: Iterable[Packet[VideoStream]]
+) -> Iterator[VideoFrame]:
+    for packet in packets:
+        yield from decoder.decode(packet)
+
+
+def _decoded_from_key(
+    decoder: VideoCodecContext, packets: Iterator[Packet[VideoStream]]
+) -> Iterator[VideoFrame]:
+    """Begin at the next key frame, and leave out what is shown before it.
+
+    Those frames may refer to ones that were not read. Nothing is yielded if the key frame itself
+    is not shown: its encoder refreshes the picture little by little.
+    """
+    for key in packets:
+        if key.is_keyframe and key.pts is not None:
+            break
+    else:
+        return
+    stamp = key.pts
+    frames = _decoded(decoder, chain([key], packets))
+    first = next((frame for frame in frames if frame.pts is not None and frame.pts >= stamp), None)
+    if first is not None and first.pts == stamp:
+        yield first
+        yield from frames
+
+
+def _place(number: int, begin: Fraction | None) -> str:
+    return f"frame {number}" + ("" if begin is None else f" after {float(begin):.3f} s")
+
+
+def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
+    """Return the decoder of a track; with ``alpha`` one that gives its transparency.
 
     VP8 and VP9 have theirs as a second stream inside the packets of Matroska and WebM, which
     FFmpeg's own decoders do not look at.
     """
     name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
-    if name is None or stream.metadata.get("alpha_mode") != "1":
+    if not alpha or name is None or stream.metadata.get("alpha_mode") != "1":
         return stream.codec_context
     try:
         decoder = CodecContext.create(name, "r")
@@ -95,6 +159,19 @@ def _alpha_decoder(stream: VideoStream) -> VideoCodecContext:
         return stream.codec_context
     assert isinstance(decoder, VideoCodecContext)
     return decoder
+
+
+def _load(
+    frame: VideoFrame, matrix: bytes | None, info: VideoInfo, place: str, *, alpha: bool
+) -> Tensor:
+    pixels = torch.from_numpy(_turn(to_rgb(frame, is_deep=info.is_deep, alpha=alpha), matrix))
+    height, width = pixels.shape[:2]
+    if (width, height) != (info.width, info.height):
+        raise DecodeError(
+            f"{info.path}: expected all frames to be {info.width}x{info.height}, got "
+            f"{width}x{height} at {place}. Split the file where its size changes."
+        )
+    return pixels
 
 
 def to_rgb(frame: VideoFrame, *, is_deep: bool, alpha: bool) -> npt.NDArray[np.uint8 | np.float32]:
@@ -155,21 +232,3 @@ def _turn(pixels: npt.NDArray[Any], matrix: bytes | None) -> npt.NDArray[Any]:
     pixels = pixels[:, ::-1] if a < 0 else pixels
     pixels = pixels[::-1] if d < 0 else pixels
     return np.ascontiguousarray(pixels)
-
-
-def decode_frames(
-    container: InputContainer, stream: VideoStream, path: Path, *, alpha: bool
-) -> Generator[VideoFrame, None, None]:
-    """Decode frame by frame; what the decoder complains of becomes a :class:`DecodeError`."""
-    decoder = _alpha_decoder(stream) if alpha else stream.codec_context
-    number = 0
-    try:
-        for packet in container.demux(stream):  # the last one is empty, and empties the decoder
-            for frame in decoder.decode(packet):
-                yield frame
-                number += 1
-    except FFmpegError as error:
-        raise DecodeError(
-            f"{path}: expected frame {number} to decode, got an error ({error.strerror}). The file "
-            "is damaged there: download it again, or cut the damaged part out."
-        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import islice
+from math import floor
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ from av.video.stream import VideoStream
 
 from .errors import DecodeError
 
+_WITH_INDEX = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 _RATE_PROBE_PACKETS = 250
 _MAX_REORDERING = 16  # frames; the most that H.264 and HEVC allow
 
@@ -67,6 +69,20 @@ def stamp_of(container: InputContainer, frame: VideoFrame) -> int | None:
     # What PyAV reports as pts of H.264 in AVI is the number of the packet, out of order where there
     # are B-frames; dts ascends and keeps gaps.
     return frame.dts if has_no_presentation_times(container) else frame.pts
+
+
+def seek(container: InputContainer, stream: VideoStream, seconds: Fraction) -> bool:
+    """Go to a key frame before a timestamp, or close to it; False: the file still is at its start.
+
+    Only where a container lists key frames and its timestamps never jump back.
+    """
+    if container.format.name not in _WITH_INDEX:
+        return False
+    try:
+        container.seek(floor(seconds / tick_of(stream)) - 1, stream=stream)
+    except FFmpegError:
+        return False
+    return True
 
 
 def first_times(path: Path) -> list[Fraction]:

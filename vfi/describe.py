@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from .decode import decode_frames, to_rgb
+from .decode import decode_frames, decoder_of, to_rgb
 from .demux import (
     find_video_stream,
     first_times,
@@ -38,7 +38,8 @@ def probe_container(path: Path) -> VideoInfo:
     """
     with open_container(path) as container:
         stream = find_video_stream(container, path)
-        with closing(decode_frames(container, stream, path, alpha=True)) as frames:
+        decoder = decoder_of(stream, alpha=True)
+        with closing(decode_frames(container, stream, decoder, path)) as frames:
             first = next(frames, None)
         if first is None:
             raise no_frames(path)
@@ -49,6 +50,7 @@ def _describe(
     container: InputContainer, stream: VideoStream, first: VideoFrame, path: Path
 ) -> VideoInfo:
     rate = _nominal_rate(stream, path)
+    stamp = stamp_of(container, first)
     rotation = round(first.rotation / 90) * 90 % 360
     width, height = first.width, first.height
     pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -68,6 +70,7 @@ def _describe(
         ),
         is_deep=any(component.bits > 8 for component in first.format.components),
         has_alpha=_has_alpha(container, first),
+        origin=None if stamp is None else stamp * tick_of(stream),
     )
 
 

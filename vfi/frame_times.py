@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +11,6 @@ from pathlib import Path
 from torch import Tensor
 
 from .errors import DecodeError
-from .frames import Frame
 from .video_info import VideoInfo
 
 logger = logging.getLogger(__name__)
@@ -19,16 +18,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture with its timestamp as the file has it: ``stamp`` ticks of ``tick`` s."""
+    """A decoded picture.
+
+    Attributes:
+        stamp: its timestamp as the file has it, in ticks; None if it has none.
+        tick: s.
+        load: converts it to [H, W, C]; only what is shown is worth it.
+    """
 
     stamp: int | None
     tick: Fraction
-    pixels: Tensor
+    load: Callable[[], Tensor]
 
 
-def with_exact_times(pictures: Iterator[Picture], info: VideoInfo) -> Iterator[Frame]:
-    """Give pictures their times from the first on, which is at 0; see ``media.read_video``."""
-    origin: Fraction | None = None
+def with_exact_times(
+    pictures: Iterable[Picture], info: VideoInfo
+) -> Iterator[tuple[Fraction, Picture]]:
+    """Give pictures their times, seconds from the file's first one; see ``media.read_video``."""
+    origin = info.origin
     previous: Fraction | None = None
     expected = Fraction(0)
     for picture in pictures:
@@ -45,7 +52,7 @@ def with_exact_times(pictures: Iterator[Picture], info: VideoInfo) -> Iterator[F
                 previous,
             )
             continue
-        yield Frame(picture.pixels, time)
+        yield time, picture
         previous, expected = time, time + 1 / info.rate
     if previous is None:
         raise no_frames(info.path)

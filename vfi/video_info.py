@@ -30,8 +30,8 @@ class VideoInfo:
         height: px, as displayed (after rotation).
         rate: nominal frames per second, exact. A variable frame rate has its average here.
         num_frames: an estimate, good for a progress bar only; None when the file does not tell.
-        start: seconds by which the first picture comes after the point that ffmpeg takes as the
-            start of the file when it reads the sound; 0 for nearly all files.
+        start: seconds by which the first picture that is read comes after the point that ffmpeg
+            takes as the start of the file when it reads the sound; 0 for nearly all whole files.
         rotation: degrees counterclockwise by which the stored picture is turned for display:
             0, 90, 180 or 270. :func:`read_video` has turned the frames already.
         pixel_aspect: width / height of a displayed pixel; 1 when square or unknown.
@@ -39,6 +39,10 @@ class VideoInfo:
         is_deep: its values have more than 8 bits.
         has_alpha: it has transparency. GIF and animated WebP store what does not change as
             transparent, so there the first picture decides.
+        origin: timestamp of the file's first picture in seconds; None when it has none.
+        first_time: when the first picture that is read is shown, seconds from the file's first one;
+            0 unless trimmed.
+        end_time: pictures from here on are not read, seconds from the file's first one; None: all.
     """
 
     path: Path
@@ -52,3 +56,6 @@ class VideoInfo:
     audio: tuple[AudioStream, ...]
     is_deep: bool = False
     has_alpha: bool = False
+    origin: Fraction | None = None
+    first_time: Fraction = Fraction(0)
+    end_time: Fraction | None = None

@@ -218,8 +218,8 @@ def test_closing_half_way_closes_the_file(clip):
 
 def test_closing_half_way_does_not_wait_for_the_garbage_collector(clip, monkeypatch):
     info = probe_video(clip("a.mp4"))
-    pictures = media.read_container(info, alpha=False)
-    monkeypatch.setattr(media, "read_container", lambda _, alpha: pictures)
+    pictures = media.read_container_before(info, alpha=False)
+    monkeypatch.setattr(media, "read_container_before", lambda _, alpha: pictures)
     frames = read_video(info)
     next(frames)
     frames.close()
