@@ -9,7 +9,7 @@ Container: https://developers.google.com/speed/webp/docs/riff_container
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -56,6 +56,7 @@ def describe_animation(path: Path) -> VideoInfo:
         rotation=0,
         pixel_aspect=Fraction(1),
         audio=(),
+        tags=animation.tags,
         has_alpha=animation.has_alpha,
         origin=Fraction(0),
     )
@@ -90,6 +91,7 @@ class _Animation:
         width: px.
         height: px.
         durations: how long each picture is shown, in milliseconds; one entry per picture.
+        tags: texts in its EXIF data, which ComfyUI writes as "prompt:..." and "workflow:...".
         has_alpha: its first picture is not opaque. The flag in the file says nothing: a writer that
             leaves out what does not change sets it.
     """
@@ -98,6 +100,7 @@ class _Animation:
     width: int
     height: int
     durations: tuple[int, ...]
+    tags: Mapping[str, str]
     has_alpha: bool
 
 
@@ -112,10 +115,17 @@ def _probe(path: Path) -> _Animation:
     try:
         with Image.open(path) as image:
             width, height = image.size
+            tags = _read_tags(image)
             has_alpha = image.mode == "RGBA" and image.getextrema()[3][0] < 255
     except (OSError, SyntaxError, ValueError) as error:
         raise _damaged(path, 0, error) from error
-    return _Animation(path, width, height, durations, has_alpha)
+    return _Animation(path, width, height, durations, tags, has_alpha)
+
+
+def _read_tags(image: Image.Image) -> dict[str, str]:
+    texts = [value for value in image.getexif().values() if isinstance(value, str)]
+    parts = [text.partition(":") for text in texts]
+    return {name: value for name, colon, value in parts if colon and name in ("prompt", "workflow")}
 
 
 def _animation_rate(durations: tuple[int, ...]) -> Fraction:

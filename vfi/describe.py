@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.subtitles.stream import SubtitleStream as SubtitleTrack
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -22,11 +24,13 @@ from .demux import (
 )
 from .errors import DecodeError
 from .frame_times import is_constant_rate, no_frames
-from .video_info import AudioStream, VideoInfo
+from .video_info import AudioStream, Chapter, SubtitleStream, VideoInfo
 
 # AVFMT_TS_DISCONT (libavformat/avformat.h). For these formats (mpegts, ogg, …) ffmpeg counts a
 # file's start from the streams it uses: with sound alone, from the start of the sound.
 _TIMESTAMPS_JUMP = 0x0200
+# What containers say of themselves; a writer makes its own.
+_FORMAT_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 _MICROSECOND = Fraction(1, 1_000_000)
 
 
@@ -51,6 +55,7 @@ def _describe(
 ) -> VideoInfo:
     rate = _nominal_rate(stream, path)
     stamp = stamp_of(container, first)
+    origin = None if stamp is None else stamp * tick_of(stream)
     rotation = round(first.rotation / 90) * 90 % 360
     width, height = first.width, first.height
     pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -68,9 +73,14 @@ def _describe(
         audio=tuple(
             AudioStream(track.index, _codec_name(track)) for track in container.streams.audio
         ),
+        subtitles=tuple(
+            SubtitleStream(track.index, _codec_name(track)) for track in container.streams.subtitles
+        ),
+        chapters=tuple(_chapters(container, origin)),
+        tags=_tags(container),
         is_deep=any(component.bits > 8 for component in first.format.components),
         has_alpha=_has_alpha(container, first),
-        origin=None if stamp is None else stamp * tick_of(stream),
+        origin=origin,
     )
 
 
@@ -82,7 +92,28 @@ def _has_alpha(container: InputContainer, first: VideoFrame) -> bool:
     return not is_gif or to_rgb(first, is_deep=False, alpha=True)[..., 3].min() < 255
 
 
-def _codec_name(stream: av.AudioStream) -> str:
+def _chapters(container: InputContainer, origin: Fraction | None) -> Iterator[Chapter]:
+    if not hasattr(container, "chapters"):  # PyAV 14.2 does not
+        return
+    for chapter in container.chapters():
+        tick = chapter["time_base"]
+        if tick is None:
+            continue
+        start, end = (chapter[side] * tick - (origin or 0) for side in ("start", "end"))
+        if end > 0:
+            yield Chapter(max(start, Fraction(0)), end, chapter["metadata"].get("title", ""))
+
+
+def _tags(container: InputContainer) -> dict[str, str]:
+    """Return what is said of the content, not of the format, and is readable."""
+    return {
+        name: value
+        for name, value in container.metadata.items()
+        if name.lower() not in _FORMAT_TAGS and "\N{REPLACEMENT CHARACTER}" not in value
+    }
+
+
+def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
     # PyAV's annotation does not say so, but a stream without a decoder has no codec context.
     context = getattr(stream, "codec_context", None)
     return "unknown" if context is None else str(context.codec.canonical_name)

@@ -8,7 +8,7 @@ Life of a frame: packet -> decoder -> RGB by the right matrix -> turned as the d
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -22,6 +22,8 @@ from .frame_times import Picture, with_exact_times
 from .frames import Frame
 from .seek import read_container_before
 from .video_info import AudioStream as AudioStream
+from .video_info import Chapter as Chapter
+from .video_info import SubtitleStream as SubtitleStream
 from .video_info import VideoInfo as VideoInfo
 
 logger = logging.getLogger(__name__)
@@ -106,6 +108,7 @@ def trim_video(info: VideoInfo, start: Fraction, end: Fraction | None = None) ->
         first_time=first_time,
         start=info.start + offset,
         num_frames=_trimmed_count(info, window, offset),
+        chapters=tuple(_trimmed_chapters(info, window, offset)),
     )
 
 
@@ -142,6 +145,15 @@ def _trimmed_count(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> int
     if window.end_time is not None:
         counts.append(ceil((window.end_time - whole.first_time - offset) * whole.rate))
     return max(1, min(counts)) if counts else None
+
+
+def _trimmed_chapters(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> Iterator[Chapter]:
+    for chapter in whole.chapters:
+        start, end = max(chapter.start - offset, Fraction(0)), chapter.end - offset
+        if window.end_time is not None:
+            end = min(end, window.end_time - whole.first_time - offset)
+        if start < end:
+            yield replace(chapter, start=start, end=end)
 
 
 def _seconds(time: Fraction) -> str:

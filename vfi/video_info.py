@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +22,34 @@ class AudioStream:
 
 
 @dataclass(frozen=True)
+class SubtitleStream:
+    """A subtitle track of a file.
+
+    Attributes:
+        index: among all streams of the file, from 0.
+        codec: FFmpeg's codec name such as "subrip"; "unknown" when FFmpeg has no decoder for it.
+    """
+
+    index: int
+    codec: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter of a video.
+
+    Attributes:
+        start: seconds from the first picture that is read.
+        end: seconds from there, exclusive.
+        title: empty if it has none.
+    """
+
+    start: Fraction
+    end: Fraction
+    title: str
+
+
+@dataclass(frozen=True)
 class VideoInfo:
     """What is known of a video before its frames are read.
 
@@ -36,6 +65,10 @@ class VideoInfo:
             0, 90, 180 or 270. :func:`read_video` has turned the frames already.
         pixel_aspect: width / height of a displayed pixel; 1 when square or unknown.
         audio: the sound tracks, in the order of the file.
+        subtitles: the subtitle tracks, in the order of the file.
+        chapters: in the order of the file; only those of the part that is read, cut to it.
+        tags: what the file says of itself, such as its title or ComfyUI's prompt and workflow, under
+            the names it has there (Matroska's are in capitals, but for the title); texts only.
         is_deep: its values have more than 8 bits.
         has_alpha: it has transparency. GIF and animated WebP store what does not change as
             transparent, so there the first picture decides.
@@ -54,6 +87,9 @@ class VideoInfo:
     rotation: int
     pixel_aspect: Fraction
     audio: tuple[AudioStream, ...]
+    subtitles: tuple[SubtitleStream, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
     is_deep: bool = False
     has_alpha: bool = False
     origin: Fraction | None = None

@@ -13,9 +13,21 @@ from PIL import Image
 from vfi import describe, media
 from vfi.errors import DecodeError, InputError
 from vfi.frames import to_uint8
-from vfi.media import AudioStream, probe_video, read_video
+from vfi.media import (
+    AudioStream,
+    Chapter,
+    SubtitleStream,
+    probe_video,
+    read_video,
+    trim_video,
+)
 
 NTSC_FILM = Fraction(24000, 1001)
+
+
+with_chapters = pytest.mark.skipif(
+    not hasattr(av.container.InputContainer, "chapters"), reason="this PyAV tells no chapters"
+)
 
 
 def read(path):
@@ -77,6 +89,73 @@ def test_size_count_and_sound_tracks_are_told(clip):
 
     assert (info.width, info.height, info.num_frames) == (64, 48, 10)
     assert info.audio == (AudioStream(1, "mp3"), AudioStream(2, "opus"))
+
+
+@pytest.fixture
+def told(ffmpeg, tmp_path):
+    """Make a clip of 4 s with subtitles, two chapters and tags: ``told("a.mkv", "srt")``."""
+    (tmp_path / "text.srt").write_text("1\n00:00:00,500 --> 00:00:01,500\nhello\n")
+    (tmp_path / "tags.txt").write_text(
+        ";FFMETADATA1\ntitle=Café\nprompt={}\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=One\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=4000\n"
+    )
+
+    def make(name, subtitles, *options):
+        clip = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=4", "-i", tmp_path / "text.srt")
+        tags = ("-i", tmp_path / "tags.txt", "-map_metadata", "2", "-map_chapters", "2")
+        return ffmpeg(*clip, *tags, "-map", "0", "-map", "1", "-c:s", subtitles, *options, name)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "tags"),
+    [
+        ("a.mp4", "mov_text", {"title": "Café", "prompt": "{}"}),
+        ("a.mkv", "subrip", {"title": "Café", "PROMPT": "{}"}),
+    ],
+)
+def test_subtitles_chapters_and_tags_are_told(told, name, codec, tags):
+    info = probe_video(told(name, codec, "-movflags", "use_metadata_tags"))
+
+    assert info.subtitles == (SubtitleStream(1, codec),)
+    assert info.tags == tags
+    if hasattr(av.container.InputContainer, "chapters"):
+        middle = Fraction(3, 2)
+        assert info.chapters == (Chapter(Fraction(0), middle, "One"), Chapter(middle, 4, ""))
+
+
+def test_ordinary_clip_has_nothing_besides_its_picture(clip):
+    info = probe_video(clip("a.mp4"))
+
+    assert (info.audio, info.subtitles, info.chapters, info.tags) == ((), (), (), {})
+
+
+def test_tag_that_is_no_text_is_left_out(clip):
+    path = clip("a.mkv", "-metadata", "title=Cafe", "-metadata", "artist=me")
+    path.write_bytes(path.read_bytes().replace(b"Cafe", b"Caf\xe9"))
+
+    assert probe_video(path).tags == {"ARTIST": "me"}
+
+
+@with_chapters
+def test_chapters_of_a_part_are_cut_to_it(told):
+    info = trim_video(probe_video(told("a.mkv", "srt")), Fraction(1), Fraction(2))
+
+    assert info.chapters == (
+        Chapter(Fraction(0), Fraction(1, 2), "One"),
+        Chapter(Fraction(1, 2), Fraction(1), ""),
+    )
+    assert trim_video(info, Fraction(3, 5)).chapters == (Chapter(Fraction(0), Fraction(2, 5), ""),)
+
+
+@with_chapters
+def test_chapters_count_from_the_first_picture(told, ffmpeg):
+    # FFmpeg moves the picture alone; the second chapter, from 1.5 to 4 s, has it from 2 s on.
+    path = ffmpeg("-i", told("a.mkv", "srt"), "-c", "copy", "-output_ts_offset", "2", "b.mkv")
+
+    assert probe_video(path).chapters == (Chapter(Fraction(0), Fraction(2), ""),)
 
 
 def test_pixel_aspect_is_told(clip):
@@ -537,6 +616,15 @@ def test_animated_webp_has_exact_times_and_pixels(tmp_path):
 
     assert [frame.time * 1000 for frame in frames] == [0, 30, 60, 105, 305]
     assert [abs(int(f.pixels[8, 16, 0]) - 20 * k) <= 6 for k, f in enumerate(frames)] == [True] * 5
+
+
+def test_workflow_of_an_animated_webp_is_told(tmp_path):
+    exif = Image.Exif()
+    exif[0x0110], exif[0x010F] = 'prompt:{"3": 1}', "workflow:{}"
+    exif[0x010E] = "a description: of something"
+    path = save_webp(tmp_path / "a.webp", [40] * 3, exif=exif)
+
+    assert probe_video(path).tags == {"prompt": '{"3": 1}', "workflow": "{}"}
 
 
 def test_chunk_of_odd_size_is_skipped_with_its_padding(tmp_path):
