@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import folder_paths
 from comfy.cli_args import args as comfy_args
@@ -19,17 +19,24 @@ from torch import Tensor
 
 from ..vfi.audio import write_wav
 from ..vfi.encoder_options import parse_encoder_options
+from ..vfi.errors import InputError
 from ..vfi.frames import to_uint8, to_uint16
 from ..vfi.png import PngWriter
 from ..vfi.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
 from ..vfi.writer import AudioSource, VideoWriter
-from .types import CATEGORY, exact_rate, require_rgb, with_progress
+from .types import CATEGORY, exact_rate, with_progress
 
 _log = logging.getLogger(__name__)
 _PREFIX_TOOLTIP = (
     "Name of the result in ComfyUI's output folder; a/b puts it into a subfolder. "
     "A number is added, so nothing is overwritten."
 )
+# What the user chooses -> which files PngWriter puts the workflow into, None: none.
+_WORKFLOW_IN: Mapping[str, Literal["all", "first"] | None] = {
+    "every file": "all",
+    "first file": "first",
+    "no file": None,
+}
 _WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
 
 
@@ -44,11 +51,36 @@ class RIFEExportPNG(io.ComfyNode):
             display_name="RIFE Export PNG",
             category=CATEGORY,
             description="Save frames losslessly as 0000000.png, 0000001.png, ... in a folder of "
-            "their own, each with the workflow inside.",
+            "their own, with the workflow inside. Transparency (RGBA) is kept.",
             search_aliases=["save frames", "png sequence", "image sequence"],
             inputs=[
                 io.Image.Input("images", tooltip="The frames in order."),
                 io.String.Input("filename_prefix", default="RIFE", tooltip=_PREFIX_TOOLTIP),
+                io.Combo.Input(
+                    "bit_depth",
+                    ["8", "16"],
+                    default="8",
+                    optional=True,
+                    tooltip="Bits per channel. 16 keeps what lies between two of 255 levels, for "
+                    "grading or another pass; such files are several times as large.",
+                ),
+                io.Int.Input(
+                    "compression",
+                    default=4,
+                    min=0,
+                    max=9,
+                    optional=True,
+                    tooltip="0 is fastest and largest, 9 slowest and smallest. The picture is the "
+                    "same at any.",
+                ),
+                io.Combo.Input(
+                    "workflow_in",
+                    list(_WORKFLOW_IN),
+                    default="every file",
+                    optional=True,
+                    tooltip="Which files restore the graph when they are dropped on ComfyUI. A big "
+                    "graph in each of many small files takes space.",
+                ),
             ],
             outputs=[io.String.Output(display_name="folder", tooltip="Where the files are.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -56,13 +88,35 @@ class RIFEExportPNG(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images: Tensor, filename_prefix: str) -> io.NodeOutput:
+    def execute(
+        cls,
+        images: Tensor,
+        filename_prefix: str,
+        bit_depth: str = "8",
+        compression: int = 4,
+        workflow_in: str = "every file",
+    ) -> io.NodeOutput:
         """Write the folder, which appears under its name when it is complete."""
-        require_rgb(images)
+        channels = images.shape[-1]
+        if channels not in (3, 4):
+            raise InputError(
+                f"images: expected RGB or RGBA frames (3 or 4 channels), got {channels}. "
+                "Convert them to images, such as with Convert Mask to Image."
+            )
         folder, subfolder = _new_output(filename_prefix, images)
-        with PngWriter(folder, metadata=_metadata(cls)) as writer:
+        metadata_in = _WORKFLOW_IN[workflow_in]
+        writer = PngWriter(
+            folder,
+            depth=int(bit_depth),
+            has_alpha=channels == 4,
+            compress_level=compression,
+            metadata=_metadata(cls) if metadata_in else None,
+            metadata_in=metadata_in or "all",
+        )
+        rounded = to_uint16 if writer.depth == 16 else to_uint8
+        with writer:
             for pixels in with_progress(images, len(images)):
-                writer.write(to_uint8(pixels).cpu().numpy())
+                writer.write(rounded(pixels).cpu().numpy())
         shown = [
             ui.SavedResult(
                 path.name, f"{subfolder}/{folder.name}".lstrip("/"), io.FolderType.output

@@ -36,7 +36,10 @@ CONTRACT = {
     ),
     "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
     "RIFEDetectCuts": (["images", "threshold", "fps"], ["STRING", "INT", "IMAGE"]),
-    "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
+    "RIFEExportPNG": (
+        ["images", "filename_prefix", "bit_depth", "compression", "workflow_in"],
+        ["STRING"],
+    ),
     "RIFEExportVideo": (
         ["images", "fps", "filename_prefix", "crf", "audio", "preset", "ffmpeg_options"],
         ["VIDEO"],
@@ -115,7 +118,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],
         "RIFEJoinClips": [],
         "RIFEDetectCuts": ["fps"],
-        "RIFEExportPNG": [],
+        "RIFEExportPNG": ["bit_depth", "compression", "workflow_in"],
         "RIFEExportVideo": ["audio", "preset", "ffmpeg_options"],
     }
 
@@ -148,6 +151,13 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFEExportVideo", "preset", {"default": "share"}),
         ("RIFEExportVideo", "ffmpeg_options", {"default": ""}),
         ("RIFEExportPNG", "filename_prefix", {"default": "RIFE"}),
+        ("RIFEExportPNG", "bit_depth", {"default": "8", "options": ["8", "16"]}),
+        ("RIFEExportPNG", "compression", {"default": 4, "min": 0, "max": 9}),
+        (
+            "RIFEExportPNG",
+            "workflow_in",
+            {"default": "every file", "options": ["every file", "first file", "no file"]},
+        ),
     ],
 )
 def test_defaults_and_limits_are_kept(

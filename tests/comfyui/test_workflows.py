@@ -18,6 +18,7 @@ from PIL import Image
 from tests.clips import count_frames, frame_rate, moving_pictures, read_pictures
 from tests.comfyui.server import Comfy, Workflow
 from vfi.media import probe_video, read_video
+from vfi.png import probe_image_folder, read_image_folder
 from vfi.scene import DEFAULT_THRESHOLD
 
 PICTURES = moving_pictures(2, width=96, height=64)
@@ -37,8 +38,8 @@ def interpolate(images: list[Any], multi: int = 2, scale: str = "1") -> dict[str
     return node("RIFEInterpolate", model=["model", 0], images=images, **how)
 
 
-def png(prefix: str, images: list[Any]) -> dict[str, Any]:
-    return node("RIFEExportPNG", images=images, filename_prefix=prefix)
+def png(prefix: str, images: list[Any], **optional: object) -> dict[str, Any]:
+    return node("RIFEExportPNG", images=images, filename_prefix=prefix, **optional)
 
 
 def video(prefix: str, images: list[Any], fps: float = 32.0, **optional: object) -> dict[str, Any]:
@@ -195,6 +196,32 @@ def test_files_hold_the_workflow(comfy: Comfy) -> None:
             tags.append(image.text)  # pyright: ignore  only PNG images have it
     assert [inputs(json.loads(tag["prompt"])) for tag in tags] == 4 * [inputs(workflow)]
     assert [json.loads(tag["workflow"]) for tag in tags] == 4 * [graph]
+
+
+@pytest.mark.parametrize(("workflow_in", "count"), [("first file", 1), ("no file", 0)])
+def test_pngs_hold_the_workflow_where_one_says(comfy: Comfy, workflow_in: str, count: int) -> None:
+    export = png("some_tags/RIFE", ["images", 0], workflow_in=workflow_in)
+    ended = comfy.run({"images": blank(3), "png": export})
+    texts: list[dict[str, str]] = []
+    for file in shown_files(comfy, ended.outputs["png"]):
+        with Image.open(file) as image:
+            texts.append(image.text)  # pyright: ignore  only PNG images have it
+    assert [bool(text) for text in texts] == [True] * count + [False] * (3 - count)
+
+
+@pytest.mark.parametrize("bit_depth", ["8", "16"])
+def test_pngs_keep_transparency_and_depth(comfy: Comfy, bit_depth: str) -> None:
+    mask = node("SolidMask", value=0.7, width=64, height=64)
+    rgba = node("JoinImageWithAlpha", image=["images", 0], alpha=["mask", 0])
+    export = png("clear/RIFE", ["rgba", 0], bit_depth=bit_depth, compression=9)
+    ended = comfy.run({"images": blank(2), "mask": mask, "rgba": rgba, "png": export})
+    info = probe_image_folder(shown_files(comfy, ended.outputs["png"])[0].parent)
+    pixels = next(read_image_folder(info, Fraction(24), alpha=True)).pixels[0, 0].double()
+    assert (info.has_alpha, info.is_deep) == (True, bit_depth == "16")
+    values = pixels * (65535 if info.is_deep else 1)
+    alpha = round(0.3 * 65535) if info.is_deep else round(0.3 * 255)
+    scale = 257 if info.is_deep else 1
+    assert values.round().int().tolist() == [0x33 * scale, 0x66 * scale, 0x99 * scale, alpha]
 
 
 def test_sound_is_cut_to_the_length_of_the_picture(comfy: Comfy) -> None:
@@ -540,10 +567,3 @@ def test_unknown_model_is_refused_before_anything_runs(comfy: Comfy) -> None:
     (error,) = comfy.post("/prompt", {"prompt": workflow})["node_errors"]["model"]["errors"]
     assert error["type"] == "value_not_in_list"
     assert "'9.99' not in" in error["details"]
-
-
-def test_export_of_transparent_images_is_explained(comfy: Comfy) -> None:
-    images = node("JoinImageWithAlpha", image=["pair", 0], alpha=["first", 1])
-    workflow = {**PAIR, "images": images, "png": png("alpha/RIFE", ["images", 0])}
-    assert "expected RGB" in complaint(comfy, workflow)
-    assert everything_in(comfy.output / "alpha") == []
