@@ -16,7 +16,8 @@ from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
 from vfi.prepare import Duplicates, Preparation
 from vfi.presets import find_preset
 from vfi.timing import EndRule, Schedule, SpeedCurve, format_rate
-from vfi.writer import AudioSource, VideoWriter
+from vfi.tracks import SourceTracks
+from vfi.writer import VideoWriter
 
 FOLDER_RATE = Fraction(24)  # a picture folder has no rate; 24 is what video generators make
 
@@ -44,7 +45,7 @@ class Clip:
     rate: Fraction
     num_frames: int | None
     pixel_aspect: Fraction = Fraction(1)
-    audio: AudioSource | None = None
+    audio: SourceTracks | None = None
     preparation: Preparation = field(default_factory=Preparation)
 
     @property
@@ -109,7 +110,7 @@ def open_clip(args: argparse.Namespace) -> Clip:
         rate=info.rate,
         num_frames=info.num_frames,
         pixel_aspect=info.pixel_aspect,
-        audio=AudioSource(info.path, codecs, info.start) if codecs else None,
+        audio=SourceTracks(info.path, codecs, delay=info.start) if codecs else None,
         preparation=preparation,
     )
 
@@ -193,6 +194,6 @@ def open_writers(
             crf=args.crf,
             options=args.ffmpeg_options,
             pixel_aspect=clip.pixel_aspect,
-            audio=clip.audio if output.keeps_speed else None,
+            tracks=clip.audio if output.keeps_speed else None,
             notify=print,
         )

@@ -22,7 +22,8 @@ from ..vfi.encoder_options import parse_encoder_options
 from ..vfi.frames import to_uint8, to_uint16
 from ..vfi.png import PngWriter
 from ..vfi.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
-from ..vfi.writer import AudioSource, VideoWriter
+from ..vfi.tracks import SourceTracks
+from ..vfi.writer import VideoWriter
 from .types import CATEGORY, exact_rate, require_rgb, with_progress
 
 _log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ class RIFEExportVideo(io.ComfyNode):
                 options=options,
                 has_alpha=has_alpha,
                 depth=16 if chosen.is_deep else 8,
-                audio=source,
+                tracks=source,
                 metadata=_metadata(cls),
                 notify=_log.info,
             )
@@ -206,7 +207,7 @@ def _metadata(node: type[io.ComfyNode]) -> Mapping[str, str]:
 @contextmanager
 def _audio_file(
     audio: dict[str, Any] | None, duration: Fraction
-) -> Generator[AudioSource | None, None, None]:
+) -> Generator[SourceTracks | None, None, None]:
     """Lend the first ``duration`` seconds of ComfyUI's AUDIO as a file."""
     if audio is None:
         yield None
@@ -216,4 +217,4 @@ def _audio_file(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound.wav"
         write_wav(path, waveform, rate)
-        yield AudioSource(path, ("pcm_s16le",))
+        yield SourceTracks(path, ("pcm_s16le",))

@@ -19,7 +19,8 @@ from vfi.errors import InputError
 from vfi.ffmpeg import find_ffmpeg
 from vfi.media import probe_video, read_video
 from vfi.presets import PRESETS, Encoder, Preset, find_preset
-from vfi.writer import AudioSource, VideoWriter
+from vfi.tracks import SourceTracks
+from vfi.writer import VideoWriter
 
 Pixels = NDArray[Any]
 
@@ -272,7 +273,7 @@ def test_webm_gets_opus(tmp_path: Path, ffmpeg: Any) -> None:
         tmp_path / "a.webm",
         grey(),
         "webm",
-        audio=AudioSource(source, ("aac",)),
+        tracks=SourceTracks(source, ("aac",)),
         metadata={"workflow": "x"},
         notify=told.append,
     )
@@ -289,7 +290,7 @@ def test_webm_takes_sound_of_any_number_of_channels(
 ) -> None:
     sound = f"anoisesrc=d=0.5,aformat=channel_layouts={layout}"
     source = ffmpeg("-f", "lavfi", "-i", sound, "-c:a", "flac", "s.mka")
-    path = write(tmp_path / "a.webm", grey(), "webm", audio=AudioSource(source, ("flac",)))
+    path = write(tmp_path / "a.webm", grey(), "webm", tracks=SourceTracks(source, ("flac",)))
     with av.open(str(source)) as before, av.open(str(path)) as after:
         assert after.streams.audio[0].channels == before.streams.audio[0].channels
 
@@ -303,7 +304,7 @@ def test_pictures_that_move_say_what_they_do_not_hold(
         place(tmp_path, preset),
         grey(),
         preset,
-        audio=AudioSource(source, ("aac",)),
+        tracks=SourceTracks(source, ("aac",)),
         metadata={"workflow": "x"},
         notify=told.append,
     )
