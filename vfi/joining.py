@@ -123,11 +123,9 @@ class Joining:
         return options
 
     def _tags(self) -> list[tuple[str, str]]:
-        """Return all tags; Matroska has no small letters, so names are the same in any case."""
-        own = {name.lower() for name in self.metadata}
+        """Return all tags; for ffmpeg the last of a name counts, in capitals or not."""
         source = self.tracks.own_tags() if self.tracks else ()
-        kept = [(name, value) for name, value in source if name.lower() not in own]
-        return [*kept, *self.metadata.items()]
+        return [*source, *self.metadata.items()]
 
 
 def list_lines(folder: PartsFolder, rate: Fraction) -> Iterator[str]:
@@ -135,12 +133,10 @@ def list_lines(folder: PartsFolder, rate: Fraction) -> Iterator[str]:
 
     Format: https://ffmpeg.org/ffmpeg-formats.html#concat-1
     """
-    # In Matroska a part begins at its place in the film, rounded to the millisecond.
-    ticks = 1_000 if folder.suffix == ".mkv" else 1_000_000
     yield "ffconcat version 1.0\n"
     for part in folder.finished:
-        start, stop = (_rounded(number / rate * ticks) for number in (part.first, part.stop))
-        yield f"file {part.path.name}\nduration {(stop - start) / ticks:.6f}\n"
+        start, stop = (_rounded(number / rate * 1_000_000) for number in (part.first, part.stop))
+        yield f"file {part.path.name}\nduration {(stop - start) / 1_000_000:.6f}\n"
 
 
 def _rounded(value: Fraction) -> int:
