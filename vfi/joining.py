@@ -7,6 +7,7 @@ up over hours.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from .parts import PartsFolder
 from .tracks import SourceTracks, write_shown_subtitles
 
 _LIST, _TAGS, _SUBTITLES = "parts.ffconcat", "tags.ffmetadata", "subtitles.partial"
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 # What mp4 has a field for. With any other name it needs a table of names, which fewer players read.
 _TAGS_OF_MP4 = frozenset(
     {
@@ -125,7 +127,10 @@ class Joining:
     def _tags(self) -> list[tuple[str, str]]:
         """Return all tags; for ffmpeg the last of a name counts, in capitals or not."""
         source = self.tracks.own_tags() if self.tracks else ()
-        return [*source, *self.metadata.items()]
+        tags = [*source, *self.metadata.items()]
+        if self.container.muxer in ("matroska", "webm"):
+            return [(name, _with_braces_in_pairs(value)) for name, value in tags]
+        return tags
 
 
 def list_lines(folder: PartsFolder, rate: Fraction) -> Iterator[str]:
@@ -155,6 +160,21 @@ def _metadata_lines(tags: Iterable[tuple[str, str]], tracks: SourceTracks | None
     for start, end, title in tracks.shown_chapters() if tracks else ():
         times = f"START={_nanoseconds(start)}\nEND={_nanoseconds(end)}\n"
         yield f"[CHAPTER]\nTIMEBASE=1/1000000000\n{times}title={_escape(title)}\n"
+
+
+def _with_braces_in_pairs(text: str) -> str:
+    """Return JSON with the braces inside its strings as escapes, any other text as it is.
+
+    ComfyUI's front end finds the end of a workflow in WebM by counting braces, those of a prompt
+    such as "a {red|blue car" among them (src/scripts/metadata/ebml.ts, seen in 1.45).
+    """
+    try:
+        json.loads(text)
+    except ValueError:
+        return text
+    return _JSON_STRING.sub(
+        lambda string: string[0].replace("{", r"\u007b").replace("}", r"\u007d"), text
+    )
 
 
 def _escape(text: str) -> str:
