@@ -120,12 +120,14 @@ class SourceTracks:
             Seconds from the first picture shown; None if it is in a part that is not.
         """
         begin = self.delay + self.start
-        start, end = max(start - begin, Fraction(0)), end - begin
-        if self.duration is not None:
-            end = min(end, self.duration)
-        if end < 0 or end < start or start == self.duration:
+        start, end = start - begin, end - begin
+        if start < 0 and end <= 0:
             return None
-        return start / self.tempo, end / self.tempo
+        if self.duration is not None:
+            if start >= self.duration:
+                return None
+            end = min(end, self.duration)
+        return max(start, Fraction(0)) / self.tempo, end / self.tempo
 
     def input_options(self) -> list[str]:
         """Return what tells ffmpeg to read the file so that 0 is the first picture shown."""

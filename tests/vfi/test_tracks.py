@@ -347,6 +347,16 @@ def test_part_of_a_transport_stream_whose_sound_is_late(late_sound, write, treat
     assert sound(path)[-1][0] <= 2
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "shown"),
+    [(0, 2, None), (1, 3, (0, 1)), (2, 2, (0, 0)), (4, 9, (2, 3)), (5, 6, None), (9, 9, None)],
+)
+def test_what_is_shown_of_seconds_2_to_5(start, end, shown, tmp_path):
+    tracks = SourceTracks(tmp_path, start=Fraction(2), duration=Fraction(3))
+
+    assert tracks.shown(Fraction(start), Fraction(end)) == shown
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])
 @pytest.mark.parametrize("origin", ["s.mp4", "s.mkv"])
 def test_subtitles_of_a_part_are_moved_and_cut(source, write, origin, name):
