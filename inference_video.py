@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from cli import __version__ as __version__
 from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
-from cli.clips import Clip, Output, open_clip, open_writers, plan_output
+from cli.clips import Clip, Output, open_clip, open_writers, plan_montage, plan_output
 from cli.options import build_parser
 from cli.presets import list_presets
 from rife_arch import CatalogError, DownloadError, RifeError, RifeModel
@@ -27,6 +27,7 @@ from vfi.cuts import Cut
 from vfi.demo import make_test_clip
 from vfi.errors import InputError, VfiError
 from vfi.frames import Frame
+from vfi.montage import Montage
 from vfi.png import PngWriter
 from vfi.prefetch import prefetched
 from vfi.protocol import Interpolator
@@ -89,14 +90,17 @@ def interpolate(args: argparse.Namespace) -> None:
         args.video = make_demo(overwrite=args.overwrite)
     clip = open_clip(args)
     output = plan_output(args, clip)
-    writers = list(open_writers(args, clip, output))  # they refuse what they cannot write, early
+    montage = plan_montage(args, clip, output)
+    writers = list(
+        open_writers(args, clip, output, montage)
+    )  # they refuse what they cannot write, early
     model = load_model(args)
     print(describe_job(args, clip, output, model))
     for note in _notes(args, model):
         print(f"note: {note}")
     cuts: list[Cut] = []
     started = perf_counter()
-    with closing(make_frames(args, clip, output, model, cuts.append)) as frames:
+    with closing(make_frames(args, clip, output, montage, model, cuts.append)) as frames:
         num_frames = write_frames(frames, writers, total=_total(clip, output))
     seconds = perf_counter() - started
     target = " and ".join(str(path) for path in (output.video, output.pngs) if path)
@@ -170,6 +174,7 @@ def make_frames(
     args: argparse.Namespace,
     clip: Clip,
     output: Output,
+    montage: Montage | None,
     model: RifeModel,
     report: Callable[[Cut], object],
 ) -> Generator[Tensor, None, None]:
@@ -185,7 +190,7 @@ def make_frames(
             interpolator,
             output.schedule,
             at_cut=AtCut(args.at_cut),
-            montage=args.montage,
+            montage=montage,
         )
 
 

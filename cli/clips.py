@@ -12,6 +12,7 @@ from pathlib import Path
 from vfi.errors import InputError
 from vfi.frames import Frame
 from vfi.media import probe_video, read_video
+from vfi.montage import Layout, Montage, label_texts
 from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
 from vfi.prepare import Duplicates, Preparation
 from vfi.presets import find_preset
@@ -177,17 +178,30 @@ def _video_path(args: argparse.Namespace, clip: Clip, rate: Fraction) -> Path:
     return args.output.with_name(f"{args.output.name}{suffix}")
 
 
+def plan_montage(args: argparse.Namespace, clip: Clip, output: Output) -> Montage | None:
+    """Decide how source and result are shown together, if they are."""
+    if args.montage is None:
+        if args.montage_labels is not None:
+            raise InputError(
+                "--montage-labels: expected it with --montage, got it alone. Add that."
+            )
+        return None
+    labels = label_texts(args.montage_labels or ("", ""), (clip.rate, output.shown_rate))
+    return Montage(Layout(args.montage), clip.height, clip.width, output.shown_rate, labels)
+
+
 def open_writers(
-    args: argparse.Namespace, clip: Clip, output: Output
+    args: argparse.Namespace, clip: Clip, output: Output, montage: Montage | None
 ) -> Iterator[VideoWriter | PngWriter]:
     """Make a writer for each target."""
+    picture = montage or clip
     if output.pngs:
         yield PngWriter(output.pngs, overwrite=args.overwrite)
     if output.video:
         yield VideoWriter(
             output.video,
-            width=2 * clip.width if args.montage else clip.width,
-            height=clip.height,
+            width=picture.width,
+            height=picture.height,
             rate=output.shown_rate,
             preset=args.preset,
             crf=args.crf,

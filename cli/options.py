@@ -14,6 +14,7 @@ from vfi.containers import CONTAINERS
 from vfi.cuts import CutList, parse_cuts
 from vfi.encoder_options import parse_encoder_options
 from vfi.errors import InputError
+from vfi.montage import DEFAULT_LABEL, Layout, parse_labels
 from vfi.prepare import Duplicates
 from vfi.presets import DEFAULT_PRESET, PRESETS
 from vfi.scene import DEFAULT_THRESHOLD
@@ -256,7 +257,19 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--keep-pngs", action="store_true", help="numbered PNG files in vid_out/ beside the video"
     )
     group.add_argument(
-        "--montage", action="store_true", help="the source at the left, the result at the right"
+        "--montage",
+        nargs="?",
+        choices=[layout.value for layout in Layout],
+        const=Layout.SIDE_BY_SIDE.value,
+        help="the source, as it plays, and the result in one picture (side-by-side if none is named)",
+    )
+    group.add_argument(
+        "--montage-labels",
+        nargs="?",
+        type=_labels,
+        const=(DEFAULT_LABEL, DEFAULT_LABEL),
+        metavar="TEXT",
+        help='write the rates into the montage, or "before | after" ({fps} stands for the rate)',
     )
     group.add_argument("--overwrite", action="store_true", help="replace existing output")
 
@@ -299,6 +312,7 @@ def _speed(text: str) -> SpeedCurve:
 
 _ramp = _explained(parse_ramp)
 _cuts = _explained(parse_cuts)
+_labels = _explained(parse_labels)
 _encoder_options = _explained(parse_encoder_options)
 
 

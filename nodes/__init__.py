@@ -9,6 +9,7 @@ from .export import RIFEExportPNG, RIFEExportVideo
 from .interpolate_images import RIFEInterpolate
 from .join_clips import RIFEJoinClips
 from .load import RIFELoadModel
+from .montage import RIFEMontage
 from .retime import RIFERetime, RIFESpeedRamp
 
 
@@ -24,6 +25,7 @@ class PracticalRifeExtension(ComfyExtension):
             RIFESpeedRamp,
             RIFEJoinClips,
             RIFEDetectCuts,
+            RIFEMontage,
             RIFEExportPNG,
             RIFEExportVideo,
         ]

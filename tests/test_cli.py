@@ -498,6 +498,28 @@ def test_montage_shows_the_source_at_the_left(cli: RunCli, clip: Path) -> None:
     assert probe_video(Path("out.mp4")).width == 128
 
 
+def test_montage_of_another_layout_is_written_in_its_size(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--montage", "stacked", "--output", "stacked.mp4")
+    cli("--video", clip, "--montage", "split", "--output", "split.mp4")
+    sizes = [probe_video(Path(f"{name}.mp4")) for name in ("stacked", "split")]
+    assert [(info.width, info.height) for info in sizes] == [(64, 96), (64, 48)]
+
+
+def test_montage_labels_are_the_rates_unless_others_are_given(cli: RunCli, clip: Path) -> None:
+    def montage(*labels: str) -> bytes:
+        cli("--video", clip, "--montage", *labels, "--png-only", "--overwrite")
+        return b"".join(picture.tobytes() for picture in read_pictures(Path("vid_out")))
+
+    assert montage("--montage-labels") == montage("--montage-labels", "24 fps | 48 fps")
+    assert montage("--montage-labels") != montage()
+
+
+def test_montage_labels_without_a_montage_are_refused(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--montage-labels", "--output", "out.mp4")
+    assert ended.code == 2
+    assert "--montage-labels: expected it with --montage" in ended.err
+
+
 def test_skip_is_taken_and_said_to_do_nothing(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--skip", "--output", "out.mp4")
     assert "note: --skip does nothing here; --duplicates smooth takes" in ended.out

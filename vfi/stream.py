@@ -9,12 +9,12 @@ from fractions import Fraction
 from itertools import chain, islice, repeat
 from typing import Generic
 
-import torch
 from torch import Tensor
 
 from .compose import cross_fade, protect, restore_still, still_region
 from .errors import InputError
 from .frames import Frame, downloaded, from_planar, to_planar
+from .montage import Montage
 from .protocol import FeaturesT, Interpolator
 from .timing import Schedule
 
@@ -36,7 +36,7 @@ def interpolate_stream(
     schedule: Schedule,
     *,
     at_cut: AtCut = AtCut.NEAREST,
-    montage: bool = False,
+    montage: Montage | None = None,
 ) -> Iterator[Tensor]:
     """Show a clip at the moments of a schedule.
 
@@ -49,10 +49,10 @@ def interpolate_stream(
         interpolator: the model.
         schedule: the moments.
         at_cut: what is shown between two scenes.
-        montage: put the source, as it plays without interpolation, at the left of each output.
+        montage: shows each output together with the source, as it plays without interpolation.
 
     Yields:
-        [H, W, C], dtype of the source, twice as wide with ``montage``; treat as read-only.
+        [H, W, C], dtype of the source, of the size of the ``montage``; treat as read-only.
 
     Raises:
         InputError: fewer than two frames.
@@ -64,7 +64,7 @@ def _show_all(
     frames: Iterable[Frame],
     pair_maker: _PairInterpolator[FeaturesT],
     schedule: Schedule,
-    montage: bool,
+    montage: Montage | None,
 ) -> Iterator[Tensor]:
     """Yield what a schedule asks for, new frames still on the model's device."""
     iterator = iter(frames)
@@ -79,7 +79,8 @@ def _show_all(
         timesteps = schedule.timesteps_between(current.time, following.time)
         outputs = pair_maker.show(current, following, timesteps)
         if montage:
-            outputs = _beside(current.pixels, outputs)
+            first = num_yielded + len(early)
+            outputs = _compared(montage, current.pixels, outputs, first)
         outputs = chain(early, outputs)
         for pixels in islice(outputs, schedule.count_certain(following.time) - num_yielded):
             num_yielded += 1
@@ -90,7 +91,7 @@ def _show_all(
         raise _too_few("one")
     ending = repeat(current.pixels)
     if montage:
-        ending = _beside(current.pixels, ending)
+        ending = _compared(montage, current.pixels, ending, num_yielded + len(early))
     yield from islice(chain(early, ending), schedule.count(current.time) - num_yielded)
 
 
@@ -100,9 +101,12 @@ def _too_few(found: str) -> InputError:
     )
 
 
-def _beside(source: Tensor, outputs: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Put the source at the left of each output: [H, W, C] -> [H, 2 W, C]."""
-    return (torch.cat((source, pixels), dim=1) for pixels in downloaded(outputs))
+def _compared(
+    montage: Montage, source: Tensor, outputs: Iterable[Tensor], first: int
+) -> Iterator[Tensor]:
+    """Show outputs, the first of which has the number ``first``, together with one source frame."""
+    for number, pixels in enumerate(downloaded(outputs), first):
+        yield montage.picture(source, pixels, number)
 
 
 @dataclass(slots=True)

@@ -36,6 +36,18 @@ CONTRACT = {
     ),
     "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
     "RIFEDetectCuts": (["images", "threshold", "fps"], ["STRING", "INT", "IMAGE"]),
+    "RIFEMontage": (
+        [
+            "before",
+            "after",
+            "before_fps",
+            "after_fps",
+            "layout",
+            "before_label",
+            "after_label",
+        ],
+        ["IMAGE", "FLOAT", "INT"],
+    ),
     "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
     "RIFEExportVideo": (
         ["images", "fps", "filename_prefix", "crf", "audio", "preset", "ffmpeg_options"],
@@ -95,6 +107,7 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
         ("RIFESpeedRamp", False),
         ("RIFEJoinClips", False),
         ("RIFEDetectCuts", False),
+        ("RIFEMontage", False),
         ("RIFEExportPNG", True),
         ("RIFEExportVideo", True),
     ],
@@ -115,6 +128,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],
         "RIFEJoinClips": [],
         "RIFEDetectCuts": ["fps"],
+        "RIFEMontage": ["before_label", "after_label"],
         "RIFEExportPNG": [],
         "RIFEExportVideo": ["audio", "preset", "ffmpeg_options"],
     }
@@ -142,6 +156,10 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFESpeedRamp", "curve", {"forceInput": True}),  # no editor that cannot be left empty
         ("RIFEJoinClips", "overlap", {"default": 0, "min": 0}),
         ("RIFEDetectCuts", "threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
+        ("RIFEMontage", "layout", {"default": "side-by-side"}),
+        ("RIFEMontage", "before_fps", {"default": 16.0, "min": 0.01, "max": 1000.0}),
+        ("RIFEMontage", "after_fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
+        ("RIFEMontage", "before_label", {"default": "{fps} fps"}),
         ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
         ("RIFEExportVideo", "fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
         ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),

@@ -444,6 +444,59 @@ def test_cuts_are_listed_and_shown(
     assert (sheet == 0).all(-1).sum() == int(count) * 96 * 64  # one of each pair is black
 
 
+# --- montage -------------------------------------------------------------------------------------
+
+
+def compare(**optional: object) -> dict[str, Any]:
+    """The pair at 8 fps and its retimed version at 24, or what is given, in one picture."""
+    given = {"before": ["pair", 0], "after": ["smooth", 0], "before_fps": 8.0, "after_fps": 24.0}
+    given |= {"layout": "side-by-side", "before_label": "", "after_label": ""}
+    return node("RIFEMontage", **(given | optional))
+
+
+def test_montage_shows_both_clips_at_the_same_moments(comfy: Comfy) -> None:
+    """Six pictures, for the pair takes longer than the four frames made of it."""
+    workflow = {**smooth_pair(multi=3), "compare": compare(), "png": png("mix/R", ["compare", 0])}
+    left, right = zip(
+        *(
+            np.split(picture, 2, axis=1)
+            for picture in read_pictures(
+                shown_files(comfy, comfy.run(workflow).outputs["png"])[0].parent
+            )
+        ),
+        strict=True,
+    )
+    assert np.array_equal(left, [PICTURES[0]] * 3 + [PICTURES[1]] * 3)
+    assert np.array_equal(right[0], PICTURES[0])
+    assert not np.array_equal(right[1], PICTURES[0])
+    assert np.array_equal(right[3:], [PICTURES[1]] * 3)
+
+
+@pytest.mark.parametrize(
+    ("layout", "size"), [("side-by-side", (192, 64)), ("stacked", (96, 128)), ("split", (96, 64))]
+)
+def test_montage_gives_its_rate_and_length(
+    comfy: Comfy, layout: str, size: tuple[int, int]
+) -> None:
+    montage = compare(layout=layout, after=["pair", 0], before_label="{fps} fps")
+    show = {
+        "fps": node("PreviewAny", source=["compare", 1]),
+        "count": node("PreviewAny", source=["compare", 2]),
+        "video": video(f"montage_{layout}/RIFE", ["compare", 0]),
+    }
+    ended = comfy.run({**PAIR, "compare": montage, **show})
+    assert (ended.text("fps"), ended.text("count")) == ("24.0", "6")
+    info = probe_video(shown_files(comfy, ended.outputs["video"])[0])
+    assert (info.width, info.height) == size
+
+
+def test_montage_of_two_sizes_is_explained(comfy: Comfy) -> None:
+    montage = compare(after=["other", 0])
+    workflow = {**PAIR, "other": blank(2), "compare": montage, "png": png("no/R", ["compare", 0])}
+    expected = "after: expected 96x64 with 3 channels like before, got 64x64 with 3 channels."
+    assert expected in complaint(comfy, workflow)
+
+
 # --- the cache -----------------------------------------------------------------------------------
 
 
