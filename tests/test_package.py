@@ -36,11 +36,15 @@ def git_files(*options: str) -> set[str]:
     return set(done.stdout.decode().split("\0")) - {""}
 
 
-@pytest.fixture(scope="module")
-def archive() -> set[str]:
-    """The files that `comfy node pack` takes: those git tracks, less those .comfyignore names."""
+def packed_files() -> set[str]:
+    """What `comfy node pack` takes: the files git tracks, less those .comfyignore names."""
     ignored = git_files("--cached", "--ignored", f"--exclude-from={ROOT / '.comfyignore'}")
     return git_files() - ignored
+
+
+@pytest.fixture(scope="module")
+def archive() -> set[str]:
+    return packed_files()
 
 
 def test_archive_holds_what_users_need_and_nothing_else(archive: set[str]) -> None:
