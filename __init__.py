@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
+WEB_DIRECTORY = "./web"  # help pages; named here, as [tool.comfy] would have it served twice
 _OLDEST = "0.22.0"  # its VIDEO tells the trim window; the same as in pyproject.toml
 
 

@@ -134,13 +134,13 @@ class Comfy:
             self._process.wait()
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self._url(path), timeout=_PATIENCE) as response:
+        with urllib.request.urlopen(self.address(path), timeout=_PATIENCE) as response:
             return json.load(response)
 
     def post(self, path: str, data: object) -> Any:
         """Send JSON; returns the answer, also where the server refuses."""
         request = urllib.request.Request(
-            self._url(path), json.dumps(data).encode(), {"Content-Type": "application/json"}
+            self.address(path), json.dumps(data).encode(), {"Content-Type": "application/json"}
         )
         try:
             with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
@@ -203,7 +203,7 @@ class Comfy:
         pids = [pid for task in tasks for pid in task.read_text().split()]
         return [Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in pids]
 
-    def _url(self, path: str) -> str:
+    def address(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}{path}"
 
     def _answers(self) -> bool:
