@@ -94,12 +94,17 @@ def test_every_node_has_a_help_page() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_help_page_explains_every_input_and_output(page: Path) -> None:
     node = read("en")[page.stem]
-    text = page.read_text(encoding="utf-8")
-    assert text.startswith(f"# {node['display_name']}\n")
+    assert page.read_text(encoding="utf-8").startswith(f"# {node['display_name']}\n")
     for group in ("inputs", "outputs"):
-        section = text.split(f"\n## {group.capitalize()}\n", 1)[1].split("\n## ", 1)[0]
-        rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-        assert rows == [entry["name"] for entry in node[group].values()]
+        names = [entry["name"] for entry in node[group].values()]
+        assert list(explained(page, group.capitalize())) == names
+
+
+def explained(page: Path, title: str) -> dict[str, str]:
+    """The list under a title of a help page: name -> what is said of it."""
+    section = page.read_text(encoding="utf-8").split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+    entries = re.findall(r"^- `(\w+)`: (.*(?:\n  .*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
 
 
 def as_json(found: dict[str, str]) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from typing import Any
 
 import pytest
 
 from tests.comfyui.server import PACK_FOLDER, Comfy
-from tests.comfyui.test_registration import CONTRACT
-from tests.test_locales import LANGUAGES, read
+from tests.comfyui.test_registration import CONTRACT, options
+from tests.test_locales import LANGUAGES, ROOT, explained, read
 
 
 def described(node: dict[str, Any]) -> dict[str, Any]:
@@ -36,12 +37,12 @@ def described_inputs(groups: dict[str, Any], prefix: str = "") -> dict[str, Any]
     """
     found: dict[str, Any] = {}
     for group in ("required", "optional"):
-        for name, (kind, options) in groups.get(group, {}).items():
-            entry = {"name": options.get("display_name") or name, "tooltip": options["tooltip"]}
+        for name, (kind, how) in groups.get(group, {}).items():
+            entry = {"name": how.get("display_name") or name, "tooltip": how["tooltip"]}
             key = f"{prefix}{name}"
             assert found.setdefault(key, entry) == entry, f"{key} has two texts: one key, one text"
             if kind == "COMFY_DYNAMICCOMBO_V3":
-                for choice in options["options"]:
+                for choice in how["options"]:
                     for nested, text in described_inputs(choice["inputs"], f"{key}_").items():
                         assert found.setdefault(nested, text) == text, f"{nested} has two texts"
     return found
@@ -81,3 +82,25 @@ def test_help_page_is_served(comfy: Comfy, node_id: str) -> None:
     page = comfy.address(f"/extensions/{PACK_FOLDER}/docs/{node_id}.md")
     with urllib.request.urlopen(page, timeout=10) as response:
         assert response.read().startswith(b"# ")
+
+
+@pytest.mark.parametrize("node_id", CONTRACT)
+def test_help_page_states_the_defaults(comfy: Comfy, node_id: str) -> None:
+    inputs = options(comfy.get(f"/object_info/{node_id}")[node_id])
+    expected = {name: shown(how["default"]) for name, how in inputs.items() if "default" in how}
+    page = ROOT / "web" / "docs" / f"{node_id}.md"
+    stated = {
+        name: re.search(r"\*Default: (.*)\.\*$", text)
+        for name, text in explained(page, "Inputs").items()
+        if name in expected
+    }
+    assert {name: match and match[1] for name, match in stated.items()} == expected
+
+
+def shown(default: object) -> str:
+    """A default as the help pages write it."""
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, (int, float)):
+        return f"{default:g}"
+    return str(default) or "none"
