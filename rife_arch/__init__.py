@@ -15,7 +15,7 @@ from .errors import (
     UnsupportedCheckpointError,
 )
 from .load import load_checkpoint
-from .model import FLOW_SCALES, QUALITIES, Features, Quality, RifeModel
+from .model import FLOW_SCALES, QUALITIES, Features, MotionBetween, Quality, RifeModel
 
 __all__ = [
     "FLOW_SCALES",
@@ -27,6 +27,7 @@ __all__ = [
     "Features",
     "HDv3Config",
     "IFNetConfig",
+    "MotionBetween",
     "NetworkConfig",
     "Quality",
     "RifeError",
