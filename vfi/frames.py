@@ -21,7 +21,8 @@ class Frame:
     """One picture, the moment at which it is shown, and what is known of it.
 
     Attributes:
-        pixels: [H, W, C] RGB, uint8 in [0, 255] or floating point in [0, 1].
+        pixels: [H, W, C] RGB or RGBA with straight colours, uint8 in [0, 255] or floating point in
+            [0, 1].
         time: seconds from the start of the clip.
         begins_scene: there is a cut between the frame before and this one.
         mask: [H, W] floating point in [0, 1], 1 where the picture is protected from interpolation

@@ -12,6 +12,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
+from .alpha import premultiplied, straightened
 from .compose import cross_fade, protect, restore_still, still_region
 from .errors import InputError
 from .frames import Frame, downloaded, from_planar, to_planar
@@ -42,10 +43,11 @@ def interpolate_stream(
 
     A source frame whose time is asked for is passed on untouched: the same tensor. Two frames and
     their features are alive at a time, however long the clip. Each frame is encoded at most once. A
-    pair with a cut between is never given to the model.
+    pair with a cut between is never given to the model. Frames with alpha are given to it
+    premultiplied, and what it makes of them is straight again.
 
     Args:
-        frames: at least two, times strictly increasing from 0; consumed lazily.
+        frames: at least two, RGB or RGBA, times strictly increasing from 0; consumed lazily.
         interpolator: the model.
         schedule: the moments.
         at_cut: what is shown between two scenes.
@@ -110,11 +112,13 @@ class _Prepared(Generic[FeaturesT]):
     """A frame on the model's device.
 
     Attributes:
-        image: [1, C, H, W] in [0, 1].
+        image: [1, C, H, W] in [0, 1], its colours premultiplied where there is alpha.
+        straight: the same as it came.
         features: of the model, once it has been asked for them.
     """
 
     image: Tensor
+    straight: Tensor
     features: FeaturesT | None = None
 
 
@@ -144,6 +148,7 @@ class _PairInterpolator(Generic[FeaturesT]):
         pair = {frame.time: self._prepare(frame) for frame in (frame0, frame1)}
         self._prepared = pair  # earlier frames are released here
         image0, image1 = (prepared.image for prepared in pair.values())
+        straight0, straight1 = (prepared.straight for prepared in pair.values())
         still = still_region(image0, image1)
         still_share = still.float().mean().item()  # asks a GPU once per pair
         if still_share == 1:
@@ -158,11 +163,14 @@ class _PairInterpolator(Generic[FeaturesT]):
             nearest, original = (frame0, image0) if time <= 0.5 else (frame1, image1)
             if nearest.mask is not None:
                 image = protect(image, original, nearest.mask)
+            image = straightened(image, straight0, straight1, time)
             yield from_planar(image, frame0.pixels.dtype)
 
     def _prepare(self, frame: Frame) -> _Prepared[FeaturesT]:
-        known = self._prepared.get(frame.time)
-        return known or _Prepared(to_planar(frame.pixels, self._interpolator.device))
+        if known := self._prepared.get(frame.time):
+            return known
+        straight = to_planar(frame.pixels, self._interpolator.device)
+        return _Prepared(premultiplied(straight), straight)
 
     def _features(self, prepared: _Prepared[FeaturesT]) -> FeaturesT:
         if prepared.features is None:
