@@ -21,7 +21,7 @@ from ..vfi.protocol import Interpolator
 from ..vfi.scene import DEFAULT_THRESHOLD
 from ..vfi.stream import AtCut, interpolate_stream
 from ..vfi.timing import EndRule, Schedule
-from .types import ManagedModel, RifeModelType, require_rgb, with_progress
+from .types import ManagedModel, RifeModelType, require_pictures, with_progress
 
 _log = logging.getLogger(__name__)
 _SCALES = ["0.25", "0.5", "1", "2", "4"]
@@ -69,7 +69,7 @@ def model_inputs() -> list[io.Input]:
     """Describe what every interpolating node begins with."""
     return [
         RifeModelType.Input("model", tooltip="From Load RIFE Model."),
-        io.Image.Input("images", tooltip="The frames in order, at least two, RGB."),
+        io.Image.Input("images", tooltip="The frames in order, at least two, RGB or RGBA."),
     ]
 
 
@@ -163,14 +163,14 @@ def interpolate_batch(
 
     Args:
         model: from the loader.
-        images: [N, H, W, 3] in [0, 1], frames ``schedule.last_duration`` apart.
+        images: [N, H, W, 3 or 4] in [0, 1], frames ``schedule.last_duration`` apart.
         schedule: the moments.
         options: how.
 
     Returns:
-        [M, H, W, 3], dtype of ``images``, made once: nothing of it is ever there twice.
+        [M, H, W, C], dtype of ``images``, made once: nothing of it is ever there twice.
     """
-    require_rgb(images)
+    require_pictures(images)
     num_frames, height, width, _ = images.shape
     duration = schedule.last_duration
     preparation = options.preparation(num_frames)

@@ -45,6 +45,16 @@ class ManagedModel:
         return self.rife
 
 
+def require_pictures(images: Tensor) -> None:
+    """Refuse a batch that is neither [N, H, W, 3] nor [N, H, W, 4]."""
+    channels = images.shape[-1]
+    if channels not in (3, 4):
+        raise InputError(
+            f"images: expected RGB or RGBA frames (3 or 4 channels), got {channels}. "
+            "Make them RGB, for a mask with Convert Mask to Image."
+        )
+
+
 def require_rgb(images: Tensor) -> None:
     """Refuse a batch that is not [N, H, W, 3]."""
     channels = images.shape[-1]

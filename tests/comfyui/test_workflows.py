@@ -444,6 +444,71 @@ def test_cuts_are_listed_and_shown(
     assert (sheet == 0).all(-1).sum() == int(count) * 96 * 64  # one of each pair is black
 
 
+# --- transparency --------------------------------------------------------------------------------
+
+
+def see_through(*names: str) -> Workflow:
+    """The named pictures in order, three quarters opaque: node "clip"."""
+    workflow = dict(several(*names))
+    workflow["opaque"] = workflow["clip"]
+    workflow["mask"] = node("SolidMask", value=0.25, width=96, height=64)
+    workflow["clip"] = node("JoinImageWithAlpha", image=["opaque", 0], alpha=["mask", 0])
+    return workflow
+
+
+def saved(comfy: Comfy, workflow: Workflow, prefix: str) -> list[Any]:
+    """The pictures node "out" gives, with their alpha, as ComfyUI itself saves them."""
+    save = node("SaveImage", images=["out", 0], filename_prefix=f"{prefix}/RGBA")
+    ended = comfy.run({**workflow, "model": load(), "save": save})
+    return [np.array(Image.open(file)) for file in shown_files(comfy, ended.outputs["save"])]
+
+
+RAMP = {"source_fps": 1.0, "target_fps": 2.0, "scale": "1", "ramp": "0:1", **NO_CUTS}
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        interpolate(["clip", 0]),
+        retime(1.0, 2.0, end="last-frame"),
+        node("RIFESpeedRamp", model=["model", 0], images=["clip", 0], end="last-frame", **RAMP),
+    ],
+    ids=lambda out: out["class_type"],
+)
+def test_transparent_pictures_stay_so(comfy: Comfy, out: dict[str, Any]) -> None:
+    clip = see_through("first", "second")
+    first, new, second = saved(comfy, {**clip, "out": out}, out["class_type"])
+    for shown_picture, picture in ((first, PICTURES[0]), (second, PICTURES[1])):
+        assert np.array_equal(shown_picture[..., :3], picture)
+    assert np.unique(np.stack((first, new, second))[..., 3]).tolist() == [191]
+    assert not np.array_equal(new[..., :3], first[..., :3])
+
+
+def test_transparent_parts_are_joined(comfy: Comfy) -> None:
+    clips = {"clips.clip_1": ["clip", 0], "clips.clip_2": ["clip", 0]}
+    out = node("RIFEJoinClips", overlap=0, **clips)
+    pictures = saved(comfy, {**see_through("first", "second"), "out": out}, "joined_alpha")
+    assert [picture.shape for picture in pictures] == 4 * [(64, 96, 4)]
+
+
+def test_parts_with_and_without_alpha_are_refused(comfy: Comfy) -> None:
+    clips = {"clips.clip_1": ["opaque", 0], "clips.clip_2": ["clip", 0]}
+    out = {"out": node("RIFEJoinClips", overlap=0, **clips)}
+    workflow = {**see_through("first", "second"), **out, "png": png("x/RIFE", ["out", 0])}
+    assert "96x64 with 3 channels like the clip before, got 96x64 with 4" in complaint(
+        comfy, workflow
+    )
+
+
+def test_cuts_are_found_in_transparent_pictures(comfy: Comfy) -> None:
+    black = node("EmptyImage", width=96, height=64, batch_size=1, color=0)
+    clip = {**see_through(*3 * ("first",), *3 * ("black",)), "black": black}
+    out = node("RIFEDetectCuts", images=["clip", 0], threshold=0.2, fps=0.0)
+    cuts = {"cuts": node("PreviewAny", source=["out", 0])}
+    ended = comfy.run({**clip, "out": out, **cuts})
+    assert ended.text("cuts") == "3"
+
+
 # --- the cache -----------------------------------------------------------------------------------
 
 
@@ -500,21 +565,10 @@ def test_cancelled_export_leaves_nothing(comfy: Comfy, export: Any) -> None:
 # --- errors --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        (node("LoadImage", image="frame_0.png"), "expected at least two frames to interpolate"),
-        (
-            node("JoinImageWithAlpha", image=["pair", 0], alpha=["first", 1]),
-            "images: expected RGB frames (3 channels), got 4.",
-        ),
-    ],
-    ids=["one frame", "RGBA"],
-)
-def test_wrong_images_are_explained(comfy: Comfy, images: dict[str, Any], message: str) -> None:
-    workflow = {**smooth_pair(), "images": images, "png": png("refused/RIFE", ["smooth", 0])}
-    workflow["smooth"] = interpolate(["images", 0])
-    assert message in complaint(comfy, workflow)
+def test_single_image_is_explained(comfy: Comfy) -> None:
+    workflow = {**smooth_pair(), "png": png("refused/RIFE", ["smooth", 0])}
+    workflow["smooth"] = interpolate(["first", 0])
+    assert "expected at least two frames to interpolate" in complaint(comfy, workflow)
     assert everything_in(comfy.output / "refused") == []
 
 
