@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .config import NetworkConfig
-from .families import Network
+from .families import Network, lowest_dtype, precision_name
 from .ifnet import IFNet
 from .pair import Made, Pair
 from .pyramid import Pyramid, supports_pyramid
@@ -182,13 +182,12 @@ class RifeModel:
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the convolutions; the lowest, where some must be finer."""
-        dtypes = {parameter.dtype for parameter in self.network.parameters()}
-        return min(dtypes, key=lambda dtype: dtype.itemsize)
+        return lowest_dtype(self.network)
 
     @property
     def precision(self) -> str:
         """``dtype`` by its short name: fp32, fp16 or bf16."""
-        return {torch.float16: "fp16", torch.bfloat16: "bf16"}.get(self.dtype, "fp32")
+        return precision_name(self.dtype)
 
     def note_on_multiplier(self, multiplier: int) -> str | None:
         """Say what happens to a multiplier whose moments this network cannot hit exactly."""
