@@ -211,6 +211,10 @@ class SafaConfig:
         return 3 * self.width + 6 + 1
 
 
+SAFA_RELEASE = "SAFA 0.5"
+"""Label of the released network with the default configuration."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """One released network and the versions that share it.

@@ -15,7 +15,14 @@ import torch
 
 from .canonicalize import CanonicalWeights, canonical_sha256, canonicalize
 from .checkpoint import read_state_dict
-from .config import KNOWN_WEIGHTS, PRESETS, IFNetConfig, NetworkConfig, SafaConfig
+from .config import (
+    KNOWN_WEIGHTS,
+    PRESETS,
+    SAFA_RELEASE,
+    IFNetConfig,
+    NetworkConfig,
+    SafaConfig,
+)
 from .detect import detect, detect_enhancer, find_preset, looks_like_safa
 from .enhancer import Enhancer
 from .errors import CheckpointError, CheckpointMismatchError
@@ -172,7 +179,7 @@ def _recognise(
 def _recognise_enhancer(path: Path, canonical: CanonicalWeights) -> RecognisedEnhancer:
     with _named(path):
         config = detect_enhancer(canonical.weights)
-    name = "SAFA 0.5" if config == SafaConfig() else "SAFA, unnamed"
+    name = SAFA_RELEASE if config == SafaConfig() else "SAFA, unnamed"
     return RecognisedEnhancer(name, config, canonical)
 
 

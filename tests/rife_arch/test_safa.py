@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import zipfile
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rife_arch import (
+    CheckpointError,
     CheckpointMismatchError,
+    DownloadError,
     Enhancer,
     SafaConfig,
     UnsupportedCheckpointError,
@@ -20,9 +24,12 @@ from rife_arch import (
     load_enhancer,
     load_interpolator,
 )
+from rife_arch.catalog import catalog_rows, load_enhancers
+from rife_arch.download import choose_checkpoint
 from rife_arch.enhancer import mirrored
 from rife_arch.families import build_enhancer, expected_shapes, set_precision
 from rife_arch.safa import scales_of
+from rife_arch.trust import record_path
 from tests.networks import (
     TINY_CONFIG,
     TINY_SAFA,
@@ -272,3 +279,83 @@ def test_any_missing_weight_is_refused_by_name(tmp_path: Path, key: str) -> None
     torch.save(weights, tmp_path / "safa.pkl")
     with pytest.raises(CheckpointMismatchError, match=f"expected the weights of SAFA.*{key}"):
         load_checkpoint(tmp_path / "safa.pkl")
+
+
+# --- the catalogue -------------------------------------------------------------------------------
+
+
+def choose(folder: Path) -> Path:
+    """What "SAFA 0.5" stands for."""
+    enhancers = load_enhancers()
+    return choose_checkpoint(
+        "SAFA 0.5", [], folder, allow_pip=False, log=lambda _: None, catalog=enhancers
+    )
+
+
+def save_release(path: Path, seed: int = 0) -> Path:
+    torch.save(safa_weights(SafaConfig(), seed), path)
+    return path
+
+
+def test_release_that_is_not_there_says_where_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError) as caught:
+        choose(tmp_path)
+    (source,) = load_enhancers()[0].sources
+    expected = f"open {source} and save the file as {tmp_path / 'safa_v0.5.zip'}."
+    assert str(caught.value).endswith(f"By hand: {expected}")
+
+
+@pytest.mark.parametrize("name", ["safa_v0.5.pkl", "SAFA0.5.pth", "safa05.pkl", "SAFA-v0.5.pt"])
+def test_release_is_found_under_its_usual_names_and_its_hash_is_kept(
+    tmp_path: Path, name: str
+) -> None:
+    path = save_release(tmp_path / name)
+    assert choose(tmp_path) == path
+    record = json.loads(record_path(path).read_text())
+    assert record["source"] == "saved by hand"
+    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert choose(tmp_path) == path
+
+
+def test_other_weights_under_a_recorded_name_are_refused(tmp_path: Path) -> None:
+    path = save_release(tmp_path / "safa_v0.5.pkl")
+    choose(tmp_path)
+    save_release(path, seed=1)
+    with pytest.raises(CheckpointError, match=r"safa_v0\.5\.pkl: expected the weights first"):
+        choose(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        (random_weights(TINY_CONFIG, 0), "got a RIFE network"),
+        (safa_weights(TINY_SAFA, 0), "got one of other widths"),
+    ],
+    ids=["RIFE", "narrow"],
+)
+def test_another_network_under_the_name_of_the_release_is_refused(
+    tmp_path: Path, weights: dict[str, Tensor], found: str
+) -> None:
+    torch.save(weights, tmp_path / "safa_v0.5.pkl")
+    with pytest.raises(CheckpointError, match=f"{found}.*save SAFA 0.5 from https://drive"):
+        choose(tmp_path)
+    assert not record_path(tmp_path / "safa_v0.5.pkl").exists()
+
+
+def test_folder_that_cannot_be_written_to_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_args: object, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = save_release(tmp_path / "safa_v0.5.pkl")
+    monkeypatch.setattr(Path, "write_text", refuse)
+    assert choose(tmp_path) == path
+    assert "its hash could not be recorded (Permission denied)" in caplog.text
+
+
+def test_interpolation_is_not_offered_the_enhancer(tmp_path: Path) -> None:
+    save_release(tmp_path / "safa_v0.5.pkl")
+    assert not any(row.path for row in catalog_rows([tmp_path]))
+    (row,) = catalog_rows([tmp_path], load_enhancers())
+    assert (row.name, row.how, row.path) == ("SAFA 0.5", "by hand", tmp_path / "safa_v0.5.pkl")
