@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rife_arch import QUALITIES, load_checkpoint
+from rife_arch import QUALITIES, load_interpolator
 from vfi.frames import to_planar
 from vfi.media import probe_video, read_video
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=33, help="of each clip, at most")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    model = load_checkpoint(args.checkpoint)
+    model = load_interpolator(args.checkpoint)
     makers: dict[str, Maker] = {"blend": lambda img0, img1: (img0 + img1) / 2}
     makers |= {q: partial(model, timestep=0.5, quality=q) for q in QUALITIES}
     head = "".join(f"{maker:>16}" for maker in makers)

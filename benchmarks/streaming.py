@@ -21,7 +21,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from rife_arch import load_checkpoint
+from rife_arch import load_interpolator
 from vfi.frames import Frame
 from vfi.protocol import Interpolator
 from vfi.stream import interpolate_stream
@@ -72,7 +72,7 @@ def moving(size: str, num_frames: int) -> Iterator[Frame]:
 
 def stream(checkpoint: Path, size: str, num_frames: int) -> dict[str, float]:
     """Interpolate a clip frame by frame and keep nothing; returns new frames, seconds, peak."""
-    model = load_checkpoint(checkpoint, precision="auto")
+    model = load_interpolator(checkpoint, precision="auto")
     interpolator = Interpolator(model.encode, model.interpolate_each, model.device)
     started, count = perf_counter(), 0
     schedule = Schedule(Fraction(48), last_duration=Fraction(1, 24))

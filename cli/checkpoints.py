@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from rife_arch import NetworkConfig, RifeModel, load_checkpoint
+from rife_arch import NetworkConfig, RifeModel, load_interpolator
 from rife_arch.canonicalize import CanonicalWeights, canonical_bytes, canonical_sha256
 from rife_arch.catalog import catalog_rows
 from rife_arch.download import choose_checkpoint
@@ -32,7 +32,7 @@ def load_model(args: argparse.Namespace) -> RifeModel:
             log=print,
             progress=bar.report,
         )
-    model = load_checkpoint(
+    model = load_interpolator(
         path,
         device=device,
         precision=args.precision,

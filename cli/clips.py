@@ -1,117 +1,191 @@
-"""Where frames come from and where they go."""
+"""Which clips are worked on, where the results go, and what is written there."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 
+from vfi.clip import Clip, open_folder, open_video
 from vfi.errors import InputError
-from vfi.frames import Frame
-from vfi.media import probe_video, read_video
-from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
+from vfi.job import Job, Sink, plan_job
+from vfi.montage import Layout, Montage, label_texts
+from vfi.png import read_mask
+from vfi.png_writer import PngWriter
 from vfi.prepare import Duplicates, Preparation
 from vfi.presets import find_preset
-from vfi.timing import EndRule, Schedule, SpeedCurve, format_rate
-from vfi.writer import AudioSource, VideoWriter
+from vfi.raw import RawWriter
+from vfi.stream import AtCut
+from vfi.timing import Schedule, format_rate
+from vfi.tracks import Sound
+from vfi.writer import VideoWriter
 
 FOLDER_RATE = Fraction(24)  # a picture folder has no rate; 24 is what video generators make
+STANDARD_OUTPUT = Path("-")
+_STDOUT = 1  # the descriptor itself: sys.stdout is for messages then
+_PNG_FOLDER = "vid_out"
+# What is taken out of a folder; a file that is named is read whatever its extension.
+_VIDEO_SUFFIXES = frozenset(
+    {
+        *(".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
+        *(".mts", ".ogv", ".ts", ".webm", ".webp", ".wmv"),
+    }
+)
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A source, whether video or folder.
+class Plan:
+    """One clip's job, and where its result goes.
 
     Attributes:
-        path: the file or folder.
-        frames: opens it and yields its frames.
-        width: px.
-        height: px.
-        rate: frames per second.
-        num_frames: an estimate, None if unknown.
-        pixel_aspect: width of a pixel divided by its height.
-        audio: its sound, None if there is none.
-        preparation: what is done to its frames before new ones are put between them.
-    """
-
-    path: Path
-    frames: Callable[[], Generator[Frame, None, None]]
-    width: int
-    height: int
-    rate: Fraction
-    num_frames: int | None
-    pixel_aspect: Fraction = Fraction(1)
-    audio: AudioSource | None = None
-    preparation: Preparation = field(default_factory=Preparation)
-
-    @property
-    def last_due(self) -> Fraction | None:
-        """When the last frame of the prepared clip is due, seconds; an estimate."""
-        if self.num_frames is None:
-            return None
-        num_intervals = self.num_frames if self.preparation.loop else self.num_frames - 1
-        return num_intervals / self.rate
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where the result goes.
-
-    Attributes:
-        video: the video file, None for pictures only.
+        source: the file or folder.
+        job: what is shown, and when.
+        video: the video file, or ``STANDARD_OUTPUT``; None for pictures only.
         pngs: the picture folder, None for video only.
-        schedule: which moments of the source are shown.
-        shown_rate: frames per second the video file says it has; differs for slow motion.
     """
 
+    source: Path
+    job: Job
     video: Path | None
     pngs: Path | None
-    schedule: Schedule
-    shown_rate: Fraction
 
     @property
-    def keeps_speed(self) -> bool:
-        """Whether picture and sound stay together."""
-        return self.shown_rate == self.schedule.rate and self.schedule.speed == SpeedCurve()
+    def targets(self) -> list[Path]:
+        """Files and folders that are made."""
+        return [path for path in (self.video, self.pngs) if path and path != STANDARD_OUTPUT]
 
-
-def open_clip(args: argparse.Namespace) -> Clip:
-    """Look at the source, without decoding it yet."""
-    preparation = _plan_preparation(args)
-    if args.img:
-        folder = probe_image_folder(args.img)
-        rate = _folder_rate(args)
-        frames = partial(read_image_folder, folder, rate)
-        return Clip(
-            path=args.img,
-            frames=frames,
-            width=folder.width,
-            height=folder.height,
-            rate=rate,
-            num_frames=len(folder.files),
-            preparation=preparation,
+    def is_kept(self) -> bool:
+        """Whether a run that did not end well has left something to go on from."""
+        return any(
+            target.with_name(target.name + suffix).exists()
+            for target in self.targets
+            for suffix in (".parts", ".partial")
         )
+
+    def describe_targets(self) -> str:
+        """Name what is made."""
+        named = ["standard output"] if self.video == STANDARD_OUTPUT else []
+        return " and ".join([*named, *map(str, self.targets)])
+
+
+def list_sources(args: argparse.Namespace) -> list[Path]:
+    """List the clips that the arguments name; a folder of videos stands for the videos in it."""
+    if args.img:
+        return [args.img]
+    sources: list[Path] = []
+    for path in args.video:
+        sources += _videos_in(path) if path.is_dir() else [path]
+    if len(sources) > 1 and args.output:
+        raise InputError(
+            f"--output {args.output}: expected one input for it, got {len(sources)}. "
+            "Name a folder for the results with --out-dir."
+        )
+    return sources
+
+
+def _videos_in(folder: Path) -> list[Path]:
+    videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in _VIDEO_SUFFIXES)
+    if not videos:
+        raise InputError(
+            f"{folder}: expected a video, or a folder with videos, got a folder without any. "
+            "A folder of numbered pictures is read with --img."
+        )
+    return videos
+
+
+def plan_all(args: argparse.Namespace, note: Callable[[str], object]) -> list[Plan]:
+    """Look at all clips and decide what becomes of them, and refuse to touch what is there.
+
+    Of several clips those whose result is there are left out: they were done by an earlier run. So
+    are the results themselves, where they lie among the clips.
+
+    Args:
+        args: of the command line.
+        note: called with a sentence for each clip that is left out.
+    """
+    sources = list_sources(args)
+    plans = [_plan(args, source, is_alone=len(sources) == 1) for source in sources]
+    results = {target.absolute() for plan in plans for target in plan.targets}
+    plans = [plan for plan in plans if plan.source.absolute() not in results or len(plans) == 1]
+    _refuse_one_name_for_two(plans)
+    for plan in plans:
+        for target in plan.targets:
+            _refuse_source(target, plan.source)
+    if args.overwrite:
+        return plans
+    if len(sources) == 1:
+        for target in plans[0].targets:
+            _refuse_existing(target)
+        return plans
+    finished = [plan for plan in plans if any(map(_holds_something, plan.targets))]
+    for plan in finished:
+        note(f"skipped {plan.source}: {plan.describe_targets()} is there already")
+    return [plan for plan in plans if plan not in finished]
+
+
+def _refuse_one_name_for_two(plans: Iterable[Plan]) -> None:
+    sources: dict[Path, Path] = {}
+    for plan in plans:
+        for target in plan.targets:
+            other = sources.setdefault(target.absolute(), plan.source)
+            if other is not plan.source:
+                raise InputError(
+                    f"{target}: expected one clip for each result, got {other} and {plan.source}. "
+                    "Rename one of them, or run them one by one."
+                )
+
+
+def _refuse_source(target: Path, source: Path) -> None:
+    if target.exists() and target.samefile(source):
+        raise InputError(
+            f"{target}: expected a name other than the input's, which would be lost. "
+            "Choose another --output."
+        )
+
+
+def _refuse_existing(target: Path) -> None:
+    if _holds_something(target):
+        raise InputError(
+            f"{target}: expected a new name, found an existing file or folder. "
+            "Choose another --output, or replace it with --overwrite."
+        )
+
+
+def _holds_something(target: Path) -> bool:
+    return target.is_file() or (target.is_dir() and any(target.iterdir()))
+
+
+def _plan(args: argparse.Namespace, source: Path, *, is_alone: bool) -> Plan:
+    clip = _open_clip(args, source)
+    rate = args.target_fps or clip.rate * args.multi
+    schedule = Schedule(rate, 1 / clip.rate, args.end_rule, args.speed)
+    job = plan_job(
+        clip,
+        schedule,
+        shown_rate=args.fps,
+        preparation=_plan_preparation(args),
+        at_cut=AtCut(args.at_cut),
+        montage=_plan_montage(args, clip, args.fps or rate),
+    )
+    pngs = None
+    if args.png_only or args.keep_pngs:
+        pngs = _png_folder(args, source, is_alone=is_alone)
+    video = None if args.png_only else _video_path(args, source, job.shown_rate)
+    return Plan(source, job, video, pngs)
+
+
+def _open_clip(args: argparse.Namespace, source: Path) -> Clip:
+    keeps_alpha = args.png_only or args.keep_pngs or find_preset(args.preset).has_alpha
+    if args.img:
+        return open_folder(source, _folder_rate(args), args.start, args.end, alpha=keeps_alpha)
     if args.source_fps:
         raise InputError(
-            f"--source-fps: expected it with --img, got the video {args.video}, which has a rate of "
+            f"--source-fps: expected it with --img, got the video {source}, which has a rate of "
             "its own. Leave it out."
         )
-    info = probe_video(args.video)
-    codecs = tuple(stream.codec for stream in info.audio)
-    return Clip(
-        path=args.video,
-        frames=partial(read_video, info),
-        width=info.width,
-        height=info.height,
-        rate=info.rate,
-        num_frames=info.num_frames,
-        pixel_aspect=info.pixel_aspect,
-        audio=AudioSource(info.path, codecs, info.start) if codecs else None,
-        preparation=preparation,
-    )
+    return open_video(source, args.start, args.end, alpha=keeps_alpha)
 
 
 def _folder_rate(args: argparse.Namespace) -> Fraction:
@@ -130,69 +204,96 @@ def _plan_preparation(args: argparse.Namespace) -> Preparation:
     )
 
 
-def plan_output(args: argparse.Namespace, clip: Clip) -> Output:
-    """Decide names and rates, and refuse to touch what is already there."""
-    rate = args.target_fps or clip.rate * args.multi
-    shown_rate = args.fps or rate
-    pngs = None
-    if args.png_only:
-        pngs = args.output or Path("vid_out")
-    elif args.keep_pngs:
-        pngs = Path("vid_out")
-    video = None if args.png_only else _video_path(args, clip, shown_rate)
-    for target in (video, pngs):
-        if target and target.exists():
-            _refuse_existing(target, clip.path, overwrite=args.overwrite)
-    schedule = Schedule(rate, 1 / clip.rate, EndRule(args.end), args.speed)
-    schedule = clip.preparation.schedule(schedule)
-    return Output(video, pngs, schedule, shown_rate)
+def _plan_montage(args: argparse.Namespace, clip: Clip, shown_rate: Fraction) -> Montage | None:
+    """Decide how source and result are shown together, if they are."""
+    if args.montage is None:
+        if args.montage_labels is not None:
+            raise InputError(
+                "--montage-labels: expected it with --montage, got it alone. Add that."
+            )
+        return None
+    labels = label_texts(args.montage_labels or ("", ""), (clip.rate, shown_rate))
+    return Montage(Layout(args.montage), clip.height, clip.width, shown_rate, labels)
 
 
-def _refuse_existing(target: Path, source: Path, *, overwrite: bool) -> None:
-    if target.samefile(source):
-        raise InputError(
-            f"{target}: expected a name other than the input's, which would be lost. "
-            "Choose another --output."
-        )
-    if not overwrite and (target.is_file() or any(target.iterdir())):
-        raise InputError(
-            f"{target}: expected a new name, found an existing file or folder. "
-            "Choose another --output, or replace it with --overwrite."
-        )
+def _png_folder(args: argparse.Namespace, source: Path, *, is_alone: bool) -> Path:
+    if args.png_only and args.output and args.output != STANDARD_OUTPUT:
+        return args.output
+    folder = (args.out_dir or Path()) / _PNG_FOLDER
+    return folder if is_alone else folder / source.stem
 
 
-def _video_path(args: argparse.Namespace, clip: Clip, rate: Fraction) -> Path:
+def _video_path(args: argparse.Namespace, source: Path, rate: Fraction) -> Path:
     suffix = f".{args.ext}" if args.ext else find_preset(args.preset).suffixes[0]
     if args.output is None:
-        source = clip.path if clip.path.name.strip(".") else clip.path.resolve()  # "." has no name
+        named = source if source.name.strip(".") else source.resolve()  # "." has no name
         multi = "" if args.target_fps else f"{args.multi}X_"
-        return source.with_name(f"{source.stem}_{multi}{format_rate(rate)}fps{suffix}")
-    if args.output.is_dir():
+        folder = args.out_dir or named.parent
+        return folder / f"{named.stem}_{multi}{format_rate(rate)}fps{suffix}"
+    if args.output == STANDARD_OUTPUT:
+        return STANDARD_OUTPUT
+    output = args.out_dir / args.output if args.out_dir else args.output
+    if output.is_dir():
         raise InputError(
-            f"{args.output}: expected a file name, got a folder. "
-            f"Add a name, such as {args.output / f'out{suffix}'}."
+            f"{output}: expected a file name, got a folder. "
+            f"Add a name, such as {output / f'out{suffix}'}."
         )
-    if args.output.suffix:
-        return args.output
-    return args.output.with_name(f"{args.output.name}{suffix}")
+    return output if output.suffix else output.with_name(f"{output.name}{suffix}")
 
 
-def open_writers(
-    args: argparse.Namespace, clip: Clip, output: Output
-) -> Iterator[VideoWriter | PngWriter]:
-    """Make a writer for each target."""
-    if output.pngs:
-        yield PngWriter(output.pngs, overwrite=args.overwrite)
-    if output.video:
-        yield VideoWriter(
-            output.video,
-            width=2 * clip.width if args.montage else clip.width,
-            height=clip.height,
-            rate=output.shown_rate,
-            preset=args.preset,
-            crf=args.crf,
-            options=args.ffmpeg_options,
-            pixel_aspect=clip.pixel_aspect,
-            audio=clip.audio if output.keeps_speed else None,
-            notify=print,
+def open_sinks(
+    args: argparse.Namespace,
+    plan: Plan,
+    fingerprint: str | None,
+    note: Callable[[str], None] | None = None,
+) -> list[Sink]:
+    """Make a writer for each target.
+
+    Args:
+        args: of the command line.
+        plan: what and where to.
+        fingerprint: of the job, to go on with what an interrupted run has left; None: begin anew.
+        note: called with a sentence for each thing that cannot be kept as it is.
+    """
+    clip = plan.job.clip
+    sinks: list[Sink] = []
+    if plan.pngs:
+        sinks.append(
+            PngWriter(
+                plan.pngs,
+                depth=16 if clip.is_deep else 8,
+                has_alpha=clip.has_alpha,
+                overwrite=args.overwrite,
+                job=fingerprint,
+            )
         )
+    if plan.video == STANDARD_OUTPUT:
+        sinks.append(RawWriter(_STDOUT))
+    elif plan.video:
+        sinks.append(_open_video_writer(args, plan, plan.video, fingerprint, note))
+    return sinks
+
+
+def _open_video_writer(
+    args: argparse.Namespace,
+    plan: Plan,
+    path: Path,
+    fingerprint: str | None,
+    note: Callable[[str], None] | None,
+) -> VideoWriter:
+    clip, preset = plan.job.clip, find_preset(args.preset)
+    return VideoWriter(
+        path,
+        width=plan.job.width,
+        height=plan.job.height,
+        rate=plan.job.shown_rate,
+        preset=args.preset,
+        crf=args.crf,
+        options=args.ffmpeg_options,
+        has_alpha=clip.has_alpha and preset.has_alpha,
+        depth=16 if preset.is_deep else 8,
+        pixel_aspect=clip.pixel_aspect,
+        tracks=plan.job.tracks(Sound(args.audio)),
+        notify=note,
+        job=fingerprint,
+    )

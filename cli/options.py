@@ -6,21 +6,30 @@ import argparse
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rife_arch import FLOW_SCALES, QUALITIES
 from rife_arch.load import PRECISIONS
+from vfi import __version__
 from vfi.containers import CONTAINERS
 from vfi.cuts import CutList, parse_cuts
 from vfi.encoder_options import parse_encoder_options
 from vfi.errors import InputError
+from vfi.montage import DEFAULT_LABEL, Layout, parse_labels
 from vfi.prepare import Duplicates
 from vfi.presets import DEFAULT_PRESET, PRESETS
 from vfi.scene import DEFAULT_THRESHOLD
 from vfi.stream import AtCut
-from vfi.timing import EndRule, SpeedCurve, constant_speed, parse_ramp, parse_rate, parse_speed
-
-from . import __version__
+from vfi.timing import (
+    EndRule,
+    SpeedCurve,
+    constant_speed,
+    parse_moment,
+    parse_ramp,
+    parse_rate,
+    parse_speed,
+)
+from vfi.tracks import Sound
 
 ResultT = TypeVar("ResultT")
 
@@ -37,7 +46,13 @@ def build_parser() -> argparse.ArgumentParser:
     source = parser.add_argument_group("source (one of these)").add_mutually_exclusive_group(
         required=True
     )
-    source.add_argument("--video", type=Path, metavar="FILE", help="the video to make smoother")
+    source.add_argument(
+        "--video",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="the video to make smoother, or several, or a folder of them",
+    )
     source.add_argument("--img", type=Path, metavar="DIR", help="a folder of numbered pictures")
     source.add_argument("--demo", action="store_true", help="make demo.mp4 and interpolate it")
     source.add_argument("--inspect", type=Path, metavar="FILE", help="say what a checkpoint is")
@@ -55,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--list-presets", action="store_true", help="list what the ffmpeg of this machine can write"
     )
     source.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    _add_part_options(parser)
     _add_time_options(parser)
     _add_frame_options(parser)
     _add_model_options(parser)
@@ -62,6 +78,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--png", action=_Removed, nargs=0, help=argparse.SUPPRESS)
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
     return parser
+
+
+def _add_part_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("part of the source")
+    group.add_argument(
+        "--start",
+        type=_moment,
+        default=Fraction(0),
+        metavar="T",
+        help="leave out what comes before: seconds, or 1:02.5 (default 0)",
+    )
+    group.add_argument(
+        "--end",
+        action=_End,
+        dest="end_rule",
+        default=EndRule.FULL_DURATION,
+        metavar="T|RULE",
+        help="leave out what comes from here on: seconds, or 1:02.5. Or how the result ends: full-duration (default), N frames give N x multi, as long as the sound; last-frame, on the last source frame. May be given twice",
+    )
+    parser.set_defaults(end=None)
 
 
 def _add_time_options(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +123,7 @@ def _add_time_options(parser: argparse.ArgumentParser) -> None:
         type=_speed,
         default=SpeedCurve(),
         metavar="S",
-        help="play S times as fast, 0.5 for slow motion, at the same frame rate, without sound",
+        help="play S times as fast, 0.5 for slow motion, at the same frame rate; voices keep their pitch",
     )
     speed.add_argument(
         "--ramp",
@@ -100,7 +136,7 @@ def _add_time_options(parser: argparse.ArgumentParser) -> None:
         "--fps",
         type=_rate,
         metavar="F",
-        help="write this rate into the file instead: slow or fast motion, without sound; for --img, the rate of the result (default 24 x N)",
+        help="write this rate into the file instead: slow or fast motion; for --img, the rate of the result (default 24 x N)",
     )
     group.add_argument(
         "--source-fps",
@@ -112,12 +148,6 @@ def _add_time_options(parser: argparse.ArgumentParser) -> None:
         "--loop",
         action="store_true",
         help="interpolate from the last frame to the first as well, for a clip that repeats",
-    )
-    group.add_argument(
-        "--end",
-        choices=[rule.value for rule in EndRule],
-        default=EndRule.FULL_DURATION.value,
-        help="full-duration: N frames give N x multi, as long as the sound; last-frame: end on the last source frame (default full-duration)",
     )
 
 
@@ -225,7 +255,10 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="NAME",
-        help="video file, or folder with --png-only (default <input>_<N>X_<fps>fps.<ext> beside the input; vid_out/)",
+        help="video file, or folder with --png-only, or - for raw frames on standard output (default <input>_<N>X_<fps>fps.<ext> beside the input; vid_out/)",
+    )
+    group.add_argument(
+        "--out-dir", type=Path, metavar="DIR", help="where results go that --output does not name"
     )
     group.add_argument(
         "--ext",
@@ -251,14 +284,41 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         metavar="LINE",
         help='options of the encoder, which take precedence: "-preset slow -tune film"',
     )
+    group.add_argument(
+        "--audio",
+        choices=[sound.value for sound in Sound],
+        default=Sound.COPY.value,
+        help="copy, where the container takes it; encode anew as aac (Opus in webm); or none (default copy)",
+    )
     group.add_argument("--png-only", action="store_true", help="numbered PNG files, no video")
     group.add_argument(
         "--keep-pngs", action="store_true", help="numbered PNG files in vid_out/ beside the video"
     )
     group.add_argument(
-        "--montage", action="store_true", help="the source at the left, the result at the right"
+        "--montage",
+        nargs="?",
+        choices=[layout.value for layout in Layout],
+        const=Layout.SIDE_BY_SIDE.value,
+        help="the source, as it plays, and the result in one picture (side-by-side if none is named)",
+    )
+    group.add_argument(
+        "--montage-labels",
+        nargs="?",
+        type=_labels,
+        const=(DEFAULT_LABEL, DEFAULT_LABEL),
+        metavar="TEXT",
+        help='write the rates into the montage, or "before | after" ({fps} stands for the rate)',
     )
     group.add_argument("--overwrite", action="store_true", help="replace existing output")
+    group.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on where an interrupted run of the same job has stopped (default)",
+    )
+    group.add_argument(
+        "--json", action="store_true", help="say in the last line what was done, as JSON"
+    )
 
 
 class _Removed(argparse.Action):
@@ -266,6 +326,29 @@ class _Removed(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         parser.error("--png was removed: use --png-only, or --keep-pngs to get the video as well")
+
+
+class _End(argparse.Action):
+    """A moment of the source, or a rule: ``--end`` was a rule before it was a moment."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002  argparse passes it by this name
+    ) -> None:
+        rules = {rule.value: rule for rule in EndRule}
+        if values in rules:
+            namespace.end_rule = rules[values]
+            return
+        try:
+            namespace.end = parse_moment(values)
+        except InputError:
+            parser.error(
+                f"argument --end: expected a time such as 12.5 or 1:02.5, or one of "
+                f"{', '.join(rules)}, got {values!r}"
+            )
 
 
 def _multiplier(text: str) -> int:
@@ -297,8 +380,10 @@ def _speed(text: str) -> SpeedCurve:
     return constant_speed(parse_speed(text))
 
 
+_moment = _explained(parse_moment)
 _ramp = _explained(parse_ramp)
 _cuts = _explained(parse_cuts)
+_labels = _explained(parse_labels)
 _encoder_options = _explained(parse_encoder_options)
 
 

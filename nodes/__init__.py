@@ -7,8 +7,11 @@ from comfy_api.latest import ComfyExtension, io
 from .detect_cuts import RIFEDetectCuts
 from .export import RIFEExportPNG, RIFEExportVideo
 from .interpolate_images import RIFEInterpolate
+from .interpolate_video import RIFEInterpolateVideo
 from .join_clips import RIFEJoinClips
 from .load import RIFELoadModel
+from .montage import RIFEMontage
+from .preview_motion import RIFEPreviewMotion
 from .retime import RIFERetime, RIFESpeedRamp
 
 
@@ -20,10 +23,13 @@ class PracticalRifeExtension(ComfyExtension):
         return [
             RIFELoadModel,
             RIFEInterpolate,
+            RIFEInterpolateVideo,
             RIFERetime,
             RIFESpeedRamp,
             RIFEJoinClips,
             RIFEDetectCuts,
+            RIFEMontage,
+            RIFEPreviewMotion,
             RIFEExportPNG,
             RIFEExportVideo,
         ]

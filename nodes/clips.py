@@ -12,7 +12,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rife_arch import QUALITIES, Quality
+from ..rife_arch import QUALITIES, Features, Quality
 from ..vfi.cuts import Cut, parse_cuts
 from ..vfi.errors import InputError
 from ..vfi.frames import Frame
@@ -21,7 +21,8 @@ from ..vfi.protocol import Interpolator
 from ..vfi.scene import DEFAULT_THRESHOLD
 from ..vfi.stream import AtCut, interpolate_stream
 from ..vfi.timing import EndRule, Schedule
-from .types import ManagedModel, RifeModelType, require_rgb, with_progress
+from .progress import Progress
+from .types import ManagedModel, RifeModelType, require_pictures
 
 _log = logging.getLogger(__name__)
 _SCALES = ["0.25", "0.5", "1", "2", "4"]
@@ -41,8 +42,8 @@ class ClipOptions:
     end: str = EndRule.FULL_DURATION.value
     cuts: str = ""
 
-    def preparation(self, num_frames: int) -> Preparation:
-        """Say what is done to the frames of a batch."""
+    def preparation(self, num_frames: int | None) -> Preparation:
+        """Say what is done to the frames of a clip; None: nobody knows how many there are."""
         return Preparation(
             scene_threshold=self.scene_threshold,
             cuts=parse_cuts(self.cuts),
@@ -52,12 +53,12 @@ class ClipOptions:
         )
 
 
-def _masks(mask: Tensor | None, num_frames: int) -> Sequence[Tensor]:
+def _masks(mask: Tensor | None, num_frames: int | None) -> Sequence[Tensor]:
     """Split a MASK [H, W] or [M, H, W] into one for all frames or one for each."""
     if mask is None:
         return ()
     masks = list(mask if mask.ndim == 3 else mask[None])
-    if len(masks) not in (1, num_frames):
+    if num_frames is not None and len(masks) not in (1, num_frames):
         raise InputError(
             f"mask: expected one mask, or one for each of {num_frames} frames, got {len(masks)}. "
             "Take one of them, or as many as there are frames."
@@ -69,7 +70,7 @@ def model_inputs() -> list[io.Input]:
     """Describe what every interpolating node begins with."""
     return [
         RifeModelType.Input("model", tooltip="From Load RIFE Model."),
-        io.Image.Input("images", tooltip="The frames in order, at least two, RGB."),
+        io.Image.Input("images", tooltip="The frames in order, at least two, RGB or RGBA."),
     ]
 
 
@@ -163,14 +164,14 @@ def interpolate_batch(
 
     Args:
         model: from the loader.
-        images: [N, H, W, 3] in [0, 1], frames ``schedule.last_duration`` apart.
+        images: [N, H, W, 3 or 4] in [0, 1], frames ``schedule.last_duration`` apart.
         schedule: the moments.
         options: how.
 
     Returns:
-        [M, H, W, 3], dtype of ``images``, made once: nothing of it is ever there twice.
+        [M, H, W, C], dtype of ``images``, made once: nothing of it is ever there twice.
     """
-    require_rgb(images)
+    require_pictures(images)
     num_frames, height, width, _ = images.shape
     duration = schedule.last_duration
     preparation = options.preparation(num_frames)
@@ -182,14 +183,27 @@ def interpolate_batch(
     total = schedule.count(frames[-1].time)
     if cuts:
         _log.info("%d cuts, at frames %s", len(cuts), ", ".join(str(cut.number) for cut in cuts))
+    interpolator = make_interpolator(model, height, width, options)
+    stream = interpolate_stream(frames, interpolator, schedule, at_cut=AtCut(options.at_cut))
+    return to_batch(stream, total, images)
+
+
+def make_interpolator(
+    model: ManagedModel, height: int, width: int, options: ClipOptions
+) -> Interpolator[Features]:
+    """Bring the model onto its device, and make of it what a stream needs."""
     rife = model.load(estimate_working_bytes(height, width))
-    interpolator = Interpolator(
+    return Interpolator(
         partial(rife.encode, scale=float(options.scale)),
         partial(rife.interpolate_each, quality=options.quality),
         rife.device,
     )
-    stream = interpolate_stream(frames, interpolator, schedule, at_cut=AtCut(options.at_cut))
-    return to_batch(stream, total, images)
+
+
+def model_settings(model: ManagedModel, options: ClipOptions) -> list[str]:
+    """List what decides the pixels beside the clip's own settings."""
+    scale = float(options.scale)
+    return [model.rife.identity, repr((model.rife.evaluation(scale), scale, options.quality))]
 
 
 def to_batch(frames: Iterable[Tensor], count: int, like: Tensor) -> Tensor:
@@ -201,8 +215,10 @@ def to_batch(frames: Iterable[Tensor], count: int, like: Tensor) -> Tensor:
     _require_room(count, like)
     device = comfy.model_management.intermediate_device()
     out = torch.empty((count, *like.shape[1:]), dtype=like.dtype, device=device)
-    for index, pixels in enumerate(with_progress(frames, count)):
+    progress = Progress(count)
+    for index, pixels in enumerate(frames):
         out[index] = pixels
+        progress(index + 1, pixels)
     return out
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from ..vfi.contact_sheet import MOST_CUTS, ShownCut, draw_sheet, shrink
 from ..vfi.frames import Frame
 from ..vfi.scene import DEFAULT_THRESHOLD, mark_cuts
-from .types import CATEGORY, exact_rate, show_text, with_progress
+from .progress import show_text, with_progress
+from .types import CATEGORY, exact_rate, require_pictures
 
 
 class RIFEDetectCuts(io.ComfyNode):
@@ -68,6 +69,7 @@ class RIFEDetectCuts(io.ComfyNode):
     @classmethod
     def execute(cls, images: Tensor, threshold: float, fps: float = 0.0) -> io.NodeOutput:
         """Look at all frames, keep small copies of those at cuts."""
+        require_pictures(images)
         numbers: list[int] = []
         shown: list[ShownCut] = []
         for number in with_progress(_find_cuts(images, threshold), len(images)):

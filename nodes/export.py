@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import tempfile
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from fractions import Fraction
-from math import ceil
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
-import folder_paths
-from comfy.cli_args import args as comfy_args
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
-from ..vfi.audio import write_wav
 from ..vfi.encoder_options import parse_encoder_options
 from ..vfi.frames import to_uint8, to_uint16
-from ..vfi.png import PngWriter
-from ..vfi.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
-from ..vfi.writer import AudioSource, VideoWriter
-from .types import CATEGORY, exact_rate, require_rgb, with_progress
+from ..vfi.png_writer import PngWriter
+from ..vfi.presets import DEFAULT_PRESET, find_preset
+from ..vfi.writer import VideoWriter
+from .files import (
+    audio_file,
+    crf_input,
+    encoder_options_input,
+    metadata_of,
+    new_output,
+    prefix_input,
+    preset_input,
+    preview,
+)
+from .progress import with_progress
+from .types import CATEGORY, exact_rate, require_pictures
 
 _log = logging.getLogger(__name__)
-_PREFIX_TOOLTIP = (
-    "Name of the result in ComfyUI's output folder; a/b puts it into a subfolder. "
-    "A number is added, so nothing is overwritten."
-)
-_WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
+# What the user chooses -> which files PngWriter puts the workflow into, None: none.
+_WORKFLOW_IN: Mapping[str, Literal["all", "first"] | None] = {
+    "every file": "all",
+    "first file": "first",
+    "no file": None,
+}
 
 
 class RIFEExportPNG(io.ComfyNode):
@@ -44,11 +47,36 @@ class RIFEExportPNG(io.ComfyNode):
             display_name="RIFE Export PNG",
             category=CATEGORY,
             description="Save frames losslessly as 0000000.png, 0000001.png, ... in a folder of "
-            "their own, each with the workflow inside.",
+            "their own, with the workflow inside. Transparency (RGBA) is kept.",
             search_aliases=["save frames", "png sequence", "image sequence"],
             inputs=[
                 io.Image.Input("images", tooltip="The frames in order."),
-                io.String.Input("filename_prefix", default="RIFE", tooltip=_PREFIX_TOOLTIP),
+                prefix_input("RIFE"),
+                io.Combo.Input(
+                    "bit_depth",
+                    ["8", "16"],
+                    default="8",
+                    optional=True,
+                    tooltip="Bits per channel. 16 keeps what lies between two of 255 levels, for "
+                    "grading or another pass; such files are several times as large.",
+                ),
+                io.Int.Input(
+                    "compression",
+                    default=4,
+                    min=0,
+                    max=9,
+                    optional=True,
+                    tooltip="0 is fastest and largest, 9 slowest and smallest. The picture is the "
+                    "same at any.",
+                ),
+                io.Combo.Input(
+                    "workflow_in",
+                    list(_WORKFLOW_IN),
+                    default="every file",
+                    optional=True,
+                    tooltip="Which files restore the graph when they are dropped on ComfyUI. A big "
+                    "graph in each of many small files takes space.",
+                ),
             ],
             outputs=[io.String.Output(display_name="folder", tooltip="Where the files are.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -56,13 +84,31 @@ class RIFEExportPNG(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images: Tensor, filename_prefix: str) -> io.NodeOutput:
+    def execute(
+        cls,
+        images: Tensor,
+        filename_prefix: str,
+        bit_depth: str = "8",
+        compression: int = 4,
+        workflow_in: str = "every file",
+    ) -> io.NodeOutput:
         """Write the folder, which appears under its name when it is complete."""
-        require_rgb(images)
-        folder, subfolder = _new_output(filename_prefix, images)
-        with PngWriter(folder, metadata=_metadata(cls)) as writer:
+        require_pictures(images)
+        _, height, width, channels = images.shape
+        folder, subfolder = new_output(filename_prefix, width, height)
+        metadata_in = _WORKFLOW_IN[workflow_in]
+        writer = PngWriter(
+            folder,
+            depth=int(bit_depth),
+            has_alpha=channels == 4,
+            compress_level=compression,
+            metadata=metadata_of(cls) if metadata_in else None,
+            metadata_in=metadata_in or "all",
+        )
+        rounded = to_uint16 if writer.depth == 16 else to_uint8
+        with writer:
             for pixels in with_progress(images, len(images)):
-                writer.write(to_uint8(pixels).cpu().numpy())
+                writer.write(rounded(pixels).cpu().numpy())
         shown = [
             ui.SavedResult(
                 path.name, f"{subfolder}/{folder.name}".lstrip("/"), io.FolderType.output
@@ -97,33 +143,13 @@ class RIFEExportVideo(io.ComfyNode):
                     tooltip="Frames per second: the source's rate times multi keeps the speed. "
                     "23.976, 29.97 and 59.94 mean the exact broadcast rates.",
                 ),
-                io.String.Input("filename_prefix", default="video/RIFE", tooltip=_PREFIX_TOOLTIP),
-                io.Int.Input(
-                    "crf",
-                    default=20,
-                    min=0,
-                    max=51,
-                    tooltip="Quality: lower is better and larger. 17 looks lossless, 20 is very "
-                    "good, 28 is small; in web and webm, 24 is about as good as 20 in share. "
-                    f"Not for {_WITHOUT_CRF}.",
-                ),
+                prefix_input("video/RIFE"),
+                crf_input(),
                 io.Audio.Input(
                     "audio", optional=True, tooltip="Sound, cut to the length of the picture."
                 ),
-                io.Combo.Input(
-                    "preset",
-                    list(PRESETS),
-                    default=DEFAULT_PRESET,
-                    optional=True,
-                    tooltip="\n".join(f"{p.name}: {p.purpose}" for p in PRESETS.values()),
-                ),
-                io.String.Input(
-                    "ffmpeg_options",
-                    default="",
-                    optional=True,
-                    tooltip="Options of the encoder, which take precedence, such as: "
-                    "-preset slow -tune film",
-                ),
+                preset_input(optional=True),
+                encoder_options_input(),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The finished file.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -145,13 +171,13 @@ class RIFEExportVideo(io.ComfyNode):
         rate = exact_rate(fps)
         chosen = find_preset(preset)
         options = parse_encoder_options(ffmpeg_options)
-        base, subfolder = _new_output(filename_prefix, images)
-        path = base.with_name(f"{base.name}{chosen.suffixes[0]}")
         _, height, width, channels = images.shape
+        base, subfolder = new_output(filename_prefix, width, height)
+        path = base.with_name(f"{base.name}{chosen.suffixes[0]}")
         has_alpha = channels > 3 and chosen.has_alpha
         if channels > 3 and not has_alpha:
             _log.warning("%s holds no transparency: the alpha channel was left out", path)
-        with _audio_file(audio, len(images) / rate) as source:
+        with audio_file(audio, len(images) / rate) as tracks:
             writer = VideoWriter(
                 path,
                 width=width,
@@ -162,8 +188,8 @@ class RIFEExportVideo(io.ComfyNode):
                 options=options,
                 has_alpha=has_alpha,
                 depth=16 if chosen.is_deep else 8,
-                audio=source,
-                metadata=_metadata(cls),
+                tracks=tracks,
+                metadata=metadata_of(cls),
                 notify=_log.info,
             )
             rounded = to_uint16 if chosen.is_deep else to_uint8
@@ -171,49 +197,4 @@ class RIFEExportVideo(io.ComfyNode):
                 for pixels in with_progress(images, len(images)):
                     writer.write(rounded(pixels[..., : 4 if has_alpha else 3]).cpu().numpy())
         saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=_preview(chosen, saved))
-
-
-def _preview(preset: Preset, saved: ui.SavedResult) -> io.UIOutput | None:
-    """Show what a browser can play; the others are in the output folder all the same."""
-    codecs = {encoder.codec for encoder in preset.encoders}
-    if codecs <= {"h264", "av1", "vp9"}:
-        return ui.PreviewVideo([saved])
-    if codecs <= {"gif", "webp"}:
-        return ui.SavedImages([saved], is_animated=True)
-    return None
-
-
-def _new_output(prefix: str, images: Tensor) -> tuple[Path, str]:
-    """Find a name that is free in ComfyUI's output folder; returns it and its subfolder."""
-    _, height, width, _ = images.shape
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_output_directory(), width, height
-    )
-    return Path(folder) / f"{name}_{counter:05}_", subfolder
-
-
-def _metadata(node: type[io.ComfyNode]) -> Mapping[str, str]:
-    """Collect what lets ComfyUI's front end restore the graph from the file."""
-    if comfy_args.disable_metadata:
-        return {}
-    tags: dict[str, Any] = dict(node.hidden.extra_pnginfo or {})
-    if node.hidden.prompt is not None:
-        tags["prompt"] = node.hidden.prompt
-    return {key: json.dumps(value) for key, value in tags.items()}
-
-
-@contextmanager
-def _audio_file(
-    audio: dict[str, Any] | None, duration: Fraction
-) -> Generator[AudioSource | None, None, None]:
-    """Lend the first ``duration`` seconds of ComfyUI's AUDIO as a file."""
-    if audio is None:
-        yield None
-        return
-    rate = audio["sample_rate"]
-    waveform: Tensor = audio["waveform"][0, :, : ceil(duration * rate)]  # [B, C, T] -> [C, T]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sound.wav"
-        write_wav(path, waveform, rate)
-        yield AudioSource(path, ("pcm_s16le",))
+        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=preview(chosen, saved))

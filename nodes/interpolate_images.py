@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..vfi.timing import EndRule, Schedule
 from .clips import ClipOptions, interpolate_batch, model_inputs, option_inputs, scale_input
+from .progress import Stopwatch, show_text
 from .types import CATEGORY, ManagedModel, exact_rate
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class RIFEInterpolate(io.ComfyNode):
                 io.Int.Output(display_name="count", tooltip="How many frames there are now."),
                 io.Float.Output(display_name="fps", tooltip="At which rate the speed is the same."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -74,5 +76,8 @@ class RIFEInterpolate(io.ComfyNode):
         source_rate = exact_rate(fps)
         rate = multi * source_rate
         schedule = Schedule(rate, 1 / source_rate, EndRule(end))
+        stopwatch = Stopwatch()
         out = interpolate_batch(model, images, schedule, ClipOptions(**options))
+        counts = len(images), len(out)
+        show_text(cls, stopwatch.summary(counts, (source_rate, rate), model.rife.name))
         return io.NodeOutput(out, len(out), float(rate))

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..vfi.frames import Frame
 from ..vfi.join import joined
 from .clips import to_batch
-from .types import CATEGORY
+from .types import CATEGORY, require_pictures
 
 _MOST_CLIPS = 50
 _TICK = Fraction(1)  # a batch has no rate, and joining needs none
@@ -39,8 +39,8 @@ class RIFEJoinClips(io.ComfyNode):
                         names=[f"clip_{number}" for number in range(1, _MOST_CLIPS + 1)],
                         min=2,
                     ),
-                    tooltip="The parts in their order, of one size. A free socket appears when the "
-                    "last one is connected.",
+                    tooltip="The parts in their order, of one size, all RGB or all RGBA. A free "
+                    "socket appears when the last one is connected.",
                 ),
                 io.Int.Input(
                     "overlap",
@@ -61,6 +61,8 @@ class RIFEJoinClips(io.ComfyNode):
     def execute(cls, clips: dict[str, Tensor], overlap: int) -> io.NodeOutput:
         """Fill the output batch."""
         batches = list(clips.values())
+        for batch in batches:
+            require_pictures(batch)
         # Views of the batches, save those that are cross-faded.
         frames = list(joined(map(_frames, batches), _TICK, overlap))
         out = to_batch((frame.pixels for frame in frames), len(frames), batches[0])

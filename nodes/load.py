@@ -8,10 +8,11 @@ import comfy.model_management
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..rife_arch import load_checkpoint
+from ..rife_arch import load_interpolator
 from ..rife_arch.load import PRECISIONS, Precision
 from .checkpoints import find_checkpoint, list_choices
-from .types import CATEGORY, ManagedModel, RifeModelType, show_text
+from .progress import show_text
+from .types import CATEGORY, ManagedModel, RifeModelType
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class RIFELoadModel(io.ComfyNode):
         if precision == "auto" and device.type != "cpu":
             precision = "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
         path = find_checkpoint(model)
-        rife = load_checkpoint(path, precision=precision, torch_compile=torch_compile)
+        rife = load_interpolator(path, precision=precision, torch_compile=torch_compile)
         _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
         show_text(cls, f"RIFE {rife.name}, {rife.precision}")
         patcher = ModelPatcher(

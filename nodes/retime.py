@@ -18,6 +18,7 @@ from ..vfi.timing import (
     parse_speed,
 )
 from .clips import ClipOptions, interpolate_batch, model_inputs, option_inputs, scale_input
+from .progress import Stopwatch, show_text
 from .types import CATEGORY, ManagedModel, exact_rate
 
 _NUM_CURVE_POINTS = 33
@@ -59,6 +60,7 @@ class RIFERetime(io.ComfyNode):
                 *option_inputs(EndRule.FULL_DURATION),
             ],
             outputs=_outputs(),
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -73,7 +75,7 @@ class RIFERetime(io.ComfyNode):
     ) -> io.NodeOutput:
         """Fill the output batch frame by frame."""
         curve = constant_speed(parse_speed(f"{speed:.6f}"))
-        return _retime(model, images, (source_fps, target_fps), curve, options)
+        return _retime(cls, model, images, (source_fps, target_fps), curve, options)
 
 
 class RIFESpeedRamp(io.ComfyNode):
@@ -111,6 +113,7 @@ class RIFESpeedRamp(io.ComfyNode):
                 ),
             ],
             outputs=_outputs(),
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -129,7 +132,7 @@ class RIFESpeedRamp(io.ComfyNode):
             speed = parse_ramp(ramp)
         else:
             speed = read_curve(curve, len(images) / exact_rate(source_fps))
-        return _retime(model, images, (source_fps, target_fps), speed, options)
+        return _retime(cls, model, images, (source_fps, target_fps), speed, options)
 
 
 def read_curve(curve: Curve, duration: Fraction) -> SpeedCurve:
@@ -149,6 +152,7 @@ def read_curve(curve: Curve, duration: Fraction) -> SpeedCurve:
 
 
 def _retime(
+    node: type[io.ComfyNode],
     model: ManagedModel,
     images: Tensor,
     rates: tuple[float, float],
@@ -158,7 +162,10 @@ def _retime(
     clip_options = ClipOptions(**options)
     source_rate, rate = (exact_rate(fps) for fps in rates)
     schedule = Schedule(rate, 1 / source_rate, EndRule(clip_options.end), speed)
+    stopwatch = Stopwatch()
     out = interpolate_batch(model, images, schedule, clip_options)
+    counts = len(images), len(out)
+    show_text(node, stopwatch.summary(counts, (source_rate, rate), model.rife.name))
     return io.NodeOutput(out, float(rate), len(out))
 
 

@@ -1,11 +1,12 @@
-"""RIFE networks: from a checkpoint file to interpolated frames. Knows tensors only.
+"""RIFE networks: from a checkpoint file to interpolated or enhanced frames. Knows tensors only.
 
-model = load_checkpoint("rife_v4.25.safetensors", device="cuda", precision="fp16")
+model = load_interpolator("rife_v4.25.safetensors", device="cuda", precision="fp16")
 middle = model(img0, img1, 0.5)
 """
 
-from .config import HDv3Config, IFNetConfig, NetworkConfig, ThreeFileConfig
+from .config import HDv3Config, IFNetConfig, NetworkConfig, SafaConfig, ThreeFileConfig
 from .detect import detect
+from .enhancer import EncodedFrame, Enhancer
 from .errors import (
     CatalogError,
     CheckpointError,
@@ -14,8 +15,8 @@ from .errors import (
     RifeError,
     UnsupportedCheckpointError,
 )
-from .load import load_checkpoint
-from .model import FLOW_SCALES, QUALITIES, Features, Quality, RifeModel
+from .load import load_checkpoint, load_enhancer, load_interpolator
+from .model import FLOW_SCALES, QUALITIES, Features, MotionBetween, Quality, RifeModel
 
 __all__ = [
     "FLOW_SCALES",
@@ -24,15 +25,21 @@ __all__ = [
     "CheckpointError",
     "CheckpointMismatchError",
     "DownloadError",
+    "EncodedFrame",
+    "Enhancer",
     "Features",
     "HDv3Config",
     "IFNetConfig",
+    "MotionBetween",
     "NetworkConfig",
     "Quality",
     "RifeError",
     "RifeModel",
+    "SafaConfig",
     "ThreeFileConfig",
     "UnsupportedCheckpointError",
     "detect",
     "load_checkpoint",
+    "load_enhancer",
+    "load_interpolator",
 ]

@@ -1,6 +1,6 @@
 """The catalogue of checkpoints: which versions can be had, from where, and what is on disk.
 
-``ckpts/catalog.json`` is the data; ckpts/README.md documents its fields. Entries stand in order of
+``ckpts/catalog.json`` is the data, and ``ckpts/enhancers.json`` that of SAFA; ckpts/README.md documents its fields. Entries stand in order of
 preference. One version is published in several encodings, so the file name, size and hash belong
 to a source, and the entry carries the hash of the tensors, which all encodings share.
 """
@@ -25,9 +25,10 @@ from .entries import (
     parse_entry,
 )
 from .errors import CatalogError
-from .trust import check_recorded
+from .trust import check_on_disk
 
 How = Literal["https", "pip", "by hand"]
+_CKPTS = Path(__file__).parents[1] / "ckpts"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def load_catalog(path: Path | None = None) -> tuple[CatalogEntry, ...]:
     Raises:
         CatalogError: the file is missing, not JSON, or a field of an entry is wrong.
     """
-    path = path or Path(__file__).parents[1] / "ckpts" / "catalog.json"
+    path = path or _CKPTS / "catalog.json"
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -73,6 +74,11 @@ def load_catalog(path: Path | None = None) -> tuple[CatalogEntry, ...]:
     # Each source has a file name of its own, so a partial download can only be its own.
     _require_unique("file", (source.file for entry in entries for source in entry.sources), path)
     return entries
+
+
+def load_enhancers() -> tuple[CatalogEntry, ...]:
+    """Read the catalogue of networks that enhance; see ``load_catalog``."""
+    return load_catalog(_CKPTS / "enhancers.json")
 
 
 def _require_unique(name: str, values: Iterable[str], path: Path) -> None:
@@ -103,7 +109,7 @@ def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
     """Look for a file of this version, by its name.
 
     The names under which the sources save it come first, then whatever is called like this
-    version: ``flownet_v4.26.pkl``, ``rife426.pth``, ``rife_v4.26.safetensors``.
+    version: ``flownet_v4.26.pkl``, ``rife426.pth``, ``rife_v4.26.safetensors``, ``safa05.pkl``.
 
     Args:
         entry: the version to look for.
@@ -113,11 +119,12 @@ def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
         The first match, or None. Subfolders are not searched.
 
     Raises:
-        CheckpointError: the match was trusted on first use (see ``trust``) and is another file now.
+        CheckpointError: the match was trusted on first use (see ``trust``) and is another file now,
+            or it was saved by hand and is not this version.
     """
     path = _find_by_name(entry, _list_files(folders))
     if path is not None:
-        check_recorded(path)
+        check_on_disk(path, entry)
     return path
 
 
@@ -164,17 +171,19 @@ def _how(entry: CatalogEntry) -> How:
 
 
 def version_key(name: str) -> str:
-    """Reduce a version to what all its spellings share: "RIFE_v4.25-lite" gives "425lite"."""
-    return re.sub(r"^(rife|flownet)?v?", "", _squash(name))
+    """Reduce a version to what all its spellings share.
+
+    "RIFE_v4.25-lite" gives "425lite", "SAFA v0.5" gives "safa05".
+    """
+    key = re.sub(r"^(rife|flownet)?v?", "", _squash(name))
+    return re.sub("^safav", "safa", key)
 
 
 def _is_named_like(entry: CatalogEntry, path: Path) -> bool:
     # The prefix is required: a file called 40.pth may be anybody's fortieth epoch.
-    pattern = rf"(rife|flownet)v?{version_key(entry.name)}"
-    return (
-        path.suffix.lower() in CHECKPOINT_SUFFIXES
-        and re.fullmatch(pattern, _squash(path.stem)) is not None
-    )
+    has_prefix = _squash(path.stem).startswith(("rife", "flownet", "safa"))
+    is_checkpoint = path.suffix.lower() in CHECKPOINT_SUFFIXES
+    return is_checkpoint and has_prefix and version_key(path.stem) == version_key(entry.name)
 
 
 def _squash(name: str) -> str:

@@ -184,6 +184,38 @@ NetworkConfig: TypeAlias = IFNetConfig | HDv3Config | ThreeFileConfig
 
 
 @dataclass(frozen=True, slots=True)
+class SafaConfig:
+    """SAFA, which enhances frames and does not interpolate; the defaults are release 0.5.
+
+    Attributes:
+        width: channels of features and states.
+        encoder_width: channels between the encoder's layers.
+        num_steps: how often state and flow are corrected, at least 3.
+        depth: units of each step.
+        num_final_units: units of the network that makes the picture.
+    """
+
+    width: int = 96
+    encoder_width: int = 32
+    num_steps: int = 4
+    depth: int = 2
+    num_final_units: int = 8
+
+    pad_multiple: ClassVar[int] = 64
+    """Divisor of the padded height and width, px. 16 would do, but the scale of a step depends on
+    the mean over the padded frame. Source: upstream's inference_video_enhance.py."""
+
+    @property
+    def step_inputs(self) -> int:
+        """Channels a step sees: state, flow, both frames' warped features, timestep."""
+        return 3 * self.width + 6 + 1
+
+
+SAFA_RELEASE = "SAFA 0.5"
+"""Label of the released network with the default configuration."""
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """One released network and the versions that share it.
 

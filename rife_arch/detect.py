@@ -27,6 +27,7 @@ from .config import (
     IFNetConfig,
     NetworkConfig,
     Preset,
+    SafaConfig,
     ThreeFileConfig,
 )
 from .errors import CheckpointMismatchError, UnsupportedCheckpointError
@@ -34,6 +35,7 @@ from .families import expected_shapes
 
 _Shapes = Mapping[str, tuple[int, ...]]
 _NUM_LISTED = 4
+_SAFA = "block.getscale."  # how names begin that nothing else has
 
 
 def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkConfig:
@@ -62,6 +64,52 @@ def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkCon
     return config
 
 
+def looks_like_safa(weights: Mapping[str, Tensor]) -> bool:
+    """Tell whether canonical weights are of SAFA, or of what is left of it."""
+    return any(key.startswith(_SAFA) for key in weights)
+
+
+def detect_enhancer(weights: Mapping[str, Tensor]) -> SafaConfig:
+    """Read the configuration of an enhancer off its canonical weights.
+
+    Raises:
+        UnsupportedCheckpointError: the weights are of another network.
+        CheckpointMismatchError: keys are missing, unexpected or of another shape.
+    """
+    shapes = {key: tuple(value.shape) for key, value in weights.items()}
+    if not looks_like_safa(weights):
+        if any(key.startswith("blocks.") for key in shapes):
+            raise UnsupportedCheckpointError(
+                "expected SAFA, which enhances video, got a RIFE network, which interpolates. "
+                "Load it with Load RIFE Model or inference_video.py."
+            )
+        raise UnsupportedCheckpointError(
+            f"expected SAFA (block.getscale…), got {len(shapes)} other weights such as "
+            f"{_listed(sorted(shapes))}. Choose a SAFA checkpoint."
+        )
+    try:
+        config = SafaConfig(
+            width=shapes["block.convimg.6.weight"][0],
+            encoder_width=shapes["block.convimg.0.weight"][0],
+            num_steps=_count(shapes, "block.convblock."),
+            depth=_count(shapes, "block.convblock.0.conv_backbone."),
+            num_final_units=_count(shapes, "lastconv0.") - 1,
+        )
+    except KeyError:
+        config = SafaConfig()
+    if difference := _difference(shapes, expected_shapes(config)):
+        raise CheckpointMismatchError(
+            f"expected the weights of SAFA, but {difference}. "
+            "The file is damaged, was edited, or is a release other than 0.5."
+        )
+    return config
+
+
+def _count(shapes: _Shapes, prefix: str) -> int:
+    """Count the numbered modules behind a prefix."""
+    return len({key[len(prefix) :].split(".")[0] for key in shapes if key.startswith(prefix)})
+
+
 def find_preset(config: NetworkConfig) -> Preset | None:
     """Return the released network with this configuration, refined or not, if there is one."""
     alike = [config]
@@ -77,10 +125,11 @@ def _refuse_relatives(shapes: _Shapes) -> None:
             "expected RIFE 2.0 or later, got version 1, which this package does not run. "
             "Choose a later checkpoint; 4.25 is a good one."
         )
-    if "block.getscale.0.0.weight" in shapes:
+    if any(key.startswith(_SAFA) for key in shapes):
         raise UnsupportedCheckpointError(
-            "expected a RIFE interpolation network, got SAFA, which enhances video. "
-            "Choose a RIFE checkpoint; 4.25 is a good one."
+            "expected a RIFE interpolation network, got SAFA, which enhances video. Load it with "
+            "RIFE Load Enhancer or inference_video_enhance.py; to interpolate, choose a RIFE "
+            "checkpoint, such as 4.25."
         )
     if shapes and all(key.startswith(REFINEMENT) for key in shapes):
         raise UnsupportedCheckpointError(

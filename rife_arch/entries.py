@@ -85,13 +85,18 @@ class CatalogEntry:
 
     name: str
     network: str
-    """Label of its network in ``config.PRESETS``: the versions that differ in weights alone."""
+    """Label of its network in ``config``: the versions that differ in weights alone."""
     licence: str
     note: str
     """One sentence: for whom this version is good."""
     canonical_sha256: str | None
     """Hash of the tensors, whatever the container; see ``canonicalize.canonical_sha256``."""
     sources: tuple[Source, ...]
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether only a person can fetch it."""
+        return all(isinstance(source, PageSource) for source in self.sources)
 
 
 def parse_entry(raw: object, where: str) -> CatalogEntry:

@@ -1,4 +1,4 @@
-"""Configuration -> network: the three structures behind all releases."""
+"""Configuration -> network: the three structures behind all releases, and the enhancer's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .config import HDv3Config, IFNetConfig, NetworkConfig
+from .config import HDv3Config, IFNetConfig, NetworkConfig, SafaConfig
 from .ifnet import IFNet
 from .ifnet_legacy import HDv3Net, ThreeFileNet
+from .safa import SAFA
 
 Network: TypeAlias = IFNet | HDv3Net | ThreeFileNet
 
@@ -29,23 +30,49 @@ def build_network(config: NetworkConfig, weights: Mapping[str, Tensor]) -> Netwo
     network.load_state_dict(weights, strict=True, assign=True)
     if isinstance(network, IFNet):
         network.fold()
+    _prepare_for_use(network)
+    return network
+
+
+def build_enhancer(config: SafaConfig, weights: Mapping[str, Tensor]) -> SAFA:
+    """Make the enhancer and give it ``weights``, which must fit exactly."""
+    with torch.device("meta"):
+        network = SAFA(config)
+    network.load_state_dict(weights, strict=True, assign=True)
+    _prepare_for_use(network)
+    return network
+
+
+def _prepare_for_use(network: nn.Module) -> None:
+    """Lay weights out for speed, and say that nobody trains them."""
     if not torch.backends.mps.is_available():  # where the layout has no faster convolutions
         for parameter in network.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
 
 
-def set_precision(network: Network, dtype: torch.dtype) -> None:
+def set_precision(network: Network | SAFA, dtype: torch.dtype) -> None:
     """Convert the convolutions of a network, as far as that is not seen in the result."""
-    if isinstance(network, IFNet):
+    if isinstance(network, (IFNet, SAFA)):
         network.set_precision(dtype)
     else:
         network.to(dtype)
 
 
-def expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+def lowest_dtype(network: nn.Module) -> torch.dtype:
+    """Return the precision of the convolutions; the lowest, where some must be finer."""
+    dtypes = {parameter.dtype for parameter in network.parameters()}
+    return min(dtypes, key=lambda dtype: dtype.itemsize)
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """Return the short name of a precision: fp32, fp16 or bf16."""
+    return {torch.float16: "fp16", torch.bfloat16: "bf16"}.get(dtype, "fp32")
+
+
+def expected_shapes(config: NetworkConfig | SafaConfig) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of every weight of the network, without allocating it."""
     with torch.device("meta"):
-        network = make_network(config)
+        network = SAFA(config) if isinstance(config, SafaConfig) else make_network(config)
     return {key: tuple(value.shape) for key, value in network.state_dict().items()}

@@ -18,12 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .blocks import ActivatedConv, FlowBlock
+from .blocks import ActivatedConv, FlowBlock, Motion
 from .geometry import read_positions
 from .ifnet import IFNet
 from .interleaved import Grid, Layout, as_convolution, block_head, reordered_stem
 from .kernels import Enlargement, Frames
-from .pair import Pair
+from .pair import Made, Pair
 from .workers import Workers, chunks
 
 _ENCODER_MARGIN = 8
@@ -96,13 +96,28 @@ class FusedPyramid:
 
     def __call__(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Tensor:
         """Interpolate; see ``Pyramid``."""
+        evaluation = self._evaluation_of(pair, flow_scale)
+        items = zip(pair.items(), timestep.flatten().tolist(), strict=True)
+        results = [evaluation(item, time) for item, time in items]
+        return results[0] if len(results) == 1 else torch.cat(results)
+
+    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Made:
+        """Interpolate, and return the motion as well; see ``Pyramid``."""
+        evaluation = self._evaluation_of(pair, flow_scale)
+        parts: list[Made] = []
+        for item, time in zip(pair.items(), timestep.flatten().tolist(), strict=True):
+            planes = _empty(1, 5, *pair.frame0.shape[2:])
+            picture = evaluation(item, time, planes[0].numpy())
+            parts.append(Made(picture, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:])))
+        return Made.joined(parts)
+
+    def _evaluation_of(self, pair: Pair, flow_scale: float) -> _Evaluation:
+        """Return tables and buffers for the size of a pair."""
         height, width = pair.frame0.shape[2:]
         key = (height, width, flow_scale, self._network.dtype)
         if self._evaluation is None or self._evaluation.key != key:
             self._evaluation = _Evaluation(key, self._network, self._workers)
-        items = zip(pair.items(), timestep.flatten().tolist(), strict=True)
-        results = [self._evaluation(item, time) for item, time in items]
-        return results[0] if len(results) == 1 else torch.cat(results)
+        return self._evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +241,11 @@ class _Evaluation:
         enlargements = [made.grid.enlarged(rows, cols, made.reduction) for made in self._made]
         return rows.float().numpy(), cols.float().numpy(), enlargements, carry
 
-    def __call__(self, pair: Pair, timestep: float) -> Tensor:
-        """Interpolate one pair: [1, 3, H, W] float32, interleaved in memory."""
+    def __call__(self, pair: Pair, timestep: float, planes: np.ndarray | None = None) -> Tensor:
+        """Interpolate one pair: [1, 3, H, W] float32, interleaved in memory.
+
+        Flow and mask logits are written to ``planes`` [5, H, W] where they are wanted.
+        """
         height, width = pair.frame0.shape[2:]
         frames = Frames(self._flat(pair.frame0), self._flat(pair.frame1), height, width)
         *levels, last = self._levels
@@ -235,7 +253,8 @@ class _Evaluation:
         for level in levels:
             x = self._trunk(level, frames, timestep, updates)
             updates.append(_flattened(F.conv2d(x.float(), *level.head, padding=1)))
-        return self._blend(last, self._trunk(last, frames, timestep, updates), frames, updates)
+        x = self._trunk(last, frames, timestep, updates)
+        return self._blend(last, x, frames, updates, planes)
 
     def _flat(self, frame: Tensor) -> np.ndarray:
         """View an interleaved frame as one row of numbers."""
@@ -325,7 +344,12 @@ class _Evaluation:
             self._kernels.add_enlarged(total, update, here, line, index == 0)
 
     def _blend(
-        self, level: _Level, x: Tensor, frames: Frames, updates: Sequence[np.ndarray]
+        self,
+        level: _Level,
+        x: Tensor,
+        frames: Frames,
+        updates: Sequence[np.ndarray],
+        planes: np.ndarray | None,
     ) -> Tensor:
         """Run the last head and blend the colours, in strips: its output is the largest of all."""
         result = _empty(1, frames.height, frames.width, 3)
@@ -342,9 +366,23 @@ class _Evaluation:
                     self._add_up(total, parts, enlargements, slice(begin, end), buffers[0])
                     carry = update, enlargement.rows(begin, end)
                     self._kernels.blend(out, frames, total, rows.start + begin, carry, buffers)
+                    if planes is not None:
+                        here = slice(rows.start + begin, rows.start + end)
+                        self._write_motion(planes[:, here], total, carry)
 
         self._workers.map(fill, self._workers.strips(frames.height, 64 * frames.width))
         return result.permute(0, 3, 1, 2)
+
+    def _write_motion(
+        self, out: np.ndarray, total: np.ndarray, carry: tuple[np.ndarray, Enlargement]
+    ) -> None:
+        """Write rows of flow and mask logits, [5, n, W]; see ``kernels.blend``."""
+        update, enlargement = carry
+        summed, (_, num_rows, width) = self._layout.summed, out.shape
+        found = total[: num_rows * width * summed].reshape(num_rows, width, summed)
+        out[:4] = found[..., :4].transpose(2, 0, 1)
+        handed_on = self._layout.carried > 0
+        out[4] = _enlarged(update[summed:], enlargement) if handed_on else found[..., 4]
 
     def _part_of_update(
         self, level: _Level, x: Tensor, enlargement: Enlargement
@@ -359,6 +397,14 @@ class _Evaluation:
         shift = start * block_row
         above, below = enlargement.above - shift, enlargement.below - shift
         return update, enlargement._replace(above=above, below=below)
+
+
+def _enlarged(source: np.ndarray, enlargement: Enlargement) -> np.ndarray:
+    """Enlarge one channel of an update, whose first value ``source`` begins with: [n, m]."""
+    above, below, down, at, left, right, along = enlargement
+    upper, lower = source[above[:, None] + at], source[below[:, None] + at]
+    lines = upper + down[:, None] * (lower - upper)
+    return lines[:, left] + along * (lines[:, right] - lines[:, left])
 
 
 def _features_head(network: IFNet) -> tuple[Tensor, Tensor] | None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .blocks import FeatureEncoder, FlowBlock, Motion
 from .config import IFNetConfig
-from .pair import Pair
+from .pair import Made, Pair
 from .refine import ContextNet, RefineNet
 
 
@@ -80,18 +80,27 @@ class IFNet(nn.Module):
             [B, 3, H, W] float32 in [0, 1] for frames in [0, 1]: a convex blend, plus the
             refinement where there is one.
         """
+        return self.with_motion(pair, timestep, flow_scale, ensemble).picture
+
+    def with_motion(
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+    ) -> Made:
+        """Interpolate, and return the motion as well; see ``forward``."""
         if self.config.adaptive and len(timestep) > 1:  # each item adapts to its own motion
             items = zip(pair.items(), timestep.split(1), strict=True)
-            return torch.cat([self(item, t, flow_scale, ensemble) for item, t in items])
+            return Made.joined(
+                [self.with_motion(item, t, flow_scale, ensemble) for item, t in items]
+            )
         scales = tuple(scale / flow_scale for scale in self.config.block_scales)
         ensemble_from = 0 if ensemble else len(scales)
         motion = self._estimate_motion(pair, timestep, scales, ensemble_from, self.config.adaptive)
         warped = pair.colours().warped(motion.flow)
         blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
         if not self.config.refines:
-            return blend
+            return Made(blend, motion)
         context = self.contextnet.warped_features(pair.colours(), motion.flow)
-        return (blend + self.unet(pair.colours(), warped, motion, context)).clamp(0, 1)
+        refinement = self.unet(pair.colours(), warped, motion, context)
+        return Made((blend + refinement).clamp(0, 1), motion)
 
     def _estimate_motion(
         self,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .blocks import Motion, conv, deconv, resize
 from .config import HDv3Config, ThreeFileConfig
-from .pair import Pair
+from .pair import Made, Pair
 from .refine import ContextNet, FusionNet
 
 
@@ -86,12 +86,19 @@ class HDv3Net(nn.Module):
         self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
     ) -> Tensor:
         """Make the middle frame, [B, 3, H, W] in [0, 1]; see ``IFNet.forward``."""
+        return self.with_motion(pair, timestep, flow_scale, ensemble).picture
+
+    def with_motion(
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+    ) -> Made:
+        """Make the middle frame, and return the motion as well."""
         if self.config.adaptive and len(timestep) > 1:  # each item adapts to its own motion
             items = zip(pair.items(), timestep.split(1), strict=True)
-            return torch.cat([self(item, t, flow_scale, ensemble) for item, t in items])
+            return Made.joined(
+                [self.with_motion(item, t, flow_scale, ensemble) for item, t in items]
+            )
         motion = self._estimate_motion(pair, flow_scale, self.config.averages or ensemble)
-        warped = pair.warped(motion.flow)
-        return torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
+        return Made(pair.blended(motion), motion)
 
     def _estimate_motion(self, pair: Pair, flow_scale: float, averages: bool) -> Motion:
         motion = _no_motion(pair)
@@ -172,16 +179,23 @@ class ThreeFileNet(nn.Module):
         return img
 
     def forward(
-        self, pair: Pair, _timestep: Tensor, flow_scale: float = 1.0, _ensemble: bool = False
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
     ) -> Tensor:
         """Make the middle frame, [B, 3, H, W] in [0, 1]; see ``IFNet.forward``."""
+        return self.with_motion(pair, timestep, flow_scale, ensemble).picture
+
+    def with_motion(
+        self, pair: Pair, _timestep: Tensor, flow_scale: float = 1.0, _ensemble: bool = False
+    ) -> Made:
+        """Make the middle frame, and return the motion as well."""
         half_flow = self._estimate_flow(pair, flow_scale)
         context = self.contextnet.warped_features(pair, half_flow)
         flow = resize(half_flow, 2) * 2
         warped = pair.warped(flow)
         out = self.unet(warped, flow, context)
-        blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(out[:, 3:4]))
-        return (blend + torch.sigmoid(out[:, :3]) * 2 - 1).clamp(0, 1)
+        motion = Motion(flow, out[:, 3:4], out[:, 4:])
+        blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
+        return Made((blend + torch.sigmoid(out[:, :3]) * 2 - 1).clamp(0, 1), motion)
 
     def _estimate_flow(self, pair: Pair, flow_scale: float) -> Tensor:
         """Return flow [B, 4, H/2, W/2] px; here ``flow_scale`` resizes the frames themselves."""

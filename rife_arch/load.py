@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,11 +15,20 @@ import torch
 
 from .canonicalize import CanonicalWeights, canonical_sha256, canonicalize
 from .checkpoint import read_state_dict
-from .config import KNOWN_WEIGHTS, PRESETS, IFNetConfig, NetworkConfig
-from .detect import detect, find_preset
+from .config import (
+    KNOWN_WEIGHTS,
+    PRESETS,
+    SAFA_RELEASE,
+    IFNetConfig,
+    NetworkConfig,
+    SafaConfig,
+)
+from .detect import detect, detect_enhancer, find_preset, looks_like_safa
+from .enhancer import Enhancer
 from .errors import CheckpointError, CheckpointMismatchError
-from .families import build_network, set_precision
+from .families import Network, build_enhancer, build_network, set_precision
 from .model import RifeModel
+from .safa import SAFA
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "fp16", "bf16")
@@ -45,8 +55,10 @@ def load_checkpoint(
     version: str | None = None,
     refine: bool = False,
     torch_compile: bool = False,
-) -> RifeModel:
-    """Load a RIFE network, recognised by its weights.
+) -> RifeModel | Enhancer:
+    """Load a network, recognised by its weights, whatever it is for.
+
+    Who wants one kind only takes ``load_interpolator`` or ``load_enhancer``.
 
     Args:
         path: a .safetensors, .pkl, .pth or .pt file, a folder or a .zip as upstream publishes them.
@@ -56,22 +68,71 @@ def load_checkpoint(
         version: which release this is, where the weights alone cannot tell 3.6 from 3.8.
         refine: use the refinement network that some checkpoints of 3.9-4.4 carry.
         torch_compile: let torch compile the network for the size at hand, which takes a minute;
-            where that fails it is run as it is.
+            where that fails it is run as it is. The last three are of no meaning to an enhancer.
 
     Raises:
         CheckpointError: it is missing, damaged, not a checkpoint, or of another network.
     """
+    canonical = canonicalize(read_state_dict(path))
+    if looks_like_safa(canonical.weights):
+        return _make_enhancer(_recognise_enhancer(Path(path), canonical), device, precision)
+    found = _recognise(Path(path), canonical, version, refine=refine)
+    return _make_model(found, device, precision, torch_compile=torch_compile)
+
+
+def load_interpolator(
+    path: Path | str,
+    *,
+    device: torch.device | str = "cpu",
+    precision: Precision = "fp32",
+    version: str | None = None,
+    refine: bool = False,
+    torch_compile: bool = False,
+) -> RifeModel:
+    """Load a RIFE network; see ``load_checkpoint``. An enhancer is refused."""
     found = recognise(path, version=version, refine=refine)
+    return _make_model(found, device, precision, torch_compile=torch_compile)
+
+
+def load_enhancer(
+    path: Path | str, *, device: torch.device | str = "cpu", precision: Precision = "fp32"
+) -> Enhancer:
+    """Load SAFA; see ``load_checkpoint``. A RIFE network is refused."""
+    canonical = canonicalize(read_state_dict(path))
+    return _make_enhancer(_recognise_enhancer(Path(path), canonical), device, precision)
+
+
+def _make_model(
+    found: Recognised, device: torch.device | str, precision: Precision, *, torch_compile: bool
+) -> RifeModel:
     weights = found.canonical.weights
     if found.config.refines:
         weights = found.canonical.everything()
     network = build_network(found.config, weights)
+    _place(network, device, precision, found.config)
+    return RifeModel(network, found.name, torch_compile=torch_compile)
+
+
+def _make_enhancer(
+    found: RecognisedEnhancer, device: torch.device | str, precision: Precision
+) -> Enhancer:
+    network = build_enhancer(found.config, found.canonical.weights)
+    _place(network, device, precision, found.config)
+    return Enhancer(network, found.name)
+
+
+def _place(
+    network: Network | SAFA,
+    device: torch.device | str,
+    precision: Precision,
+    config: NetworkConfig | SafaConfig,
+) -> None:
+    """Bring a network onto its device and to its precision."""
     device = torch.device(device)
     network.to(device)
     if precision == "auto":
-        precision = _choose_precision(device, found.config)
+        precision = _choose_precision(device, config)
     set_precision(network, _DTYPES[precision])
-    return RifeModel(network, found.name, torch_compile=torch_compile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +150,51 @@ class Recognised:
     canonical: CanonicalWeights
 
 
+@dataclass(frozen=True, slots=True)
+class RecognisedEnhancer:
+    """The same for a checkpoint that enhances."""
+
+    name: str
+    config: SafaConfig
+    canonical: CanonicalWeights
+
+
 def recognise(path: Path | str, *, version: str | None = None, refine: bool = False) -> Recognised:
-    """Read a checkpoint and find out what it is; see ``load_checkpoint``."""
-    path = Path(path)
+    """Read a checkpoint and find out what it is; see ``load_interpolator``."""
     canonical = canonicalize(read_state_dict(path))
-    try:
+    return _recognise(Path(path), canonical, version, refine=refine)
+
+
+def _recognise(
+    path: Path, canonical: CanonicalWeights, version: str | None, *, refine: bool
+) -> Recognised:
+    with _named(path):
         config = detect(canonical.everything(), refine=refine)
-    except CheckpointError as error:
-        error.args = (f"{path}: {error}",)
-        raise
     if canonical.dropped:
         _log.info("%s: %d weights not used by inference", path.name, len(canonical.dropped))
     name, config = _settle_version(path, canonical, config, version)
     return Recognised(name, config, canonical)
 
 
+def _recognise_enhancer(path: Path, canonical: CanonicalWeights) -> RecognisedEnhancer:
+    with _named(path):
+        config = detect_enhancer(canonical.weights)
+    name = SAFA_RELEASE if config == SafaConfig() else "SAFA, unnamed"
+    return RecognisedEnhancer(name, config, canonical)
+
+
+@contextmanager
+def _named(path: Path) -> Generator[None, None, None]:
+    """Put the path before what is wrong with the weights."""
+    try:
+        yield
+    except CheckpointError as error:
+        error.args = (f"{path}: {error}",)
+        raise
+
+
 def _choose_precision(
-    device: torch.device, config: NetworkConfig
+    device: torch.device, config: NetworkConfig | SafaConfig
 ) -> Literal["fp32", "fp16", "bf16"]:
     """Choose what is fastest on a device and still at least 55 dB from fp32."""
     if device.type == "cuda":  # earlier ones have half precision, but no speed in it

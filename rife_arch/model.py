@@ -5,28 +5,30 @@ Padding, precision and the encode-once split live here; the network itself sees 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .config import NetworkConfig
-from .families import Network
+from .families import Network, lowest_dtype, precision_name
 from .ifnet import IFNet
-from .pair import Pair
+from .pair import Made, Pair
 from .pyramid import Pyramid, supports_pyramid
 
 if TYPE_CHECKING:
     from .fused import FusedPyramid
 
 _log = logging.getLogger(__name__)
+MadeT = TypeVar("MadeT", Tensor, Made)
 FLOW_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 _MOST_AT_ONCE = 8
 """Frames of a pair that a GPU makes at a time, as long as they fit."""
@@ -41,15 +43,39 @@ class Features:
 
     Attributes:
         padded: [B, 3 + C, H, W] float32, colours and encoder features, padded right and bottom.
+        alpha: [B, 1, H, W] float32, padded likewise; None for a frame without.
         height: of the frame without padding, px.
         width: of the frame without padding, px.
         flow_scale: the resolution of flow estimation this was padded for.
     """
 
     padded: Tensor
+    alpha: Tensor | None
     height: int
     width: int
     flow_scale: float
+
+    def cropped(self, x: Tensor) -> Tensor:
+        """Take the padding off [B, C, H, W]."""
+        return x[:, :, : self.height, : self.width]
+
+
+@dataclass(frozen=True, slots=True)
+class MotionBetween:
+    """How two frames move towards a moment between them.
+
+    Attributes:
+        flow: [B, 4, H, W] float32, px; channels 0:2 say where in the earlier frame a pixel comes
+            from, (dx, dy), 2:4 where in the later one.
+        mask: [B, 1, H, W] in [0, 1], weight of the earlier frame.
+        warped0: [B, 3 or 4, H, W] in [0, 1], the earlier frame as it looks at that moment.
+        warped1: likewise the later one.
+    """
+
+    flow: Tensor
+    mask: Tensor
+    warped0: Tensor
+    warped1: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +91,16 @@ class _View:
     pair: Pair
     is_reversed: bool = False
     is_mirrored: bool = False
+
+    def reversed(self) -> _View:
+        """Look at it backwards in time."""
+        return replace(self, pair=self.pair.swapped(), is_reversed=True)
+
+    def mirrored(self, encode: Callable[[Tensor], Tensor]) -> _View:
+        """Look at it in a mirror, in which features are others: ``encode`` makes them."""
+        pair = self.pair.mapped(lambda frame: encode(frame[:, :3].flip(3)))
+        alphas = self.pair.alphas and self.pair.alphas.mapped(lambda alpha: alpha.flip(3))
+        return replace(self, pair=replace(pair, alphas=alphas), is_mirrored=True)
 
     def times(self, times: Tensor) -> Tensor:
         """Translate moments into this view."""
@@ -147,13 +183,21 @@ class RifeModel:
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the convolutions; the lowest, where some must be finer."""
-        dtypes = {parameter.dtype for parameter in self.network.parameters()}
-        return min(dtypes, key=lambda dtype: dtype.itemsize)
+        return lowest_dtype(self.network)
 
     @property
     def precision(self) -> str:
         """``dtype`` by its short name: fp32, fp16 or bf16."""
-        return {torch.float16: "fp16", torch.bfloat16: "bf16"}.get(self.dtype, "fp32")
+        return precision_name(self.dtype)
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells what it makes from what others make: a hash of weights, network, precision."""
+        digest = hashlib.sha256(repr((self.config, self.precision, self.device.type)).encode())
+        for name, weight in sorted(self.network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(weight.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
     def note_on_multiplier(self, multiplier: int) -> str | None:
         """Say what happens to a multiplier whose moments this network cannot hit exactly."""
@@ -169,15 +213,17 @@ class RifeModel:
         """Prepare one frame for ``interpolate``.
 
         Args:
-            img: [B, 3, H, W] in [0, 1] (clamped), any float dtype and size; not modified.
+            img: [B, 3, H, W] in [0, 1] (clamped), any float dtype and size; not modified. Or
+                [B, 4, H, W]: alpha behind colours that are multiplied by it. Motion is found from
+                the colours alone.
             scale: resolution of flow estimation, one of 0.25, 0.5, 1, 2, 4; below 1 for large
                 frames or large motion.
 
         Raises:
             ValueError: for another shape or scale.
         """
-        if img.ndim != 4 or img.shape[1] != 3 or not img.is_floating_point():
-            raise ValueError(f"img must be floating point [B, 3, H, W], got {_described(img)}")
+        if img.ndim != 4 or img.shape[1] not in (3, 4) or not img.is_floating_point():
+            raise ValueError(f"img must be floating point [B, 3 or 4, H, W], got {_described(img)}")
         if scale not in FLOW_SCALES:
             raise ValueError(f"scale must be one of {FLOW_SCALES}, got {scale}")
         height, width = img.shape[2:]
@@ -186,7 +232,8 @@ class RifeModel:
         missing = -width % multiple, -height % multiple
         if any(missing):
             img = F.pad(img, (0, missing[0], 0, missing[1]), mode="replicate")
-        return Features(self._encoded(img, scale), height, width, scale)
+        colours, alpha = img[:, :3], img[:, 3:] if img.shape[1] == 4 else None
+        return Features(self._encoded(colours, scale), alpha, height, width, scale)
 
     def _encoded(self, img: Tensor, flow_scale: float) -> Tensor:
         """Attach features to a padded frame, in the layout of the evaluation that will be used."""
@@ -214,7 +261,7 @@ class RifeModel:
                 twice the time, ``best`` both with those of the mirrored pair, at four times.
 
         Returns:
-            [B, 3, H, W] float32 in [0, 1].
+            [B, 3, H, W] float32 in [0, 1]; [B, 4, H, W] where the frames have alpha.
 
         Raises:
             ValueError: frames that do not fit together, a timestep outside (0, 1), an unknown
@@ -247,7 +294,7 @@ class RifeModel:
             quality: as for ``interpolate``.
 
         Yields:
-            [1, 3, H, W] float32 in [0, 1], one per timestep, in their order.
+            [1, 3 or 4, H, W] float32 in [0, 1], one per timestep, in their order.
         """
         views = self._views(features0, features1, ensemble=ensemble, quality=quality)
         times = _timestep_tensor(
@@ -265,6 +312,34 @@ class RifeModel:
                 times = times[len(chunk) :]
                 yield from made.split(1)
 
+    @torch.inference_mode()
+    def motion(
+        self,
+        features0: Features,
+        features1: Features,
+        timestep: float | Tensor,
+        *,
+        ensemble: bool = False,
+    ) -> MotionBetween:
+        """Estimate how two frames move, as ``interpolate`` does it; see there.
+
+        Raises:
+            ValueError: as for ``interpolate``, or a timestep other than 0.5 for a network that
+                knows the middle only.
+        """
+        (view,) = self._views(features0, features1, ensemble=ensemble, quality="fast")
+        times = _timestep_tensor(timestep, features0.padded)
+        if not self.config.supports_any_timestep and bool((times != 0.5).any()):
+            raise ValueError(
+                f"RIFE {self.name} finds the motion at timestep 0.5 only, "
+                f"got {times.flatten().tolist()}"
+            )
+        made = self._with_motion(view.pair, times, features0.flow_scale, ensemble=ensemble)
+        warped = view.pair.pictures().warped(made.motion.flow)
+        weight = torch.sigmoid(made.motion.mask_logits)
+        parts = made.motion.flow, weight, warped.frame0, warped.frame1
+        return MotionBetween(*map(features0.cropped, parts))
+
     @property
     def _at_once(self) -> int:
         """How many frames are made together: on a GPU several, to keep it busy."""
@@ -280,16 +355,20 @@ class RifeModel:
                 "both frames must have one size and scale, got "
                 f"{_described_size(features0)} and {_described_size(features1)}"
             )
+        if (features0.alpha is None) != (features1.alpha is None):
+            raise ValueError("both frames must have alpha or neither, got one with and one without")
         if ensemble and not self.config.supports_ensemble:
             raise ValueError(f"RIFE {self.name} has no ensemble; call it with ensemble=False")
         if quality not in QUALITIES:
             raise ValueError(f"quality must be one of {QUALITIES}, got {quality!r}")
-        views = [_View(Pair(first, second))]
+        alphas = None
+        if features0.alpha is not None and features1.alpha is not None:
+            alphas = Pair(features0.alpha, features1.alpha)
+        views = [_View(Pair(first, second, alphas))]
         if quality == "best":  # a network does not see both sides alike
-            mirrored = (self._encoded(frame[:, :3].flip(3), scale) for frame in (first, second))
-            views.append(_View(Pair(*mirrored), is_mirrored=True))
+            views.append(views[0].mirrored(lambda img: self._encoded(img, scale)))
         if quality != "fast":
-            views += [replace(view, pair=view.pair.swapped(), is_reversed=True) for view in views]
+            views += [view.reversed() for view in views]
         return views
 
     def _average(
@@ -303,7 +382,7 @@ class RifeModel:
         out = made[0] if len(made) == 1 else torch.stack(made).mean(0)
         if self.dtype != torch.float32 and not bool(out.sum().isfinite()):
             return self._in_float32(views, times, features, ensemble=ensemble)
-        return out[:, :, : features.height, : features.width]
+        return features.cropped(out)
 
     def _in_float32(
         self, views: Sequence[_View], times: Tensor, features: Features, *, ensemble: bool
@@ -329,21 +408,35 @@ class RifeModel:
 
     def _run(self, pair: Pair, times: Tensor, *, flow_scale: float, ensemble: bool) -> Tensor:
         """Interpolate once, the fastest way that is exact for this network."""
-        evaluator = self._evaluator(flow_scale)
-        if evaluator is not None and not ensemble:
-            return self._compiled(evaluator.__call__)(pair, times, flow_scale)
         if self.config.supports_any_timestep:
-            return self._compiled(self.network.forward)(pair, times, flow_scale, ensemble)
+            return self._picture(pair, times, flow_scale, ensemble=ensemble)
         bisect = partial(self._bisect, flow_scale=flow_scale, ensemble=ensemble)
         items = zip(pair.items(), times.flatten().tolist(), strict=True)
         return torch.cat([bisect(item, nearest_dyadic(time)) for item, time in items])
 
-    def _compiled(self, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def _picture(self, pair: Pair, times: Tensor, flow_scale: float, *, ensemble: bool) -> Tensor:
+        """Make colours, and alpha by the same motion where there is any: [B, 3 or 4, H, W]."""
+        if pair.alphas is not None:
+            made = self._with_motion(pair, times, flow_scale, ensemble=ensemble)
+            return torch.cat((made.picture, pair.alphas.blended(made.motion)), 1)
+        evaluator = self._evaluator(flow_scale)
+        if evaluator is not None and not ensemble:
+            return self._compiled(evaluator.__call__)(pair, times, flow_scale)
+        return self._compiled(self.network.forward)(pair, times, flow_scale, ensemble)
+
+    def _with_motion(self, pair: Pair, times: Tensor, flow_scale: float, *, ensemble: bool) -> Made:
+        """Make colours and keep the motion they were made by."""
+        evaluator = self._evaluator(flow_scale)
+        if evaluator is not None and not ensemble:
+            return self._compiled(evaluator.with_motion)(pair, times, flow_scale)
+        return self._compiled(self.network.with_motion)(pair, times, flow_scale, ensemble)
+
+    def _compiled(self, run: Callable[..., MadeT]) -> Callable[..., MadeT]:
         """Let torch compile ``run`` if that was asked for; where it cannot, go on without."""
         if not self._compiles:
             return run
 
-        def attempt(*args: object) -> Tensor:
+        def attempt(*args: object) -> MadeT:
             try:
                 return torch.compile(run)(*args)
             except torch.OutOfMemoryError:
@@ -359,18 +452,19 @@ class RifeModel:
     def _bisect(
         self, pair: Pair, timestep: Fraction, *, flow_scale: float, ensemble: bool
     ) -> Tensor:
-        """Reach a dyadic timestep by middles of middles, [1, 3, H, W]."""
+        """Reach a dyadic timestep by middles of middles, [1, 3 or 4, H, W]."""
         half = pair.frame0.new_full((1, 1, 1, 1), 0.5)
         while True:
-            middle = self.network(pair, half, flow_scale, ensemble)
+            middle = self._picture(pair, half, flow_scale, ensemble=ensemble)
             if timestep == Fraction(1, 2):
                 return middle
-            encoded = self.network.encode_frame(middle)
+            encoded, alpha = self.network.encode_frame(middle[:, :3]), middle[:, 3:]
+            alphas = pair.alphas
             timestep *= 2
             if timestep < 1:
-                pair = Pair(pair.frame0, encoded)
+                pair = Pair(pair.frame0, encoded, alphas and Pair(alphas.frame0, alpha))
             else:
-                pair = Pair(encoded, pair.frame1)
+                pair = Pair(encoded, pair.frame1, alphas and Pair(alpha, alphas.frame1))
                 timestep -= 1
 
     def __call__(

@@ -1,13 +1,15 @@
-"""A pair of encoded frames: what every network starts from."""
+"""A pair of encoded frames, what every network starts from, and what it makes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .blocks import Motion
 from .warp import backward_warp
 
 
@@ -18,10 +20,12 @@ class Pair:
     Attributes:
         frame0: [B, 3 + C, H, W] float32, the earlier frame.
         frame1: [B, 3 + C, H, W] float32, the later frame.
+        alphas: [B, 1, H, W] each, where the frames have any. No network looks at them.
     """
 
     frame0: Tensor
     frame1: Tensor
+    alphas: Pair | None = None
 
     def warped(self, flow: Tensor) -> Pair:
         """Warp both frames by ``flow`` [B, 4, H, W] px towards the wanted moment."""
@@ -29,28 +33,66 @@ class Pair:
             backward_warp(self.frame0, flow[:, :2]), backward_warp(self.frame1, flow[:, 2:])
         )
 
+    def blended(self, motion: Motion) -> Tensor:
+        """Warp both frames by the motion found and mix them by its mask."""
+        warped = self.warped(motion.flow)
+        return torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
+
     def items(self) -> list[Pair]:
         """Split the batch into pairs of batch size 1."""
-        frames = zip(self.frame0.split(1), self.frame1.split(1), strict=True)
-        return [Pair(frame0, frame1) for frame0, frame1 in frames]
+        alphas = self.alphas.items() if self.alphas else [None] * len(self.frame0)
+        frames = zip(self.frame0.split(1), self.frame1.split(1), alphas, strict=True)
+        return [Pair(*frame) for frame in frames]
 
     def expanded(self, batch: int) -> Pair:
         """Repeat a pair of batch size 1, without copying; any other batch must have this size."""
-        return self.mapped(lambda frame: frame.expand(batch, -1, -1, -1))
+        pair = self.mapped(lambda frame: frame.expand(batch, -1, -1, -1))
+        return replace(pair, alphas=self.alphas and self.alphas.expanded(batch))
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Pair:
-        """Change both frames."""
-        return Pair(change(self.frame0), change(self.frame1))
+        """Change both frames, not their alphas."""
+        return Pair(change(self.frame0), change(self.frame1), self.alphas)
 
     def swapped(self) -> Pair:
         """Exchange the frames: the same motion seen backwards."""
-        return Pair(self.frame1, self.frame0)
+        return Pair(self.frame1, self.frame0, self.alphas and self.alphas.swapped())
 
     def colours(self) -> Pair:
-        """Leave the features away: what the final blend needs."""
+        """Leave features and alphas away: what the final blend needs."""
         return Pair(self.frame0[:, :3], self.frame1[:, :3])
+
+    def pictures(self) -> Pair:
+        """Leave features away, and put alpha behind the colours where there is any."""
+        colours = self.colours()
+        if self.alphas is None:
+            return colours
+        return Pair(
+            torch.cat((colours.frame0, self.alphas.frame0), 1),
+            torch.cat((colours.frame1, self.alphas.frame1), 1),
+        )
 
     def as_input(self) -> Tensor:
         """Concatenate as blocks expect: both colours, then both features."""
         parts = (self.frame0[:, :3], self.frame1[:, :3], self.frame0[:, 3:], self.frame1[:, 3:])
         return torch.cat(parts, 1)
+
+
+class Made(NamedTuple):
+    """A new picture, and the motion it was made by.
+
+    Attributes:
+        picture: [B, 3, H, W] float32 in [0, 1].
+        motion: at the resolution of the picture, float32; ``hidden`` is of no meaning.
+    """
+
+    picture: Tensor
+    motion: Motion
+
+    @staticmethod
+    def joined(parts: Sequence[Made]) -> Made:
+        """Put parts of a batch together again."""
+        if len(parts) == 1:
+            return parts[0]
+        motions = zip(*(part.motion for part in parts), strict=True)
+        picture = torch.cat([part.picture for part in parts])
+        return Made(picture, Motion(*(torch.cat(planes) for planes in motions)))

@@ -21,11 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .blocks import FlowBlock, resize
+from .blocks import FlowBlock, Motion, resize
 from .config import IFNetConfig, NetworkConfig
 from .geometry import neighbours, read_positions
 from .ifnet import IFNet
-from .pair import Pair
+from .pair import Made, Pair
 from .warp import sample
 
 _STRIP_PIXELS = 1 << 16
@@ -66,13 +66,28 @@ class Pyramid:
         Returns:
             [B, 3, H, W] float32 in [0, 1].
         """
+        frame_level, updates = self._updates(pair, timestep, flow_scale)
+        return _blend(frame_level, pair, updates, self._network.config)
+
+    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Made:
+        """Interpolate, and return the motion as well, which takes five planes of memory."""
+        frame_level, updates = self._updates(pair, timestep, flow_scale)
+        batch, _, height, width = pair.frame0.shape
+        planes = pair.frame0.new_empty(batch, 5, height, width)
+        picture = _blend(frame_level, pair, updates, self._network.config, planes)
+        return Made(picture, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:]))
+
+    def _updates(
+        self, pair: Pair, timestep: Tensor, flow_scale: float
+    ) -> tuple[_Level, list[Tensor]]:
+        """Run all blocks; returns the geometry of the whole frame and what each block found."""
         *levels, frame_level = self._levels_for(pair.frame0, flow_scale)
         updates: list[Tensor] = []
         for block, level in zip(self._network.flow_blocks(), levels, strict=True):
             is_last = len(updates) == len(levels) - 1
             strips = _input_strips(level, pair, timestep, updates, self._network.config)
             updates.append(_run_block(block, strips, level.scale, is_last=is_last))
-        return _blend(frame_level, pair, updates, self._network.config)
+        return frame_level, updates
 
     def _levels_for(self, frame: Tensor, flow_scale: float) -> list[_Level]:
         key = (*frame.shape[2:], flow_scale, frame.device)
@@ -249,8 +264,17 @@ def _run_block(block: FlowBlock, strips: Iterator[Tensor], scale: int, *, is_las
     return out
 
 
-def _blend(level: _Level, pair: Pair, updates: Sequence[Tensor], config: IFNetConfig) -> Tensor:
-    """Warp the colours by the final flow and mix them by the final mask."""
+def _blend(
+    level: _Level,
+    pair: Pair,
+    updates: Sequence[Tensor],
+    config: IFNetConfig,
+    planes: Tensor | None = None,
+) -> Tensor:
+    """Warp the colours by the final flow and mix them by the final mask.
+
+    Flow and mask logits are written to ``planes`` [B, 5, H, W] where they are wanted.
+    """
     batch, _, height, width = pair.frame0.shape
     colours = pair.colours()
     parts = _summed_parts(updates, config)
@@ -260,6 +284,8 @@ def _blend(level: _Level, pair: Pair, updates: Sequence[Tensor], config: IFNetCo
         mask_logits = summed[:, 4:]
         if not config.accumulates_mask:
             mask_logits = level.carried(updates[-1][:, 4:5], rows)
+        if planes is not None:
+            planes[:, :4, rows], planes[:, 4:, rows] = summed[:, :4], mask_logits
         warped0 = level.warped(colours.frame0, summed[:, :2], rows)
         warped1 = level.warped(colours.frame1, summed[:, 2:4], rows)
         torch.lerp(warped1, warped0, torch.sigmoid(mask_logits), out=out[:, :, rows])

@@ -4,7 +4,8 @@ A download with no published hash, neither of the file nor of its tensors, is tr
 reads safely, holds the network its entry names, and is no other release that is known by hash. What
 was accepted is recorded beside it in ``<file>.sha256.json``. From then on the record takes the
 place of the published hash, for a new download and whenever the catalogue resolves a name to the
-file. Opening a file by its path checks nothing: then the user vouches for it.
+file. So it is with a file that only a person can fetch, when it is first asked for by name. Opening
+a file by its path checks nothing: then the user vouches for it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import TypeAlias
 
 from .canonicalize import CanonicalWeights, canonical_sha256, canonicalize
 from .checkpoint import read_state_dict
-from .config import KNOWN_WEIGHTS, PRESETS
-from .detect import detect, find_preset
+from .config import KNOWN_WEIGHTS, PRESETS, SAFA_RELEASE, SafaConfig
+from .detect import detect, detect_enhancer, find_preset
 from .entries import CatalogEntry, HttpsSource, WheelSource
 from .errors import CheckpointError, DownloadError
 from .families import expected_shapes
@@ -39,7 +40,7 @@ class Record:
     """Of the file, to recognise it without reading the tensors."""
     source: str
     date: str
-    """Day of the download, UTC."""
+    """Day of the download, or of the first use of a file saved by hand, UTC."""
 
 
 def verify_download(
@@ -76,6 +77,34 @@ def verify_download(
     else:
         _require_release(canonical, found, entry)
         _write_record(target, Record(found, _sha256(partial), str(source), _today()), entry)
+
+
+def check_on_disk(file: Path, entry: CatalogEntry) -> None:
+    """Refuse a file that is not what was trusted; trust one saved by hand at its first use.
+
+    Raises:
+        CheckpointError: the weights are not those recorded, or not of the network of the entry.
+    """
+    if entry.is_by_hand and not record_path(file).exists():
+        _trust_first_use(file, entry)
+    else:
+        check_recorded(file)
+
+
+def _trust_first_use(file: Path, entry: CatalogEntry) -> None:
+    canonical = canonicalize(read_state_dict(file))
+    found = canonical_sha256(canonical.weights)
+    try:
+        _require_release(canonical, found, entry)
+    except (DownloadError, CheckpointError) as error:
+        raise CheckpointError(
+            f"{file}: {str(error).rstrip('.')}. Give the file another name, and save {entry.name} "
+            f"from {entry.sources[0]}."
+        ) from error
+    try:
+        _write_record(file, Record(found, _sha256(file), "saved by hand", _today()), entry)
+    except OSError as error:  # a folder of many users, say
+        _log.warning("%s: its hash could not be recorded (%s)", file, error.strerror or error)
 
 
 def check_recorded(file: Path) -> None:
@@ -115,6 +144,10 @@ def _expected_again(record: Record, found: str) -> str:
 
 
 def _require_release(canonical: CanonicalWeights, digest: str, entry: CatalogEntry) -> None:
+    if entry.network == SAFA_RELEASE:
+        if detect_enhancer(canonical.weights) != SafaConfig():
+            raise DownloadError(f"expected the network of {SAFA_RELEASE}, got one of other widths")
+        return
     found = find_preset(detect({**canonical.weights, **canonical.refinement}))
     named = next((preset for preset in PRESETS if preset.label == entry.network), None)
     # By shapes and not by label, as 3.6 and 3.8 have the same ones.
@@ -145,7 +178,7 @@ def _write_record(file: Path, record: Record, entry: CatalogEntry) -> None:
     path = record_path(file)
     path.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
     _log.warning(
-        "no published hash is known for RIFE %s; the download was recognised as the network of "
+        "no published hash is known for model %s; the file was recognised as the network of "
         "%s; its canonical sha256 %s was recorded in %s",
         entry.name,
         entry.network,

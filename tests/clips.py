@@ -96,3 +96,12 @@ def sound_packets(path: Path) -> list[bytes]:
         if not container.streams.audio:
             return []
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def sound_duration(path: Path) -> float:
+    """Seconds of the first sound track, 0 without one."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return 0.0
+        packets = list(container.demux(audio=0))
+        return float(sum((p.duration or 0) * p.time_base for p in packets if p.time_base))

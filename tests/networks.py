@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from rife_arch import IFNetConfig, RifeModel
+from rife_arch import Enhancer, IFNetConfig, RifeModel, SafaConfig
 from rife_arch.config import PRESETS, EncoderConfig
-from rife_arch.families import build_network, expected_shapes
+from rife_arch.families import build_enhancer, build_network, expected_shapes
 
 DATA = Path(__file__).parent / "data"
 
@@ -82,3 +82,29 @@ def _read_image(path: Path) -> Tensor:
 def as_upstream(weights: Mapping[str, Tensor], prefix: str = "module.") -> dict[str, Tensor]:
     """Name canonical weights as upstream's .pkl files do."""
     return {prefix + key.replace("blocks.", "block", 1): value for key, value in weights.items()}
+
+
+# A network like SAFA 0.5, narrow enough to run in milliseconds.
+TINY_SAFA = SafaConfig(width=8, encoder_width=4, num_final_units=2)
+
+
+def safa_weights(config: SafaConfig, seed: int) -> dict[str, Tensor]:
+    """Weights anyone can make again, with which steps differ in the scale they work at."""
+    rng = np.random.RandomState(seed)
+    shapes = expected_shapes(config)
+    weights = {key: _safa_weight(key, rng.standard_normal(shapes[key])) for key in sorted(shapes)}
+    weights["lastconv1.1.bias"] += 0.5  # pictures of medium brightness,
+    weights["lastconv1.1.weight"] *= 4  # and of some contrast
+    return weights
+
+
+def _safa_weight(key: str, values: np.ndarray) -> Tensor:
+    if key.endswith("beta"):
+        return torch.from_numpy((0.3 + 0.1 * values).astype(np.float32))
+    if values.ndim == 2:
+        return torch.from_numpy((8 * values / np.sqrt(values.shape[1])).astype(np.float32))
+    return _weight(key, values)
+
+
+def random_enhancer(config: SafaConfig = TINY_SAFA, seed: int = 0) -> Enhancer:
+    return Enhancer(build_enhancer(config, safa_weights(config, seed)), name="random")

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SOURCES = [
     path
-    for pattern in ("*.py", "cli/*.py", "nodes/*.py", "rife_arch/*.py", "vfi/*.py")
+    for pattern in ("*.py", "cli/*.py", "migrate/*.py", "nodes/*.py", "rife_arch/*.py", "vfi/*.py")
     for path in ROOT.glob(pattern)
 ]
 DOCUMENTS = [
@@ -129,7 +129,7 @@ def test_architecture_names_every_module() -> None:
     named = code_spans((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
     modules = {
         path.name
-        for package in ("nodes", "rife_arch", "vfi")
+        for package in ("migrate", "nodes", "rife_arch", "vfi")
         for path in ROOT.glob(f"{package}/*.py")
         if path.name != "__init__.py"
     }

@@ -16,6 +16,7 @@ STDLIB = sys.stdlib_module_names
 ALLOWED = {
     "rife_arch": {"rife_arch", "torch", "einops", "numpy", "numba", "llvmlite", "safetensors"},
     "vfi": {"vfi", "torch", "einops", "numpy", "av", "PIL", "imageio_ffmpeg"},
+    "migrate": {"migrate", "rife_arch", "vfi"},
     "cli": {"cli", "rife_arch", "vfi", "torch", "tqdm"},
     "nodes": {
         "nodes",
@@ -23,6 +24,7 @@ ALLOWED = {
         "vfi",
         "torch",
         "numpy",
+        "PIL",
         "comfy",
         "comfy_api",
         "folder_paths",

@@ -9,8 +9,12 @@ Container: https://developers.google.com/speed/webp/docs/riff_container
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -19,27 +23,13 @@ from PIL import Image
 from torch import Tensor
 
 from .errors import DecodeError
+from .frame_times import Picture, is_constant_rate
+from .video_info import VideoInfo
 
 _RIFF_HEADER_SIZE = 12  # "RIFF", file size, "WEBP"
 _ANMF_HEADER_SIZE = 16  # x, y, width, height, duration, flags; the duration is bytes 12 to 14
 _DEFAULT_DURATION = 100  # ms; what browsers make of a duration of 0
-
-
-@dataclass(frozen=True)
-class Animation:
-    """What an animated WebP says of itself.
-
-    Attributes:
-        path: the file.
-        width: px.
-        height: px.
-        durations: how long each picture is shown, in milliseconds; one entry per picture.
-    """
-
-    path: Path
-    width: int
-    height: int
-    durations: tuple[int, ...]
+_MILLISECOND = Fraction(1, 1_000)
 
 
 def is_webp(path: Path) -> bool:
@@ -49,12 +39,73 @@ def is_webp(path: Path) -> bool:
     return header[:4] == b"RIFF" and header[8:] == b"WEBP"
 
 
-def probe_animation(path: Path) -> Animation:
-    """Read size and durations without decoding a picture.
+def describe_animation(path: Path) -> VideoInfo:
+    """Tell what an animated WebP is; at most its first picture is decoded.
 
     Raises:
         DecodeError: the file is damaged, or a still picture.
     """
+    animation = _probe(path)
+    return VideoInfo(
+        path=animation.path,
+        width=animation.width,
+        height=animation.height,
+        rate=_animation_rate(animation.durations),
+        num_frames=len(animation.durations),
+        start=Fraction(0),
+        rotation=0,
+        pixel_aspect=Fraction(1),
+        audio=(),
+        tags=animation.tags,
+        has_alpha=animation.has_alpha,
+        origin=Fraction(0),
+    )
+
+
+def read_animation(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, None]:
+    """Decode the pictures in order, to RGB, or to RGBA with ``alpha``.
+
+    One picture is alive at a time. The file is closed when the iterator ends or is closed.
+
+    Raises:
+        DecodeError: a picture does not decode.
+    """
+    animation = _probe(info.path)
+    stamp = 0
+    with closing(_decode(animation, "RGBA" if alpha else "RGB")) as pictures:
+        for duration, pixels in zip(animation.durations, pictures, strict=True):
+            yield Picture(stamp, _MILLISECOND, partial(_itself, pixels))
+            stamp += duration
+
+
+def _itself(pixels: Tensor) -> Tensor:
+    return pixels
+
+
+@dataclass(frozen=True)
+class _Animation:
+    """What an animated WebP says of itself.
+
+    Attributes:
+        path: the file.
+        width: px.
+        height: px.
+        durations: how long each picture is shown, in milliseconds; one entry per picture.
+        tags: texts in its EXIF data, which ComfyUI writes as "prompt:..." and "workflow:...".
+        has_alpha: its first picture is not opaque. The flag in the file says nothing: a writer that
+            leaves out what does not change sets it.
+    """
+
+    path: Path
+    width: int
+    height: int
+    durations: tuple[int, ...]
+    tags: Mapping[str, str]
+    has_alpha: bool
+
+
+def _probe(path: Path) -> _Animation:
+    """Read what the file says of itself, and whether its first picture is opaque."""
     durations = tuple(_read_durations(path))
     if not durations:
         raise DecodeError(
@@ -64,28 +115,40 @@ def probe_animation(path: Path) -> Animation:
     try:
         with Image.open(path) as image:
             width, height = image.size
+            tags = _read_tags(image)
+            has_alpha = image.mode == "RGBA" and image.getextrema()[3][0] < 255
     except (OSError, SyntaxError, ValueError) as error:
         raise _damaged(path, 0, error) from error
-    return Animation(path, width, height, durations)
+    return _Animation(path, width, height, durations, tags, has_alpha)
 
 
-def decode_animation(animation: Animation) -> Generator[Tensor, None, None]:
-    """Decode the pictures in order; transparency is dropped.
+def _read_tags(image: Image.Image) -> dict[str, str]:
+    texts = [value for value in image.getexif().values() if isinstance(value, str)]
+    parts = [text.partition(":") for text in texts]
+    return {name: value for name, colon, value in parts if colon and name in ("prompt", "workflow")}
 
-    One picture is alive at a time. The file is closed when the iterator ends or is closed.
 
-    Yields:
-        [H, W, 3] uint8 RGB.
+def _animation_rate(durations: tuple[int, ...]) -> Fraction:
+    """Return the frame rate that durations in whole milliseconds stand for.
 
-    Raises:
-        DecodeError: a picture does not decode.
+    A writer that spreads the rounding (33, 33, 34 ms) means a whole rate, which every time then
+    fits; one that rounds each duration alike (62 ms for 16 fps) has really slowed the clip down.
     """
+    whole = Fraction(max(1, round(Fraction(1000 * len(durations), sum(durations)))))
+    times = [_MILLISECOND * time for time in accumulate(durations, initial=0)]
+    if is_constant_rate(times, _MILLISECOND, whole):
+        return whole
+    return Fraction(1000, max(set(durations), key=durations.count))
+
+
+def _decode(animation: _Animation, mode: str) -> Generator[Tensor, None, None]:
+    """Yield the pictures as [H, W, C] uint8 in Pillow's ``mode``."""
     number = 0
     try:
         with Image.open(animation.path) as image:
             for number in range(len(animation.durations)):
                 image.seek(number)
-                yield torch.from_numpy(np.array(image.convert("RGB")))
+                yield torch.from_numpy(np.array(image.convert(mode)))
     except (OSError, EOFError, SyntaxError, ValueError) as error:
         raise _damaged(animation.path, number, error) from error
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from .alpha import seen
 from .frames import to_uint8
 
 MOST_CUTS = 32
@@ -38,11 +39,14 @@ class ShownCut:
 
 
 def shrink(pixels: Tensor) -> Tensor:
-    """Make a frame small enough for a sheet: [H, W, C] -> [h, w, 3] uint8, at most 240 px a side."""
+    """Make a frame small enough for a sheet: [H, W, C] -> [h, w, 3] uint8, at most 240 px a side.
+
+    What is transparent becomes black.
+    """
     height, width, _ = pixels.shape
     scale = min(1.0, _SIDE / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    planes = to_uint8(pixels[..., :3]).permute(2, 0, 1)[None].float()
+    planes = seen(to_uint8(pixels))[..., :3].permute(2, 0, 1)[None]
     small = F.interpolate(planes, size, mode="area")[0].permute(1, 2, 0)
     return small.round().to(torch.uint8).cpu()
 

@@ -22,6 +22,9 @@ class Container:
         options: further output options.
         movflags: flags of the mp4 family.
         codec_tags: what to call a codec where players expect another name than ffmpeg gives.
+        subtitle_codecs: what is copied into it.
+        subtitle_encoder: what other subtitles of text become; None: the format holds none.
+        holds_fonts: whether files such as fonts for subtitles can be attached.
         holds_tags: whether tags such as a workflow can be kept in it.
     """
 
@@ -32,11 +35,21 @@ class Container:
     options: tuple[str, ...] = ()
     movflags: tuple[str, ...] = ()
     codec_tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    subtitle_codecs: frozenset[str] = frozenset()
+    subtitle_encoder: str | None = None
+    holds_fonts: bool = False
     holds_tags: bool = True
+
+    @property
+    def is_pictures_only(self) -> bool:
+        """Whether nothing comes along with the picture: no track, no tag."""
+        return self.audio_encoder is None and not self.holds_tags
 
 
 _COMMON_AUDIO = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})
 _PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le"})
+_MOV_TEXT = frozenset({"mov_text"})
+_PICTURE_SUBTITLES = frozenset({"dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle"})
 _APPLE_TAGS = {"hevc": "hvc1"}  # QuickTime does not play what is called hev1
 
 CONTAINERS: Mapping[str, Container] = {
@@ -47,18 +60,25 @@ CONTAINERS: Mapping[str, Container] = {
         options=("-strict", "experimental"),
         movflags=("+faststart",),
         codec_tags=_APPLE_TAGS,
+        subtitle_codecs=_MOV_TEXT,
+        subtitle_encoder="mov_text",
     ),
     ".mov": Container(
         muxer="mov",
         audio_codecs=_COMMON_AUDIO | _PCM,
         movflags=("+faststart",),
         codec_tags=_APPLE_TAGS,
+        subtitle_codecs=_MOV_TEXT,
+        subtitle_encoder="mov_text",
     ),
     ".mkv": Container(
         muxer="matroska",
         audio_codecs=_COMMON_AUDIO
         | (_PCM - {"pcm_s24be"})
         | {"dts", "flac", "mp2", "opus", "truehd", "tta", "vorbis", "wavpack"},
+        subtitle_codecs=frozenset({"ass", "subrip", "webvtt"}) | _PICTURE_SUBTITLES,
+        subtitle_encoder="srt",
+        holds_fonts=True,
     ),
     ".webm": Container(
         muxer="webm",
@@ -66,6 +86,8 @@ CONTAINERS: Mapping[str, Container] = {
         audio_encoder="libopus",
         # libopus knows no side speakers, which is what AC-3 calls its surround channels.
         audio_filter="aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1",
+        subtitle_codecs=frozenset({"webvtt"}),
+        subtitle_encoder="webvtt",
     ),
     ".gif": Container(muxer="gif", audio_encoder=None, holds_tags=False),
     # Without loop=0 the animation is shown once and stops; GIF repeats by itself.

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .alpha import seen
 from .frames import Frame
 
 LONGEST_HOLD = 5
@@ -71,7 +72,7 @@ def is_repeat(pixels0: Tensor, pixels1: Tensor) -> bool:
     """Tell whether two pictures are the same apart from light compression noise (CRF 20).
 
     Args:
-        pixels0: [H, W, C], C at least 3; only the first 3 channels are compared.
+        pixels0: [H, W, C], RGB or RGBA.
         pixels1: the same shape and type.
     """
     return apparent_motion(pixels0, pixels1, enough=_SAME) < _SAME
@@ -81,10 +82,11 @@ def apparent_motion(pixels0: Tensor, pixels1: Tensor, *, enough: float = float("
     """Measure how far the picture moves where it moves most.
 
     Per block of 32x32 px: change / (slope + a floor), both root mean squares; the largest of all
-    blocks. A pan of s px gives s / 2, about. Any change counts, so a fade counts as motion.
+    blocks. A pan of s px gives s / 2, about. Any change counts, so a fade counts as motion, and
+    so does a change of alpha.
 
     Args:
-        pixels0: [H, W, C] uint8 or floating point in [0, 1], C at least 3; the first 3 count.
+        pixels0: [H, W, C] uint8 or floating point in [0, 1], RGB or RGBA.
         pixels1: the same shape and type.
         enough: px; when this much is found, the rest of the picture is not looked at.
 
@@ -112,8 +114,8 @@ def _motion_in_band(pixels0: Tensor, pixels1: Tensor) -> float:
 
 
 def _to_float(pixels: Tensor) -> Tensor:
-    """[H, W, C] -> [H, W, 3] float32 in [0, 255]."""
-    image = pixels[..., :3].float()
+    """[H, W, C] -> [H, W, 3 or 4] float32 in [0, 255]."""
+    image = seen(pixels)
     return image * 255 if pixels.is_floating_point() else image
 
 

@@ -1,7 +1,8 @@
 """Frames, and the one place where their layouts and number ranges change.
 
 A frame travels as [H, W, C], the layout of files and of ComfyUI's IMAGE: uint8 in [0, 255] from a
-file, float32 in [0, 1] from ComfyUI. A model sees [1, C, H, W] float32 in [0, 1].
+file of 8 bits, float32 in [0, 1] from a deeper one and from ComfyUI. A model sees [1, C, H, W]
+float32 in [0, 1].
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -21,7 +24,8 @@ class Frame:
     """One picture, the moment at which it is shown, and what is known of it.
 
     Attributes:
-        pixels: [H, W, C] RGB, uint8 in [0, 255] or floating point in [0, 1].
+        pixels: [H, W, C] RGB or RGBA with straight colours, uint8 in [0, 255] or floating point in
+            [0, 1].
         time: seconds from the start of the clip.
         begins_scene: there is a cut between the frame before and this one.
         mask: [H, W] floating point in [0, 1], 1 where the picture is protected from interpolation
@@ -101,11 +105,23 @@ def _start_download(frame: Tensor) -> _Download:
     return _Download(pixels, event)
 
 
+def as_float(pixels: Tensor) -> Tensor:
+    """Convert uint8 to float32 in [0, 1], exactly; what is floating point is passed on."""
+    return pixels if pixels.is_floating_point() else pixels.float().div_(255)
+
+
 def to_uint8(pixels: Tensor) -> Tensor:
     """Convert to uint8: clamped to [0, 1], rounded to the nearest code value, never truncated."""
     if pixels.dtype == torch.uint8:
         return pixels
     return pixels.float().clamp(0, 1).mul_(255).round_().to(torch.uint8)
+
+
+def from_16_bits(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    """Convert [0, 65535] to float32 in [0, 1]; :func:`to_uint16` gives the same values back."""
+    pixels = values.astype(np.float32)
+    pixels /= 65535
+    return pixels
 
 
 def to_uint16(pixels: Tensor) -> Tensor:

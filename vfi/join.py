@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .alpha import premultiplied
 from .compose import cross_fade
 from .errors import InputError
 from .frames import Frame, to_planar
@@ -32,7 +33,7 @@ _STEP_IF_UNKNOWN = 8 / 255  # of a clip of one frame
 
 
 def change_between(pixels0: Tensor, pixels1: Tensor) -> float:
-    """Measure how much two frames differ, in [0, 1].
+    """Measure how much two frames differ as they are seen, in [0, 1].
 
     Args:
         pixels0: [H, W, C] uint8 in [0, 255] or floating point in [0, 1].
@@ -44,7 +45,8 @@ def change_between(pixels0: Tensor, pixels1: Tensor) -> float:
 
 def _block_means(pixels: Tensor) -> Tensor:
     """[H, W, C] -> [1, C, H / 8, W / 8], rounded up."""
-    return F.avg_pool2d(to_planar(pixels, torch.device("cpu")), _BLOCK, ceil_mode=True)
+    image = premultiplied(to_planar(pixels, torch.device("cpu")))
+    return F.avg_pool2d(image, _BLOCK, ceil_mode=True)
 
 
 def begins_with_repeat(ending: Sequence[Tensor], beginning: Sequence[Tensor]) -> bool:

@@ -17,9 +17,10 @@ class Interpolator(Generic[FeaturesT]):
     """A model, cut where its work can be shared between pairs.
 
     Attributes:
-        encode: [1, 3, H, W] float32 in [0, 1] -> features of one frame.
+        encode: [1, C, H, W] float32 in [0, 1], C 3 or 4 (alpha, the colours premultiplied) ->
+            features of one frame.
         interpolate: features of the earlier and the later frame and increasing timesteps in
-            (0, 1) -> [1, 3, H, W] in [0, 1] for each, lazily.
+            (0, 1) -> [1, C, H, W] in [0, 1] for each, lazily.
         device: where ``encode`` wants its input.
     """
 

@@ -20,6 +20,7 @@ from itertools import islice
 import torch.nn.functional as F
 from torch import Tensor
 
+from .alpha import seen
 from .errors import InputError
 from .frames import Frame
 
@@ -30,7 +31,9 @@ _BLOCK = 8  # px of a thumbnail
 _REACH = 8  # px of a thumbnail: motion of a quarter of the picture per frame is followed
 _DARKNESS = 0.02  # contrast of a picture that is as good as black
 _FLOOR = 0.15  # contrast of a thumbnail; keeps noise in such a picture from counting
-_LUMA = (0.299, 0.587, 0.114)
+# Luma. Alpha counts as light as well, so that a black object on nothing is seen; where all is opaque
+# it adds the same everywhere, which is taken off with the mean.
+_LIGHT = (0.299, 0.587, 0.114, 0.5)
 _SAMPLES = 256  # rows and columns of a frame that are looked at, about
 
 _LOOK_AHEAD = 2  # frames; the longest flash
@@ -50,8 +53,7 @@ def mark_cuts(
     for fast action. 2 to 6 ms per frame on one core of a CPU, whatever the size.
 
     Args:
-        frames: [H, W, C] each, at least 3 channels of which the first 3 are looked at; the sizes
-            may differ.
+        frames: [H, W, C] each, RGB or RGBA; the sizes may differ.
         threshold: how much more than its neighbours a frame must differ from the one before, above
             0 to about 0.8. Lower finds more cuts. 0 finds none and costs nothing.
 
@@ -90,13 +92,13 @@ def difference(thumbnail0: Tensor, thumbnail1: Tensor) -> float:
 def make_thumbnail(pixels: Tensor) -> Tensor:
     """Make what two frames are compared by: [H, W, C] -> [32, 32] float32, CPU.
 
-    Luma, with the mean taken off and scaled to a contrast of nearly 1: a scene looks the same in
-    any light. Pictures without contrast stay without.
+    Luma as it is seen, with the mean taken off and scaled to a contrast of nearly 1: a scene looks
+    the same in any light. Pictures without contrast stay without.
     """
     height, width, _ = pixels.shape
     rows, columns = max(1, height // _SAMPLES), max(1, width // _SAMPLES)
-    sample = pixels[::rows, ::columns, :3].float()
-    luma = sample @ sample.new_tensor(_LUMA)
+    sample = seen(pixels[::rows, ::columns])
+    luma = sample @ sample.new_tensor(_LIGHT[: sample.shape[-1]])
     if not pixels.is_floating_point():
         luma /= 255
     thumbnail = F.adaptive_avg_pool2d(luma[None], _GRID)[0].cpu()

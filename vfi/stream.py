@@ -9,12 +9,13 @@ from fractions import Fraction
 from itertools import chain, islice, repeat
 from typing import Generic
 
-import torch
 from torch import Tensor
 
+from .alpha import premultiplied, straightened
 from .compose import cross_fade, protect, restore_still, still_region
 from .errors import InputError
 from .frames import Frame, downloaded, from_planar, to_planar
+from .montage import Montage
 from .protocol import FeaturesT, Interpolator
 from .timing import Schedule
 
@@ -36,35 +37,40 @@ def interpolate_stream(
     schedule: Schedule,
     *,
     at_cut: AtCut = AtCut.NEAREST,
-    montage: bool = False,
+    montage: Montage | None = None,
+    first: int = 0,
 ) -> Iterator[Tensor]:
     """Show a clip at the moments of a schedule.
 
     A source frame whose time is asked for is passed on untouched: the same tensor. Two frames and
     their features are alive at a time, however long the clip. Each frame is encoded at most once. A
-    pair with a cut between is never given to the model.
+    pair with a cut between is never given to the model. Frames with alpha are given to it
+    premultiplied, and what it makes of them is straight again.
 
     Args:
-        frames: at least two, times strictly increasing from 0; consumed lazily.
+        frames: at least two, RGB or RGBA, times strictly increasing from 0; consumed lazily.
         interpolator: the model.
         schedule: the moments.
         at_cut: what is shown between two scenes.
-        montage: put the source, as it plays without interpolation, at the left of each output.
+        montage: shows each output together with the source, as it plays without interpolation.
+        first: number of the first output that is wanted; those before are not made.
 
     Yields:
-        [H, W, C], dtype of the source, twice as wide with ``montage``; treat as read-only.
+        [H, W, C], dtype of the source, of the size of the ``montage``; treat as read-only.
 
     Raises:
         InputError: fewer than two frames.
     """
-    return downloaded(_show_all(frames, _PairInterpolator(interpolator, at_cut), schedule, montage))
+    pair_maker = _PairInterpolator(interpolator, at_cut)
+    return downloaded(_show_all(frames, pair_maker, schedule, montage, first))
 
 
 def _show_all(
     frames: Iterable[Frame],
     pair_maker: _PairInterpolator[FeaturesT],
     schedule: Schedule,
-    montage: bool,
+    montage: Montage | None,
+    first: int,
 ) -> Iterator[Tensor]:
     """Yield what a schedule asks for, new frames still on the model's device."""
     iterator = iter(frames)
@@ -72,17 +78,20 @@ def _show_all(
     if current is None:
         raise _too_few("none")
     is_alone = True
-    num_yielded = 0
+    num_asked = 0  # outputs of the pairs so far
+    number = first  # of the next output
     early: list[Tensor] = []  # made, but perhaps not before the clip's end: at most one
     for following in iterator:
         is_alone = False
         timesteps = schedule.timesteps_between(current.time, following.time)
-        outputs = pair_maker.show(current, following, timesteps)
+        wanted = timesteps[max(first - num_asked, 0) :]
+        num_asked += len(timesteps)
+        outputs = pair_maker.show(current, following, wanted)
         if montage:
-            outputs = _beside(current.pixels, outputs)
+            outputs = _compared(montage, current.pixels, outputs, num_asked - len(wanted))
         outputs = chain(early, outputs)
-        for pixels in islice(outputs, schedule.count_certain(following.time) - num_yielded):
-            num_yielded += 1
+        for pixels in islice(outputs, max(schedule.count_certain(following.time) - number, 0)):
+            number += 1
             yield pixels
         early = list(outputs)
         current = following
@@ -90,8 +99,8 @@ def _show_all(
         raise _too_few("one")
     ending = repeat(current.pixels)
     if montage:
-        ending = _beside(current.pixels, ending)
-    yield from islice(chain(early, ending), schedule.count(current.time) - num_yielded)
+        ending = _compared(montage, current.pixels, ending, max(num_asked, first))
+    yield from islice(chain(early, ending), max(schedule.count(current.time) - number, 0))
 
 
 def _too_few(found: str) -> InputError:
@@ -100,9 +109,12 @@ def _too_few(found: str) -> InputError:
     )
 
 
-def _beside(source: Tensor, outputs: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Put the source at the left of each output: [H, W, C] -> [H, 2 W, C]."""
-    return (torch.cat((source, pixels), dim=1) for pixels in downloaded(outputs))
+def _compared(
+    montage: Montage, source: Tensor, outputs: Iterable[Tensor], first: int
+) -> Iterator[Tensor]:
+    """Show outputs, the first of which has the number ``first``, together with one source frame."""
+    for number, pixels in enumerate(downloaded(outputs), first):
+        yield montage.picture(source, pixels, number)
 
 
 @dataclass(slots=True)
@@ -110,11 +122,13 @@ class _Prepared(Generic[FeaturesT]):
     """A frame on the model's device.
 
     Attributes:
-        image: [1, C, H, W] in [0, 1].
+        image: [1, C, H, W] in [0, 1], its colours premultiplied where there is alpha.
+        straight: the same as it came.
         features: of the model, once it has been asked for them.
     """
 
     image: Tensor
+    straight: Tensor
     features: FeaturesT | None = None
 
 
@@ -144,6 +158,7 @@ class _PairInterpolator(Generic[FeaturesT]):
         pair = {frame.time: self._prepare(frame) for frame in (frame0, frame1)}
         self._prepared = pair  # earlier frames are released here
         image0, image1 = (prepared.image for prepared in pair.values())
+        straight0, straight1 = (prepared.straight for prepared in pair.values())
         still = still_region(image0, image1)
         still_share = still.float().mean().item()  # asks a GPU once per pair
         if still_share == 1:
@@ -158,11 +173,14 @@ class _PairInterpolator(Generic[FeaturesT]):
             nearest, original = (frame0, image0) if time <= 0.5 else (frame1, image1)
             if nearest.mask is not None:
                 image = protect(image, original, nearest.mask)
+            image = straightened(image, straight0, straight1, time)
             yield from_planar(image, frame0.pixels.dtype)
 
     def _prepare(self, frame: Frame) -> _Prepared[FeaturesT]:
-        known = self._prepared.get(frame.time)
-        return known or _Prepared(to_planar(frame.pixels, self._interpolator.device))
+        if known := self._prepared.get(frame.time):
+            return known
+        straight = to_planar(frame.pixels, self._interpolator.device)
+        return _Prepared(premultiplied(straight), straight)
 
     def _features(self, prepared: _Prepared[FeaturesT]) -> FeaturesT:
         if prepared.features is None:

@@ -8,6 +8,7 @@ rates and speeds are one case, and nothing adds up over a long clip.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -16,6 +17,7 @@ from math import ceil, floor, isqrt
 
 from .errors import InputError
 
+_MOMENT = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _ROOT_STEPS = 10**12  # a square root is rounded down to a multiple of 1 / this
 
 
@@ -187,6 +189,21 @@ def parse_speed(text: str) -> Fraction:
     if speed <= 0:
         raise InputError(f"speed: expected a number above 0, such as 0.5, got {text!r}.")
     return speed
+
+
+def parse_moment(text: str) -> Fraction:
+    """Read a moment: seconds such as ``12.5``, or ``1:02.5``, or ``1:00:02.5``; returns seconds.
+
+    Raises:
+        InputError: it is none.
+    """
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        raise InputError(
+            f"time: expected seconds such as 12.5, or 1:02.5 for one minute and 2.5 s, got {text!r}."
+        )
+    hours, minutes, seconds = (Fraction(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def parse_ramp(text: str) -> SpeedCurve:

@@ -96,6 +96,8 @@ class Comfy:
 
     def __init__(self, host: Host, base: Path) -> None:
         """Start it; it answers after :meth:`wait_until_ready`."""
+        self.input = base / "input"
+        self.models = base / "models"
         self.output = base / "output"
         self.log = base / "server.log"
         for name in ("custom_nodes", "input", "models/frame_interpolation", "output"):
@@ -134,13 +136,13 @@ class Comfy:
             self._process.wait()
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self._url(path), timeout=_PATIENCE) as response:
+        with urllib.request.urlopen(self.address(path), timeout=_PATIENCE) as response:
             return json.load(response)
 
     def post(self, path: str, data: object) -> Any:
         """Send JSON; returns the answer, also where the server refuses."""
         request = urllib.request.Request(
-            self._url(path), json.dumps(data).encode(), {"Content-Type": "application/json"}
+            self.address(path), json.dumps(data).encode(), {"Content-Type": "application/json"}
         )
         try:
             with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
@@ -151,13 +153,19 @@ class Comfy:
         return json.loads(answer or b"null")
 
     def run(
-        self, workflow: Workflow, *, interrupt: str | None = None, **extra_data: object
+        self,
+        workflow: Workflow,
+        *,
+        interrupt: str | None = None,
+        after: int = 1,
+        **extra_data: object,
     ) -> Ended:
         """Run a workflow to its end, whatever that is.
 
         Args:
             workflow: in API form.
             interrupt: the node during whose steps the user cancels.
+            after: how many steps; not none, as ffmpeg may not have opened its file at the first.
             extra_data: what a front end sends along.
         """
         client = uuid.uuid4().hex
@@ -168,8 +176,7 @@ class Comfy:
             assert "error" not in answer, answer
             assert not answer["node_errors"], answer
             for event, data in events:
-                # Not at the first step, when ffmpeg may not have opened its file yet.
-                if event == "progress" and data["node"] == interrupt and data["value"] > 1:
+                if event == "progress" and data["node"] == interrupt and data["value"] > after:
                     self.post("/interrupt", {"prompt_id": answer["prompt_id"]})
                 if event == "executing" and data["node"] is None:
                     break  # ComfyUI's last word on a prompt
@@ -203,7 +210,7 @@ class Comfy:
         pids = [pid for task in tasks for pid in task.read_text().split()]
         return [Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in pids]
 
-    def _url(self, path: str) -> str:
+    def address(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}{path}"
 
     def _answers(self) -> bool:

@@ -16,6 +16,27 @@ CONTRACT = {
         ["model", "images", "multi", "scale", "quality", *OPTIONS, "fps"],
         ["IMAGE", "INT", "FLOAT"],
     ),
+    "RIFEInterpolateVideo": (
+        [
+            "model",
+            "video",
+            "mode",
+            "scale",
+            "filename_prefix",
+            "preset",
+            "crf",
+            "audio",
+            "quality",
+            *OPTIONS,
+            "ffmpeg_options",
+            "resume",
+        ],
+        ["VIDEO", "FLOAT", "INT"],
+    ),
+    "RIFEPreviewMotion": (
+        ["model", "images", "frame", "timestep", "scale"],
+        ["IMAGE", "IMAGE", "MASK"],
+    ),
     "RIFERetime": (
         ["model", "images", "source_fps", "target_fps", "speed", "scale", "quality", *OPTIONS],
         ["IMAGE", "FLOAT", "INT"],
@@ -36,7 +57,22 @@ CONTRACT = {
     ),
     "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
     "RIFEDetectCuts": (["images", "threshold", "fps"], ["STRING", "INT", "IMAGE"]),
-    "RIFEExportPNG": (["images", "filename_prefix"], ["STRING"]),
+    "RIFEMontage": (
+        [
+            "before",
+            "after",
+            "before_fps",
+            "after_fps",
+            "layout",
+            "before_label",
+            "after_label",
+        ],
+        ["IMAGE", "FLOAT", "INT"],
+    ),
+    "RIFEExportPNG": (
+        ["images", "filename_prefix", "bit_depth", "compression", "workflow_in"],
+        ["STRING"],
+    ),
     "RIFEExportVideo": (
         ["images", "fps", "filename_prefix", "crf", "audio", "preset", "ffmpeg_options"],
         ["VIDEO"],
@@ -95,6 +131,9 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
         ("RIFESpeedRamp", False),
         ("RIFEJoinClips", False),
         ("RIFEDetectCuts", False),
+        ("RIFEMontage", False),
+        ("RIFEInterpolateVideo", True),
+        ("RIFEPreviewMotion", True),
         ("RIFEExportPNG", True),
         ("RIFEExportVideo", True),
     ],
@@ -111,11 +150,14 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
     assert optional == {
         "RIFELoadModel": ["torch_compile"],
         "RIFEInterpolate": ["quality", *OPTIONS, "fps"],
+        "RIFEInterpolateVideo": ["quality", *OPTIONS, "ffmpeg_options", "resume"],
+        "RIFEPreviewMotion": [],
         "RIFERetime": ["quality", *OPTIONS],
         "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],
         "RIFEJoinClips": [],
         "RIFEDetectCuts": ["fps"],
-        "RIFEExportPNG": [],
+        "RIFEMontage": ["before_label", "after_label"],
+        "RIFEExportPNG": ["bit_depth", "compression", "workflow_in"],
         "RIFEExportVideo": ["audio", "preset", "ffmpeg_options"],
     }
 
@@ -142,12 +184,23 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFESpeedRamp", "curve", {"forceInput": True}),  # no editor that cannot be left empty
         ("RIFEJoinClips", "overlap", {"default": 0, "min": 0}),
         ("RIFEDetectCuts", "threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
+        ("RIFEMontage", "layout", {"default": "side-by-side"}),
+        ("RIFEMontage", "before_fps", {"default": 16.0, "min": 0.01, "max": 1000.0}),
+        ("RIFEMontage", "after_fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
+        ("RIFEMontage", "before_label", {"default": "{fps} fps"}),
         ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
         ("RIFEExportVideo", "fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
         ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),
         ("RIFEExportVideo", "preset", {"default": "share"}),
         ("RIFEExportVideo", "ffmpeg_options", {"default": ""}),
         ("RIFEExportPNG", "filename_prefix", {"default": "RIFE"}),
+        ("RIFEExportPNG", "bit_depth", {"default": "8", "options": ["8", "16"]}),
+        ("RIFEExportPNG", "compression", {"default": 4, "min": 0, "max": 9}),
+        (
+            "RIFEExportPNG",
+            "workflow_in",
+            {"default": "every file", "options": ["every file", "first file", "no file"]},
+        ),
     ],
 )
 def test_defaults_and_limits_are_kept(

@@ -18,6 +18,7 @@ from PIL import Image
 from tests.clips import count_frames, frame_rate, moving_pictures, read_pictures
 from tests.comfyui.server import Comfy, Workflow
 from vfi.media import probe_video, read_video
+from vfi.png import probe_image_folder, read_image_folder
 from vfi.scene import DEFAULT_THRESHOLD
 
 PICTURES = moving_pictures(2, width=96, height=64)
@@ -37,8 +38,8 @@ def interpolate(images: list[Any], multi: int = 2, scale: str = "1") -> dict[str
     return node("RIFEInterpolate", model=["model", 0], images=images, **how)
 
 
-def png(prefix: str, images: list[Any]) -> dict[str, Any]:
-    return node("RIFEExportPNG", images=images, filename_prefix=prefix)
+def png(prefix: str, images: list[Any], **optional: object) -> dict[str, Any]:
+    return node("RIFEExportPNG", images=images, filename_prefix=prefix, **optional)
 
 
 def video(prefix: str, images: list[Any], fps: float = 32.0, **optional: object) -> dict[str, Any]:
@@ -195,6 +196,32 @@ def test_files_hold_the_workflow(comfy: Comfy) -> None:
             tags.append(image.text)  # pyright: ignore  only PNG images have it
     assert [inputs(json.loads(tag["prompt"])) for tag in tags] == 4 * [inputs(workflow)]
     assert [json.loads(tag["workflow"]) for tag in tags] == 4 * [graph]
+
+
+@pytest.mark.parametrize(("workflow_in", "count"), [("first file", 1), ("no file", 0)])
+def test_pngs_hold_the_workflow_where_one_says(comfy: Comfy, workflow_in: str, count: int) -> None:
+    export = png("some_tags/RIFE", ["images", 0], workflow_in=workflow_in)
+    ended = comfy.run({"images": blank(3), "png": export})
+    texts: list[dict[str, str]] = []
+    for file in shown_files(comfy, ended.outputs["png"]):
+        with Image.open(file) as image:
+            texts.append(image.text)  # pyright: ignore  only PNG images have it
+    assert [bool(text) for text in texts] == [True] * count + [False] * (3 - count)
+
+
+@pytest.mark.parametrize("bit_depth", ["8", "16"])
+def test_pngs_keep_transparency_and_depth(comfy: Comfy, bit_depth: str) -> None:
+    mask = node("SolidMask", value=0.7, width=64, height=64)
+    rgba = node("JoinImageWithAlpha", image=["images", 0], alpha=["mask", 0])
+    export = png("clear/RIFE", ["rgba", 0], bit_depth=bit_depth, compression=9)
+    ended = comfy.run({"images": blank(2), "mask": mask, "rgba": rgba, "png": export})
+    info = probe_image_folder(shown_files(comfy, ended.outputs["png"])[0].parent)
+    pixels = next(read_image_folder(info, Fraction(24), alpha=True)).pixels[0, 0].double()
+    assert (info.has_alpha, info.is_deep) == (True, bit_depth == "16")
+    values = pixels * (65535 if info.is_deep else 1)
+    alpha = round(0.3 * 65535) if info.is_deep else round(0.3 * 255)
+    scale = 257 if info.is_deep else 1
+    assert values.round().int().tolist() == [0x33 * scale, 0x66 * scale, 0x99 * scale, alpha]
 
 
 def test_sound_is_cut_to_the_length_of_the_picture(comfy: Comfy) -> None:
@@ -444,6 +471,124 @@ def test_cuts_are_listed_and_shown(
     assert (sheet == 0).all(-1).sum() == int(count) * 96 * 64  # one of each pair is black
 
 
+# --- montage -------------------------------------------------------------------------------------
+
+
+def compare(**optional: object) -> dict[str, Any]:
+    """The pair at 8 fps and its retimed version at 24, or what is given, in one picture."""
+    given = {"before": ["pair", 0], "after": ["smooth", 0], "before_fps": 8.0, "after_fps": 24.0}
+    given |= {"layout": "side-by-side", "before_label": "", "after_label": ""}
+    return node("RIFEMontage", **(given | optional))
+
+
+def test_montage_shows_both_clips_at_the_same_moments(comfy: Comfy) -> None:
+    """Six pictures, for the pair takes longer than the four frames made of it."""
+    workflow = {**smooth_pair(multi=3), "compare": compare(), "png": png("mix/R", ["compare", 0])}
+    left, right = zip(
+        *(
+            np.split(picture, 2, axis=1)
+            for picture in read_pictures(
+                shown_files(comfy, comfy.run(workflow).outputs["png"])[0].parent
+            )
+        ),
+        strict=True,
+    )
+    assert np.array_equal(left, [PICTURES[0]] * 3 + [PICTURES[1]] * 3)
+    assert np.array_equal(right[0], PICTURES[0])
+    assert not np.array_equal(right[1], PICTURES[0])
+    assert np.array_equal(right[3:], [PICTURES[1]] * 3)
+
+
+@pytest.mark.parametrize(
+    ("layout", "size"), [("side-by-side", (192, 64)), ("stacked", (96, 128)), ("split", (96, 64))]
+)
+def test_montage_gives_its_rate_and_length(
+    comfy: Comfy, layout: str, size: tuple[int, int]
+) -> None:
+    montage = compare(layout=layout, after=["pair", 0], before_label="{fps} fps")
+    show = {
+        "fps": node("PreviewAny", source=["compare", 1]),
+        "count": node("PreviewAny", source=["compare", 2]),
+        "video": video(f"montage_{layout}/RIFE", ["compare", 0]),
+    }
+    ended = comfy.run({**PAIR, "compare": montage, **show})
+    assert (ended.text("fps"), ended.text("count")) == ("24.0", "6")
+    info = probe_video(shown_files(comfy, ended.outputs["video"])[0])
+    assert (info.width, info.height) == size
+
+
+def test_montage_of_two_sizes_is_explained(comfy: Comfy) -> None:
+    montage = compare(after=["other", 0])
+    workflow = {**PAIR, "other": blank(2), "compare": montage, "png": png("no/R", ["compare", 0])}
+    expected = "after: expected 96x64 with 3 channels like before, got 64x64 with 3 channels."
+    assert expected in complaint(comfy, workflow)
+
+
+# --- transparency --------------------------------------------------------------------------------
+
+
+def see_through(*names: str) -> Workflow:
+    """The named pictures in order, three quarters opaque: node "clip"."""
+    workflow = dict(several(*names))
+    workflow["opaque"] = workflow["clip"]
+    workflow["mask"] = node("SolidMask", value=0.25, width=96, height=64)
+    workflow["clip"] = node("JoinImageWithAlpha", image=["opaque", 0], alpha=["mask", 0])
+    return workflow
+
+
+def saved(comfy: Comfy, workflow: Workflow, prefix: str) -> list[Any]:
+    """The pictures node "out" gives, with their alpha, as ComfyUI itself saves them."""
+    save = node("SaveImage", images=["out", 0], filename_prefix=f"{prefix}/RGBA")
+    ended = comfy.run({**workflow, "model": load(), "save": save})
+    return [np.array(Image.open(file)) for file in shown_files(comfy, ended.outputs["save"])]
+
+
+RAMP = {"source_fps": 1.0, "target_fps": 2.0, "scale": "1", "ramp": "0:1", **NO_CUTS}
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        interpolate(["clip", 0]),
+        retime(1.0, 2.0, end="last-frame"),
+        node("RIFESpeedRamp", model=["model", 0], images=["clip", 0], end="last-frame", **RAMP),
+    ],
+    ids=lambda out: out["class_type"],
+)
+def test_transparent_pictures_stay_so(comfy: Comfy, out: dict[str, Any]) -> None:
+    clip = see_through("first", "second")
+    first, new, second = saved(comfy, {**clip, "out": out}, out["class_type"])
+    for shown_picture, picture in ((first, PICTURES[0]), (second, PICTURES[1])):
+        assert np.array_equal(shown_picture[..., :3], picture)
+    assert np.unique(np.stack((first, new, second))[..., 3]).tolist() == [191]
+    assert not np.array_equal(new[..., :3], first[..., :3])
+
+
+def test_transparent_parts_are_joined(comfy: Comfy) -> None:
+    clips = {"clips.clip_1": ["clip", 0], "clips.clip_2": ["clip", 0]}
+    out = node("RIFEJoinClips", overlap=0, **clips)
+    pictures = saved(comfy, {**see_through("first", "second"), "out": out}, "joined_alpha")
+    assert [picture.shape for picture in pictures] == 4 * [(64, 96, 4)]
+
+
+def test_parts_with_and_without_alpha_are_refused(comfy: Comfy) -> None:
+    clips = {"clips.clip_1": ["opaque", 0], "clips.clip_2": ["clip", 0]}
+    out = {"out": node("RIFEJoinClips", overlap=0, **clips)}
+    workflow = {**see_through("first", "second"), **out, "png": png("x/RIFE", ["out", 0])}
+    assert "96x64 with 3 channels like the clip before, got 96x64 with 4" in complaint(
+        comfy, workflow
+    )
+
+
+def test_cuts_are_found_in_transparent_pictures(comfy: Comfy) -> None:
+    black = node("EmptyImage", width=96, height=64, batch_size=1, color=0)
+    clip = {**see_through(*3 * ("first",), *3 * ("black",)), "black": black}
+    out = node("RIFEDetectCuts", images=["clip", 0], threshold=0.2, fps=0.0)
+    cuts = {"cuts": node("PreviewAny", source=["out", 0])}
+    ended = comfy.run({**clip, "out": out, **cuts})
+    assert ended.text("cuts") == "3"
+
+
 # --- the cache -----------------------------------------------------------------------------------
 
 
@@ -500,21 +645,10 @@ def test_cancelled_export_leaves_nothing(comfy: Comfy, export: Any) -> None:
 # --- errors --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        (node("LoadImage", image="frame_0.png"), "expected at least two frames to interpolate"),
-        (
-            node("JoinImageWithAlpha", image=["pair", 0], alpha=["first", 1]),
-            "images: expected RGB frames (3 channels), got 4.",
-        ),
-    ],
-    ids=["one frame", "RGBA"],
-)
-def test_wrong_images_are_explained(comfy: Comfy, images: dict[str, Any], message: str) -> None:
-    workflow = {**smooth_pair(), "images": images, "png": png("refused/RIFE", ["smooth", 0])}
-    workflow["smooth"] = interpolate(["images", 0])
-    assert message in complaint(comfy, workflow)
+def test_single_image_is_explained(comfy: Comfy) -> None:
+    workflow = {**smooth_pair(), "png": png("refused/RIFE", ["smooth", 0])}
+    workflow["smooth"] = interpolate(["first", 0])
+    assert "expected at least two frames to interpolate" in complaint(comfy, workflow)
     assert everything_in(comfy.output / "refused") == []
 
 
@@ -540,10 +674,3 @@ def test_unknown_model_is_refused_before_anything_runs(comfy: Comfy) -> None:
     (error,) = comfy.post("/prompt", {"prompt": workflow})["node_errors"]["model"]["errors"]
     assert error["type"] == "value_not_in_list"
     assert "'9.99' not in" in error["details"]
-
-
-def test_export_of_transparent_images_is_explained(comfy: Comfy) -> None:
-    images = node("JoinImageWithAlpha", image=["pair", 0], alpha=["first", 1])
-    workflow = {**PAIR, "images": images, "png": png("alpha/RIFE", ["images", 0])}
-    assert "expected RGB" in complaint(comfy, workflow)
-    assert everything_in(comfy.output / "alpha") == []

@@ -479,7 +479,7 @@ def test_first_download_without_a_hash_is_said_in_the_log(
 
     (line,) = caplog.messages
     assert line == (
-        "no published hash is known for RIFE 4.16.lite; the download was recognised as the "
+        "no published hash is known for model 4.16.lite; the file was recognised as the "
         f"network of 4.15.lite / 4.16.lite / 4.17.lite; its canonical sha256 {hash_of(weights)} "
         f"was recorded in {record_of(path)}"
     )

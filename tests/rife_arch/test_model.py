@@ -111,10 +111,10 @@ def test_wrong_number_of_timesteps_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "img", [torch.zeros(3, 64, 64), torch.zeros(1, 4, 64, 64), torch.zeros(1, 3, 8, 8).byte()]
+    "img", [torch.zeros(3, 64, 64), torch.zeros(1, 5, 64, 64), torch.zeros(1, 3, 8, 8).byte()]
 )
 def test_wrong_image_is_refused_with_its_shape(img: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"\[B, 3, H, W\], got (float32|uint8) \["):
+    with pytest.raises(ValueError, match=r"\[B, 3 or 4, H, W\], got (float32|uint8) \["):
         random_model().encode(img)
 
 

@@ -55,6 +55,10 @@ def test_sheet_of_many_cuts_is_bounded() -> None:
 def test_frames_are_made_small_and_keep_their_shape(
     size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    small = shrink(torch.full((*size, 4), 0.5))
+    small = shrink(torch.full((*size, 3), 0.5))
     assert small.shape == (*expected, 3)
     assert small.unique().tolist() == [128]
+
+
+def test_transparent_frames_are_shown_on_black() -> None:
+    assert shrink(torch.full((20, 30, 4), 0.5)).unique().tolist() == [64]

@@ -255,10 +255,15 @@ def test_pictures_of_different_size_are_no_repeats() -> None:
     assert not is_repeat(disc(30), disc(30)[:-1])
 
 
-def test_alpha_is_not_compared() -> None:
-    alpha = torch.randint(0, 256, (2, HEIGHT, WIDTH, 1), dtype=torch.uint8)
-    first, second = (torch.cat((disc(30), layer), -1) for layer in alpha)
-    assert is_repeat(first, second)
+@pytest.mark.parametrize("convert", [lambda p: p, lambda p: p.float() / 255], ids=["8", "float"])
+def test_what_is_seen_is_compared(convert: Callable[[Tensor], Tensor]) -> None:
+    def rgba(colours: Tensor, alpha: int) -> Tensor:
+        return convert(torch.cat((colours, torch.full_like(colours[..., :1], alpha)), -1))
+
+    assert is_repeat(rgba(disc(30), 0), rgba(disc(50), 0))  # hidden colours
+    assert not is_repeat(rgba(disc(30), 255), rgba(disc(50), 255))
+    black = torch.zeros_like(disc(30))
+    assert not is_repeat(rgba(black, 255), rgba(black, 128))
 
 
 def test_only_some_frames_are_alive_at_a_time() -> None:

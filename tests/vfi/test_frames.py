@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from vfi import frames as frames_module
-from vfi.frames import from_planar, to_planar, to_uint16
+from vfi.frames import from_16_bits, from_planar, to_planar, to_uint16
 
 CPU = torch.device("cpu")
 
@@ -49,6 +50,15 @@ def test_sixteen_bits_are_rounded_and_clamped():
     pixels = torch.tensor([-0.1, 0.4 / 65535, 0.6 / 65535, 0.5, 1, 1.1])
 
     assert to_uint16(pixels).numpy().tolist() == [0, 0, 1, 32768, 65535, 65535]
+
+
+def test_every_value_of_16_bits_survives_the_way_there_and_back():
+    values = np.arange(65536, dtype=np.uint16)
+    pixels = from_16_bits(values)
+
+    assert pixels.dtype == np.float32
+    assert (pixels.min(), pixels.max()) == (0, 1)
+    assert np.array_equal(to_uint16(torch.from_numpy(pixels)).numpy(), values)
 
 
 def test_model_output_is_clamped_and_not_modified():

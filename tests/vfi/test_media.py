@@ -10,11 +10,24 @@ import pytest
 import torch
 from PIL import Image
 
-from vfi import media
+from vfi import describe, media
 from vfi.errors import DecodeError, InputError
-from vfi.media import AudioStream, probe_video, read_video
+from vfi.frames import to_uint8
+from vfi.media import (
+    AudioStream,
+    Chapter,
+    SubtitleStream,
+    probe_video,
+    read_video,
+    trim_video,
+)
 
 NTSC_FILM = Fraction(24000, 1001)
+
+
+with_chapters = pytest.mark.skipif(
+    not hasattr(av.container.InputContainer, "chapters"), reason="this PyAV tells no chapters"
+)
 
 
 def read(path):
@@ -76,6 +89,73 @@ def test_size_count_and_sound_tracks_are_told(clip):
 
     assert (info.width, info.height, info.num_frames) == (64, 48, 10)
     assert info.audio == (AudioStream(1, "mp3"), AudioStream(2, "opus"))
+
+
+@pytest.fixture
+def told(ffmpeg, tmp_path):
+    """Make a clip of 4 s with subtitles, two chapters and tags: ``told("a.mkv", "srt")``."""
+    (tmp_path / "text.srt").write_text("1\n00:00:00,500 --> 00:00:01,500\nhello\n")
+    (tmp_path / "tags.txt").write_text(
+        ";FFMETADATA1\ntitle=Café\nprompt={}\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=One\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=4000\n"
+    )
+
+    def make(name, subtitles, *options):
+        clip = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=4", "-i", tmp_path / "text.srt")
+        tags = ("-i", tmp_path / "tags.txt", "-map_metadata", "2", "-map_chapters", "2")
+        return ffmpeg(*clip, *tags, "-map", "0", "-map", "1", "-c:s", subtitles, *options, name)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "tags"),
+    [
+        ("a.mp4", "mov_text", {"title": "Café", "prompt": "{}"}),
+        ("a.mkv", "subrip", {"title": "Café", "PROMPT": "{}"}),
+    ],
+)
+def test_subtitles_chapters_and_tags_are_told(told, name, codec, tags):
+    info = probe_video(told(name, codec, "-movflags", "use_metadata_tags"))
+
+    assert info.subtitles == (SubtitleStream(1, codec),)
+    assert info.tags == tags
+    if hasattr(av.container.InputContainer, "chapters"):
+        middle = Fraction(3, 2)
+        assert info.chapters == (Chapter(Fraction(0), middle, "One"), Chapter(middle, 4, ""))
+
+
+def test_ordinary_clip_has_nothing_besides_its_picture(clip):
+    info = probe_video(clip("a.mp4"))
+
+    assert (info.audio, info.subtitles, info.chapters, info.tags) == ((), (), (), {})
+
+
+def test_tag_that_is_no_text_is_left_out(clip):
+    path = clip("a.mkv", "-metadata", "title=Cafe", "-metadata", "artist=me")
+    path.write_bytes(path.read_bytes().replace(b"Cafe", b"Caf\xe9"))
+
+    assert probe_video(path).tags == {"ARTIST": "me"}
+
+
+@with_chapters
+def test_chapters_of_a_part_are_cut_to_it(told):
+    info = trim_video(probe_video(told("a.mkv", "srt")), Fraction(1), Fraction(2))
+
+    assert info.chapters == (
+        Chapter(Fraction(0), Fraction(1, 2), "One"),
+        Chapter(Fraction(1, 2), Fraction(1), ""),
+    )
+    assert trim_video(info, Fraction(3, 5)).chapters == (Chapter(Fraction(0), Fraction(2, 5), ""),)
+
+
+@with_chapters
+def test_chapters_count_from_the_first_picture(told, ffmpeg):
+    # FFmpeg moves the picture alone; the second chapter, from 1.5 to 4 s, has it from 2 s on.
+    path = ffmpeg("-i", told("a.mkv", "srt"), "-c", "copy", "-output_ts_offset", "2", "b.mkv")
+
+    assert probe_video(path).chapters == (Chapter(Fraction(0), Fraction(2), ""),)
 
 
 def test_pixel_aspect_is_told(clip):
@@ -217,8 +297,8 @@ def test_closing_half_way_closes_the_file(clip):
 
 def test_closing_half_way_does_not_wait_for_the_garbage_collector(clip, monkeypatch):
     info = probe_video(clip("a.mp4"))
-    pictures = media._read_container(info)
-    monkeypatch.setattr(media, "_read_container", lambda _: pictures)
+    pictures = media.read_container_before(info, alpha=False)
+    monkeypatch.setattr(media, "read_container_before", lambda _, alpha: pictures)
     frames = read_video(info)
     next(frames)
     frames.close()
@@ -270,6 +350,152 @@ def test_flat_colour_comes_back_by_the_right_matrix(ffmpeg, height, tags, matrix
     pixels = read(path)[0].pixels.int()
 
     assert (pixels - torch.tensor(COLOUR)).abs().max() <= 1
+
+
+# --- more than 8 bits ----------------------------------------------------------------------------
+
+
+def write_planes(ffmpeg, name, pixel_format, planes, *options):
+    """Store one frame of 64x48, given plane by plane as rows of 64 values, without loss."""
+    raw = b"".join(np.broadcast_to(plane, (48, *plane.shape)).tobytes() for plane in planes)
+    source = ("-f", "rawvideo", "-pix_fmt", pixel_format, "-s", "64x48", "-i", "pipe:0")
+    return ffmpeg(*source, *options, "-c:v", "ffv1", name, stdin=raw)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("is_full", [False, True], ids=["limited", "full"])
+def test_deep_greys_come_back_between_the_code_values_of_8_bits(ffmpeg, bits, is_full):
+    unit, most = 1 << (bits - 8), (1 << bits) - 1
+    black, white = (0, most) if is_full else (16 * unit, 235 * unit)
+    ramp = np.linspace(black, white, 64).round().astype("<u2")
+    grey = np.full(64, 128 * unit, "<u2")
+    tags = f"setparams=colorspace=bt709:range={'pc' if is_full else 'tv'}"
+    tagged = ("-vf", tags, "-color_range", "pc" if is_full else "tv")
+    planes = [ramp, grey, grey]
+    info = probe_video(write_planes(ffmpeg, "a.mkv", f"yuv444p{bits}le", planes, *tagged))
+    pixels = next(read_video(info)).pixels
+
+    assert info.is_deep
+    assert pixels.dtype == torch.float32
+    expected = torch.from_numpy((ramp.astype(float) - black) / (white - black))
+    assert (pixels[7] - expected[:, None]).abs().max() * 1023 < 0.1
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "bits"),
+    [("gbrp10le", 10), ("gbrp12le", 12), ("gbrp16le", 16), ("gray10le", 10), ("gray12le", 12)],
+)
+def test_deep_values_without_a_matrix_come_back_exactly(ffmpeg, pixel_format, bits):
+    most = (1 << bits) - 1
+    ramp = np.linspace(0, most, 64).round().astype("<u2")
+    planes = [ramp] * (3 if pixel_format.startswith("gbr") else 1)
+    pixels = read(write_planes(ffmpeg, "a.mkv", pixel_format, planes))[0].pixels
+
+    assert (pixels * most).round().int()[9, :, 1].tolist() == ramp.tolist()
+    assert (pixels[9, 0].tolist(), pixels[9, 63].tolist()) == ([0] * 3, [1] * 3)
+
+
+def test_video_of_8_bits_stays_at_8_bits(clip):
+    info = probe_video(clip("a.mp4"))
+
+    assert not info.is_deep
+    assert next(read_video(info)).pixels.dtype == torch.uint8
+
+
+# --- transparency --------------------------------------------------------------------------------
+
+OPAQUE, HALF, HOLE = (20, 5), (20, 24), (20, 50)  # y, x
+
+
+@pytest.fixture
+def hole(ffmpeg):
+    """Write five orange pictures of 64x48: opaque, half see-through, and not there."""
+    pixels = np.zeros((5, 48, 64, 4), np.uint8)
+    pixels[:, :, :32] = (200, 120, 40, 255)
+    pixels[:, :, 16:32, 3] = 128
+    pixels[:, 40:, :16, 2] += 40 * np.arange(5, dtype=np.uint8)[:, None, None]  # something moves
+
+    def make(name, *options):
+        source = ("-f", "rawvideo", "-pix_fmt", "rgba", "-s", "64x48", "-r", "10", "-i", "pipe:0")
+        return ffmpeg(*source, *options, name, stdin=pixels.tobytes())
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.webm", ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-crf", "4", "-b:v", "0")),
+        ("a.mkv", ("-c:v", "libvpx", "-pix_fmt", "yuva420p", "-auto-alt-ref", "0", "-b:v", "4M")),
+        ("a.mov", ("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le")),
+        ("a.mov", ("-c:v", "qtrle")),
+        ("a.mov", ("-c:v", "png")),
+        ("a.mkv", ("-c:v", "ffv1", "-pix_fmt", "bgra")),
+        ("a.apng", ("-f", "apng")),
+        ("a.webp", ("-c:v", "libwebp_anim", "-pix_fmt", "bgra", "-lossless", "1")),
+    ],
+    ids=["vp9", "vp8", "prores", "qtrle", "png", "ffv1", "apng", "webp"],
+)
+def test_transparency_is_read_on_request(hole, name, options):
+    info = probe_video(hole(name, *options))
+    frames = list(read_video(info, alpha=True))
+    pixels = to_uint8(frames[-1].pixels).int()
+
+    assert info.has_alpha
+    assert len(frames) == 5
+    assert (pixels[OPAQUE] - torch.tensor([200, 120, 40, 255])).abs().max() <= 3
+    assert (pixels[HALF] - torch.tensor([200, 120, 40, 128])).abs().max() <= 3
+    assert pixels[HOLE][3] <= 1
+
+
+def test_transparency_of_a_gif_is_read_on_request(ffmpeg):
+    raw = np.zeros((48, 64, 4), np.uint8)
+    raw[:, :32] = (200, 120, 40, 255)
+    source = ("-f", "rawvideo", "-pix_fmt", "rgba", "-s", "64x48", "-r", "10", "-i", "pipe:0")
+    palette = "split[a][b];[a]palettegen=reserve_transparent=1[p];[b][p]paletteuse"
+    info = probe_video(ffmpeg(*source, "-vf", palette, "a.gif", stdin=raw.tobytes() * 3))
+    pixels = next(read_video(info, alpha=True)).pixels
+
+    assert info.has_alpha
+    assert (pixels[OPAQUE][3], pixels[HOLE][3]) == (255, 0)
+
+
+def test_transparency_is_dropped_with_a_note_otherwise(hole, caplog):
+    path = hole("a.mov", "-c:v", "png")
+    with caplog.at_level("INFO"):
+        frames = read(path)
+
+    assert {frame.pixels.shape for frame in frames} == {(48, 64, 3)}
+    assert [record.message for record in caplog.records] == [f"{path}: transparency is dropped"]
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_what_did_not_change_is_no_transparency(clip, tmp_path, name):
+    if name == "a.gif":
+        path = clip("a.gif")
+    else:  # what FFmpeg's writer sets as soon as a frame is stored as a difference
+        path = save_webp(tmp_path / "a.webp", [40] * 3)
+        data = bytearray(path.read_bytes())
+        assert data[12:16] == b"VP8X"
+        data[20] |= 0x10
+        path.write_bytes(data)
+        with Image.open(path) as image:
+            assert image.mode == "RGBA"
+    info = probe_video(path)
+
+    assert not info.has_alpha
+    assert next(read_video(info, alpha=True)).pixels.shape[2] == 3
+
+
+@pytest.mark.parametrize("pixel_format", ["gbrap10le", "gbrap12le", "gbrap16le", "yuva444p10le"])
+def test_deep_transparency_comes_back_exactly(ffmpeg, pixel_format):
+    most = (1 << int(pixel_format[-4:-2])) - 1
+    ramp = np.linspace(0, most, 64).round().astype("<u2")
+    grey = np.full(64, 512, "<u2")
+    path = write_planes(ffmpeg, "a.mkv", pixel_format, [grey, grey, grey, ramp])
+    pixels = next(read_video(probe_video(path), alpha=True)).pixels
+
+    assert (pixels * most).round().int()[9, :, 3].tolist() == ramp.tolist()
 
 
 # --- files that are no videos --------------------------------------------------------------------
@@ -333,7 +559,7 @@ def test_video_that_lost_its_frames_is_refused(clip, ffmpeg):
 def test_video_without_a_rate_is_refused():
     stream = SimpleNamespace(average_rate=None, guessed_rate=None, base_rate=Fraction(0))
     with pytest.raises(DecodeError, match="expected a frame rate, got none"):
-        media._nominal_rate(stream, Path("a.mp4"))
+        describe._nominal_rate(stream, Path("a.mp4"))
 
 
 def test_first_frame_that_does_not_decode_is_refused(tmp_path):
@@ -390,6 +616,15 @@ def test_animated_webp_has_exact_times_and_pixels(tmp_path):
 
     assert [frame.time * 1000 for frame in frames] == [0, 30, 60, 105, 305]
     assert [abs(int(f.pixels[8, 16, 0]) - 20 * k) <= 6 for k, f in enumerate(frames)] == [True] * 5
+
+
+def test_workflow_of_an_animated_webp_is_told(tmp_path):
+    exif = Image.Exif()
+    exif[0x0110], exif[0x010F] = 'prompt:{"3": 1}', "workflow:{}"
+    exif[0x010E] = "a description: of something"
+    path = save_webp(tmp_path / "a.webp", [40] * 3, exif=exif)
+
+    assert probe_video(path).tags == {"prompt": '{"3": 1}', "workflow": "{}"}
 
 
 def test_chunk_of_odd_size_is_skipped_with_its_padding(tmp_path):

@@ -1,13 +1,21 @@
+import struct
+import subprocess
+import sys
 import threading
+import time
+import zlib
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from vfi import png
+from vfi import png_writer
 from vfi.errors import DecodeError, EncodeError, InputError
+from vfi.frames import to_uint8, to_uint16
 from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
 
 GREY = np.full((4, 6, 3), 128, np.uint8)
@@ -23,7 +31,7 @@ def read(folder, rate=25):
 
 
 def first_pixel(folder):
-    return read(folder)[0].pixels[0, 0].tolist()
+    return to_uint8(read(folder)[0].pixels)[0, 0].tolist()
 
 
 def write(folder, count=3, **options):
@@ -147,19 +155,90 @@ def test_palette_with_transparency_becomes_rgb(tmp_path):
 
 @pytest.mark.parametrize("layout", ["rgb48be", "rgba64be", "ya16be"])
 def test_16_bits_per_channel_are_rounded(tmp_path, layout):
-    values = np.array([257 * 5 + 128, 257 * 5 + 129, 65535, 0], np.uint16).astype(">u2")
-    rows = {"rgb48be": values[:3], "rgba64be": values, "ya16be": values[[1, 3]]}
-    frame = av.VideoFrame(6, 4, layout)
-    frame.planes[0].update(padded(rows[layout].tobytes() * 6, frame.planes[0]))
-    codec = av.CodecContext.create("png", "w")
-    codec.width, codec.height, codec.pix_fmt, codec.time_base = 6, 4, layout, Fraction(1, 25)
-    (tmp_path / "1.png").write_bytes(b"".join(map(bytes, codec.encode(frame))))
+    values = np.array([257 * 5 + 128, 257 * 5 + 129, 65535, 0], np.uint16)
+    pixel = {"rgb48be": values[:3], "rgba64be": values, "ya16be": values[[1, 3]]}[layout]
+    save_deep(tmp_path / "1.png", np.broadcast_to(pixel, (4, 6, len(pixel))), layout)
 
     assert first_pixel(tmp_path) == ([6, 6, 6] if layout == "ya16be" else [5, 6, 255])
 
 
-def padded(row, plane):
-    return row.ljust(plane.line_size, b"\0") * plane.height
+def save_deep(path, pixels, layout):
+    """Write [4, 6, C] uint16 as FFmpeg's encoder does, without a line of ours."""
+    frame = av.VideoFrame(6, 4, layout)
+    plane = frame.planes[0]
+    rows = [row.astype(">u2").tobytes().ljust(plane.line_size, b"\0") for row in pixels]
+    plane.update(b"".join(rows))
+    codec = av.CodecContext.create("png", "w")
+    codec.width, codec.height, codec.pix_fmt, codec.time_base = 6, 4, layout, Fraction(1, 25)
+    path.write_bytes(b"".join(map(bytes, codec.encode(frame))))
+
+
+@pytest.mark.parametrize("layout", ["gray16be", "ya16be", "rgb48be", "rgba64be"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_16_bits_come_back_exactly(tmp_path, layout, alpha):
+    channels = {"gray16be": 1, "ya16be": 2, "rgb48be": 3, "rgba64be": 4}[layout]
+    stored = np.random.default_rng(0).integers(0, 65536, (4, 6, channels), np.uint16)
+    save_deep(tmp_path / "1.png", stored, layout)
+    info = probe_image_folder(tmp_path)
+    pixels = next(read_image_folder(info, Fraction(25), alpha=alpha)).pixels
+
+    assert (info.is_deep, info.has_alpha) == (True, channels in (2, 4))
+    assert pixels.dtype == torch.float32
+    colour = stored[..., :3] if channels > 2 else np.repeat(stored[..., :1], 3, axis=2)
+    expected = [colour, stored[..., -1:]] if alpha and info.has_alpha else [colour]
+    assert np.array_equal(to_uint16(pixels).numpy(), np.concatenate(expected, axis=2))
+
+
+def test_colour_that_a_deep_picture_declares_transparent_is(tmp_path):
+    stored = np.random.default_rng(0).integers(0, 65536, (4, 6, 1), np.uint16)
+    save_deep(tmp_path / "1.png", stored, "gray16be")
+    data, colour = (tmp_path / "1.png").read_bytes(), stored[2, 3].astype(">u2").tobytes()
+    chunk = b"tRNS" + colour
+    checked = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "1.png").write_bytes(data[:33] + checked + data[33:])
+    info = probe_image_folder(tmp_path)
+    alpha = next(read_image_folder(info, Fraction(25), alpha=True)).pixels[..., 3]
+
+    assert info.has_alpha
+    assert (alpha[2, 3], alpha.sum()) == (0, 4 * 6 - 1)
+
+
+def test_folder_with_one_deep_picture_is_deep_throughout(tmp_path):
+    save(tmp_path / "1.png", (0, 77, 255))
+    save_deep(tmp_path / "2.png", np.full((4, 6, 3), 257 * 77 + 1, np.uint16), "rgb48be")
+    frames = read(tmp_path)
+
+    assert [to_uint16(frame.pixels)[0, 0, 1].item() for frame in frames] == [257 * 77, 257 * 77 + 1]
+    assert frames[0].pixels[0, 0].tolist() == [0, 77 / np.float32(255), 1]
+
+
+def test_folder_with_one_transparent_picture_is_transparent_throughout(tmp_path):
+    save(tmp_path / "1.png", (10, 20, 30))
+    save(tmp_path / "2.png", (10, 20, 30, 40), mode="RGBA")
+    save(tmp_path / "3.png", (77, 0), mode="LA")
+    info = probe_image_folder(tmp_path)
+    frames = list(read_image_folder(info, Fraction(25), alpha=True))
+
+    assert [frame.pixels[0, 0].tolist() for frame in frames] == [
+        [10, 20, 30, 255],
+        [10, 20, 30, 40],
+        [77, 77, 77, 0],
+    ]
+
+
+def test_opaque_folder_has_no_alpha_channel(tmp_path):
+    save(tmp_path / "1.png")
+    info = probe_image_folder(tmp_path)
+
+    assert (info.is_deep, info.has_alpha) == (False, False)
+    assert next(read_image_folder(info, Fraction(25), alpha=True)).pixels.shape == (4, 6, 3)
+
+
+def test_picture_that_changed_its_depth_meanwhile_is_refused(tmp_path):
+    info = probe_image_folder(save(tmp_path / "1.png").parent)
+    save_deep(tmp_path / "1.png", np.zeros((4, 6, 3), np.uint16), "rgb48be")
+    with pytest.raises(DecodeError, match="expected 8 bits, got 16"):
+        list(read_image_folder(info, Fraction(25)))
 
 
 def test_dropped_transparency_is_noted_once(tmp_path, caplog):
@@ -169,7 +248,7 @@ def test_dropped_transparency_is_noted_once(tmp_path, caplog):
         read(tmp_path)
 
     assert [record.message.split(": ")[1] for record in caplog.records] == [
-        "transparency is dropped, from 1.png on"
+        "transparency is dropped"
     ]
 
 
@@ -352,9 +431,11 @@ def test_place_that_cannot_be_written_is_refused(tmp_path):
         write(tmp_path / "file" / "out")
 
 
-@pytest.mark.parametrize("option", [{"start": -1}, {"compress_level": 10}, {"compress_level": -1}])
+@pytest.mark.parametrize(
+    "option", [{"start": -1}, {"compress_level": 10}, {"compress_level": -1}, {"depth": 10}]
+)
 def test_wrong_option_is_refused(tmp_path, option):
-    with pytest.raises(InputError, match="expected start >= 0 and compress_level 0 to 9"):
+    with pytest.raises(InputError, match="expected start >= 0, compress_level 0 to 9 and depth"):
         PngWriter(tmp_path / "out", **option)
 
 
@@ -366,10 +447,10 @@ def test_wrong_shape_is_refused(tmp_path):
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    def save(*arguments, **options):
+    def encode(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(png.Image.Image, "save", save)
+    monkeypatch.setattr(png_writer, "encode_png", encode)
 
 
 def test_error_in_a_thread_reaches_the_end_of_the_block(tmp_path, full_disk):
@@ -389,7 +470,12 @@ def test_error_in_a_thread_stops_the_writing(tmp_path, full_disk):
 
 def test_waiting_frames_are_bounded(tmp_path, monkeypatch):
     gate, accepted = threading.Event(), []
-    monkeypatch.setattr(png.Image.Image, "save", lambda *_, **__: gate.wait(10))
+
+    def encode(*arguments, **options):
+        gate.wait(10)
+        return b""
+
+    monkeypatch.setattr(png_writer, "encode_png", encode)
     writer = PngWriter(tmp_path / "out").__enter__()
 
     def feed():
@@ -407,3 +493,176 @@ def test_waiting_frames_are_bounded(tmp_path, monkeypatch):
 
     assert waiting <= 8
     assert len(accepted) == 50
+
+
+# --- more than 8 bits, transparency, texts -------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_every_kind_of_picture_comes_back_bit_for_bit(tmp_path, depth, channels):
+    kind = np.dtype(f"uint{depth}")
+    noise = np.random.default_rng(0).integers(0, 1 << depth, (5, 48, 63, channels), kind)
+    options = {"depth": depth, "has_alpha": channels == 4, "metadata": {"prompt": "é 日本"}}
+    with PngWriter(tmp_path / "out", **options) as writer:
+        for pixels in noise:
+            writer.write(pixels)
+    info = probe_image_folder(tmp_path / "out")
+    frames = list(read_image_folder(info, Fraction(25), alpha=True))
+
+    assert (info.is_deep, info.has_alpha) == (depth == 16, channels == 4)
+    exact = to_uint16 if depth == 16 else to_uint8
+    assert np.array_equal(np.stack([exact(frame.pixels).numpy() for frame in frames]), noise)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_first_file_alone_has_the_tags_on_request(tmp_path, depth):
+    tags = {"workflow": "x" * 300_000, "prompt": "é 日本"}
+    with PngWriter(tmp_path, depth=depth, metadata=tags, metadata_in="first", start=3) as writer:
+        for _ in range(3):
+            writer.write(GREY.astype(f"uint{depth}"))
+
+    texts = []
+    for path in sorted(tmp_path.iterdir()):
+        with Image.open(path) as image:
+            image.load()  # also checks every chunk's checksum
+            texts.append(image.text)
+    assert texts == [tags, {}, {}]
+
+
+def test_compression_level_reaches_a_deep_file(tmp_path):
+    sizes = []
+    for level in (0, 9):
+        with PngWriter(tmp_path / str(level), depth=16, compress_level=level) as writer:
+            writer.write(np.zeros((64, 64, 3), np.uint16))
+        sizes.append((tmp_path / str(level) / "0000000.png").stat().st_size)
+
+    assert sizes[0] > 10 * sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "pixels"),
+    [
+        ({}, np.zeros((4, 6, 4), np.uint8)),
+        ({"has_alpha": True}, GREY),
+        ({"depth": 16}, GREY),
+        ({}, GREY.astype(np.uint16)),
+    ],
+    ids=["alpha", "no alpha", "shallow", "deep"],
+)
+def test_frames_of_another_kind_are_refused(tmp_path, options, pixels):
+    writer = PngWriter(tmp_path / "out", **options)
+    with pytest.raises(ValueError, match=r"pixels must be \[H, W, .\] uint"), writer:
+        writer.write(pixels)
+
+
+# --- going on ------------------------------------------------------------------------------------
+
+
+def interrupted(folder, count, **options):
+    """Write ``count`` of the frames and fail."""
+    writer = PngWriter(folder, **options)
+    with pytest.raises(KeyboardInterrupt), writer:  # noqa: PT012
+        for number in range(count):
+            writer.write(np.full((4, 6, 3), number, np.uint8))
+        while writer.num_finished < count:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+
+def go_on(folder, begin, count, **options):
+    writer = PngWriter(folder, **options)
+    writer.begin_at(begin)
+    with writer:
+        for number in range(begin, count):
+            writer.write(np.full((4, 6, 3), number, np.uint8))
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("begin", [0, 3, 5])
+def test_interrupted_job_goes_on_and_gives_the_same_files(tmp_path, begin):
+    options = {"metadata": {"prompt": "p"}, "metadata_in": "first", "start": 2}
+    whole = write(tmp_path / "whole", count=8, **options)
+    interrupted(tmp_path / "out", 5, job="j", **options)
+
+    assert PngWriter(tmp_path / "out", job="j", **options).num_finished == 5
+    go_on(tmp_path / "out", begin, 8, job="j", **options)
+
+    assert contents(tmp_path / "out") == contents(whole)
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
+
+
+def test_files_from_the_new_begin_on_are_removed(tmp_path):
+    interrupted(tmp_path / "out", 5, job="j")
+    go_on(tmp_path / "out", 2, 3, job="j")
+
+    assert sorted(contents(tmp_path / "out")) == ["0000000.png", "0000001.png", "0000002.png"]
+
+
+def test_files_after_a_gap_do_not_count(tmp_path):
+    interrupted(tmp_path / "out", 5, job="j")
+    (tmp_path / "out.partial" / "0000002.png").rename(tmp_path / "out.partial" / "0000002.png.part")
+
+    assert PngWriter(tmp_path / "out", job="j").num_finished == 2
+    go_on(tmp_path / "out", 2, 6, job="j")
+    assert len(contents(tmp_path / "out")) == 6
+
+
+@pytest.mark.parametrize("job", ["other", None])
+def test_leftover_of_another_job_is_replaced(tmp_path, job):
+    interrupted(tmp_path / "out", 5, job="j")
+    writer = PngWriter(tmp_path / "out", job=job)
+
+    assert writer.num_finished == 0
+    with pytest.raises(ValueError, match="number must be 0 to 0, got 1"):
+        writer.begin_at(1)
+    with writer:
+        writer.write(GREY)
+    assert sorted(contents(tmp_path / "out")) == ["0000000.png"]
+
+
+def test_job_that_fails_before_its_first_file_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), PngWriter(tmp_path / "out", job="j"):
+        raise RuntimeError
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_that_was_not_written_to_its_end_does_not_count(tmp_path, monkeypatch):
+    write_whole = Path.write_bytes
+
+    def write_half(path, data):
+        if "0000002" not in path.name:
+            return write_whole(path, data)
+        write_whole(path, data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    with pytest.raises(EncodeError, match=r"0000002\.png"):
+        write(tmp_path / "out", job="j")
+
+    assert PngWriter(tmp_path / "out", job="j").num_finished == 2
+
+
+def test_killed_process_leaves_complete_files_only(tmp_path):
+    code = (
+        "import numpy as np, os, signal, sys, threading\n"
+        "from pathlib import Path\n"
+        "from vfi.png import PngWriter\n"
+        "pixels = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)\n"
+        "threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
+        "with PngWriter(Path(sys.argv[1]), job='j') as writer:\n"
+        "    while True:\n"
+        "        writer.write(pixels)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "out")]
+    subprocess.run(command, cwd=Path(png_writer.__file__).parents[1], check=False)
+    count = PngWriter(tmp_path / "out", job="j").num_finished
+
+    assert count > 0
+    for number in range(count):
+        with Image.open(tmp_path / "out.partial" / f"{number:07}.png") as image:
+            image.load()

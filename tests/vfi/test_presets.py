@@ -17,9 +17,11 @@ from PIL import Image
 from vfi.encoders import available_presets, choose_encoder
 from vfi.errors import InputError
 from vfi.ffmpeg import find_ffmpeg
+from vfi.frames import to_uint8
 from vfi.media import probe_video, read_video
 from vfi.presets import PRESETS, Encoder, Preset, find_preset
-from vfi.writer import AudioSource, VideoWriter
+from vfi.tracks import SourceTracks
+from vfi.writer import VideoWriter
 
 Pixels = NDArray[Any]
 
@@ -57,7 +59,7 @@ def place(folder: Path, preset: str) -> Path:
 
 
 def read(path: Path) -> list[Pixels]:
-    return [frame.pixels.numpy() for frame in read_video(probe_video(path))]
+    return [to_uint8(frame.pixels).numpy() for frame in read_video(probe_video(path))]
 
 
 def read_deep(path: Path) -> Pixels:
@@ -215,6 +217,21 @@ def test_ten_bits_keep_what_lies_between_two_code_values(
     assert np.abs(255 * read_deep(path) - value).max() < 0.2
 
 
+@pytest.mark.parametrize("preset", ["high-quality", "master"])
+def test_deep_colours_return_within_1_of_1023(tmp_path: Path, preset: str) -> None:
+    random = np.random.default_rng(3)
+    colours = random.integers(0, 65536, (12, 1, 1, 3), np.uint16)
+    colours[:5] = np.array([0, 65535, 257, 32768, 40001]).reshape(5, 1, 1, 1)  # greys
+    frames = list(np.ascontiguousarray(np.broadcast_to(colours, (12, HEIGHT, WIDTH, 3))))
+    crf = 4 if PRESETS[preset].has_crf else None
+    path = write(place(tmp_path, preset), frames, preset, crf=crf, options=None)
+    returned = np.stack([frame.pixels.numpy() for frame in read_video(probe_video(path))])
+    errors = np.abs(returned - np.stack(frames) / 65535) * 1023
+    # Rounding to 876 levels of brightness and 896 of colour costs this much, and no more.
+    assert errors[:5].max() <= 0.5 * 1023 / 876 + 0.1
+    assert errors.max() <= 0.5 * 1023 / 876 + 0.5 * 1.8556 * 1023 / 896 + 0.1
+
+
 def test_deep_frames_keep_their_transparency(tmp_path: Path) -> None:
     deep = picture_with_hole().astype(np.uint16) * 257
     path = write(tmp_path / "a.mov", [deep] * 3, "master")
@@ -272,7 +289,7 @@ def test_webm_gets_opus(tmp_path: Path, ffmpeg: Any) -> None:
         tmp_path / "a.webm",
         grey(),
         "webm",
-        audio=AudioSource(source, ("aac",)),
+        tracks=SourceTracks(source, ("aac",)),
         metadata={"workflow": "x"},
         notify=told.append,
     )
@@ -289,7 +306,7 @@ def test_webm_takes_sound_of_any_number_of_channels(
 ) -> None:
     sound = f"anoisesrc=d=0.5,aformat=channel_layouts={layout}"
     source = ffmpeg("-f", "lavfi", "-i", sound, "-c:a", "flac", "s.mka")
-    path = write(tmp_path / "a.webm", grey(), "webm", audio=AudioSource(source, ("flac",)))
+    path = write(tmp_path / "a.webm", grey(), "webm", tracks=SourceTracks(source, ("flac",)))
     with av.open(str(source)) as before, av.open(str(path)) as after:
         assert after.streams.audio[0].channels == before.streams.audio[0].channels
 
@@ -303,7 +320,7 @@ def test_pictures_that_move_say_what_they_do_not_hold(
         place(tmp_path, preset),
         grey(),
         preset,
-        audio=AudioSource(source, ("aac",)),
+        tracks=SourceTracks(source, ("aac",)),
         metadata={"workflow": "x"},
         notify=told.append,
     )

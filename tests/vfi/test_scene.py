@@ -132,11 +132,34 @@ def test_repeated_frames_do_not_make_fast_action_look_like_cuts() -> None:
     assert cuts_in([p for p in busy for _ in range(2)]) == []
 
 
-def test_bytes_and_alpha_give_the_same_cuts() -> None:
+def test_bytes_and_opaque_pictures_give_the_same_cuts() -> None:
     pictures = SHOT[:5] + OTHER[5:]
     assert cuts_in([to_bytes(p) for p in pictures]) == [5]
-    alpha = [torch.rand(96, 96, 1) for _ in pictures]
-    assert cuts_in([torch.cat(pair, -1) for pair in zip(pictures, alpha, strict=True)]) == [5]
+    assert cuts_in([with_alpha(p, torch.ones(96, 96)) for p in pictures]) == [5]
+    assert cuts_in([to_bytes(with_alpha(p, torch.ones(96, 96))) for p in pictures]) == [5]
+
+
+def with_alpha(picture: Tensor, alpha: Tensor) -> Tensor:
+    return torch.cat((picture, alpha[..., None]), -1)
+
+
+def bump(column: int) -> Tensor:
+    """Alpha of a round thing with soft edges around a column, [96, 96]."""
+    row, col = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
+    return torch.sigmoid(15 - ((row - 48) ** 2 + (col - column) ** 2).sqrt())
+
+
+def test_colours_that_nobody_sees_make_no_cut() -> None:
+    pictures = SHOT[:5] + OTHER[5:]
+    hidden = [with_alpha(p, torch.zeros(96, 96)) for p in pictures]
+    assert cuts_in(hidden) == []
+
+
+@pytest.mark.parametrize("shade", [0.0, 0.5, 1.0])
+def test_change_of_alpha_alone_is_a_cut(shade: float) -> None:
+    shaded = torch.full((96, 96, 3), shade)
+    alphas = [bump(20 + number) for number in range(6)] + [1 - bump(70)] * 6
+    assert cuts_in([with_alpha(shaded, alpha) for alpha in alphas]) == [6]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 500)])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vfi.errors import InputError
 from vfi.frames import Frame
+from vfi.montage import Layout, Montage
 from vfi.protocol import Interpolator
 from vfi.stream import AtCut, interpolate_stream
 from vfi.timing import EndRule, Schedule, constant_speed
@@ -206,11 +207,39 @@ def test_mask_shows_the_nearest_original() -> None:
     assert late[..., 0].tolist() == [[200, 228], [255, 255]]
 
 
-def test_montage_shows_the_source_at_the_left() -> None:
-    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), montage=True)
+def test_montage_shows_each_output_beside_the_source_frame_that_plays() -> None:
+    montage = Montage(Layout.SIDE_BY_SIDE, 2, 2, Fraction(2))
+    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), montage=montage)
     assert [frame[0, :, 0].tolist() for frame in out] == [
         [0, 0, 0, 0],
         [0, 0, 100, 100],
         [200, 200, 200, 200],
         [200, 200, 200, 200],
     ]
+
+
+@pytest.mark.parametrize("end", EndRule)
+@pytest.mark.parametrize("rate", [0.5, 1, 2.5, 3])
+def test_stream_that_goes_on_gives_the_rest_of_the_whole(end: EndRule, rate: float) -> None:
+    values = [0, 30, 90, 60, 200]
+    whole = first_values(interpolate_stream(clip(values), Blend()(), schedule(rate, end)))
+    for first in range(len(whole) + 1):
+        rest = interpolate_stream(clip(values), Blend()(), schedule(rate, end), first=first)
+        assert first_values(rest) == whole[first:]
+
+
+def test_stream_that_goes_on_leaves_earlier_pairs_to_themselves() -> None:
+    model = Blend()
+    list(interpolate_stream(clip([0, 30, 90, 60]), model(), to_last_frame(2), first=5))
+    assert model.num_encoded == 2  # of the last pair alone
+
+
+@pytest.mark.parametrize("rate", [2, 2.25, 2.4])
+def test_montage_is_told_the_number_of_each_output(rate: float) -> None:
+    class Numbered(Montage):
+        def picture(self, before: Tensor, after: Tensor, number: int) -> Tensor:
+            return torch.tensor(number)
+
+    montage = Numbered(Layout.SPLIT, 2, 2, Fraction(1))
+    out = interpolate_stream(clip([0, 50, 100, 150]), Blend()(), schedule(rate), montage=montage)
+    assert [frame.item() for frame in out] == list(range(round(4 * rate)))

@@ -15,6 +15,7 @@ from vfi.timing import (
     SpeedPoint,
     constant_speed,
     format_rate,
+    parse_moment,
     parse_ramp,
     parse_rate,
 )
@@ -251,3 +252,17 @@ def test_text_that_is_no_rate_is_refused(text: str) -> None:
 
 def test_rates_are_shown_as_people_write_them() -> None:
     assert [format_rate(F(x)) for x in (24, FILM, F(25, 2))] == ["24", "23.976", "12.5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("12.5", Fraction(25, 2)), ("1:02.5", Fraction(125, 2)), ("1:00:01", 3601)],
+)
+def test_moment_is_seconds_or_minutes_or_hours(text: str, seconds: Fraction) -> None:
+    assert parse_moment(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "a", "-1", "1:-2", "1:2:3:4", "1/2", "nan", "inf"])
+def test_moment_that_is_none_is_explained(text: str) -> None:
+    with pytest.raises(InputError, match="expected seconds such as"):
+        parse_moment(text)

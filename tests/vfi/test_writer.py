@@ -1,4 +1,5 @@
 import json
+import subprocess
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from vfi.errors import EncodeError, InputError
 from vfi.media import probe_video, read_video
-from vfi.writer import AudioSource, VideoWriter
+from vfi.tracks import SourceTracks
+from vfi.writer import VideoWriter
 
 ULTRAFAST = {"preset": "ultrafast"}
 GREY = np.full((48, 64, 3), 128, np.uint8)
@@ -129,7 +131,7 @@ def test_wrong_shape_names_both_shapes(tmp_path):
 def test_sound_the_container_can_hold_is_copied(tmp_path, sound, name, codec):
     source, told = sound("s.mka", codec), []
     codecs = tuple(sound_codecs_of_sound(source))
-    path = write(tmp_path / name, audio=AudioSource(source, codecs), notify=told.append)
+    path = write(tmp_path / name, tracks=SourceTracks(source, codecs), notify=told.append)
 
     assert sound_packets(path) == sound_packets(source)
     assert told == []
@@ -142,8 +144,8 @@ def sound_codecs_of_sound(path):
 
 def test_other_sound_becomes_aac_with_a_note(tmp_path, sound):
     source, told = sound("s.mka", "aac", "libvorbis"), []
-    audio = AudioSource(source, ("aac", "vorbis"))
-    path = write(tmp_path / "a.mp4", audio=audio, notify=told.append)
+    tracks = SourceTracks(source, ("aac", "vorbis"))
+    path = write(tmp_path / "a.mp4", tracks=tracks, notify=told.append)
 
     assert sound_codecs(path) == ["aac", "aac"]
     assert sound_packets(path) == sound_packets(source)
@@ -152,8 +154,8 @@ def test_other_sound_becomes_aac_with_a_note(tmp_path, sound):
 
 def test_unknown_sound_is_left_out_with_a_note(tmp_path, sound):
     source, told = sound("s.mka", "aac", "libopus"), []
-    audio = AudioSource(source, ("unknown", "opus"))
-    path = write(tmp_path / "a.mkv", audio=audio, notify=told.append)
+    tracks = SourceTracks(source, ("unknown", "opus"))
+    path = write(tmp_path / "a.mkv", tracks=tracks, notify=told.append)
 
     assert sound_codecs(path) == ["opus"]
     assert told == ["sound track 1: left out, ffmpeg does not know its codec"]
@@ -161,7 +163,7 @@ def test_unknown_sound_is_left_out_with_a_note(tmp_path, sound):
 
 def test_sound_is_not_cut_to_the_picture(tmp_path, sound):
     source = sound("s.mka", "flac")
-    path = write(tmp_path / "a.mkv", audio=AudioSource(source, ("flac",)))
+    path = write(tmp_path / "a.mkv", tracks=SourceTracks(source, ("flac",)))
 
     with av.open(str(path)) as container:
         assert container.duration == pytest.approx(500_000, abs=30_000)
@@ -186,7 +188,7 @@ def picture_after_sound(path):
 def test_late_picture_stays_late(tmp_path, clip, sound, ffmpeg, name, source_name, encoder, codec):
     late = ("-itsoffset", "0.31", "-i", clip("v.mp4"), "-map", "1", "-map", "0", "-c", "copy")
     info = probe_video(ffmpeg("-i", sound("s.mka", encoder), *late, source_name))
-    path = write(tmp_path / name, audio=AudioSource(info.path, (codec,), info.start))
+    path = write(tmp_path / name, tracks=SourceTracks(info.path, (codec,), delay=info.start))
 
     expected = picture_after_sound(info.path)
     assert picture_after_sound(path) == pytest.approx(expected, abs=0.0015)
@@ -197,7 +199,7 @@ def test_late_picture_stays_late(tmp_path, clip, sound, ffmpeg, name, source_nam
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_late_picture_does_not_cost_sound(tmp_path, sound, name):
     source = sound("s.mka", "flac")
-    path = write(tmp_path / name, audio=AudioSource(source, ("flac",), Fraction(1, 4)))
+    path = write(tmp_path / name, tracks=SourceTracks(source, ("flac",), delay=Fraction(1, 4)))
 
     with av.open(str(path)) as container:
         heard = sum(frame.samples for frame in container.decode(audio=0))
@@ -209,7 +211,7 @@ def test_late_sound_of_a_transport_stream_stays_late(tmp_path, clip, ffmpeg, nam
     aac_delay = 0.025 if name == "a.mp4" else 0  # mp4 does not take mp2, so it is encoded anew
     late = ("-itsoffset", "0.31", "-f", "lavfi", "-i", "sine=d=0.5", "-c:v", "copy")
     info = probe_video(ffmpeg("-i", clip("v.mp4"), *late, "-c:a", "mp2", "s.ts"))
-    path = write(tmp_path / name, audio=AudioSource(info.path, ("mp2",), info.start))
+    path = write(tmp_path / name, tracks=SourceTracks(info.path, ("mp2",), delay=info.start))
 
     expected = picture_after_sound(info.path)
     assert picture_after_sound(path) == pytest.approx(expected, abs=0.0015 + aac_delay)
@@ -234,8 +236,8 @@ def test_tags_of_any_length_are_kept(tmp_path, name):
 
 
 def test_matroska_keeps_tags_under_capital_names(tmp_path, sound):
-    audio = AudioSource(sound("s.mka", "aac"), ("aac",))
-    path = write(tmp_path / "a.mkv", metadata={"workflow": TRICKY}, audio=audio)
+    tracks = SourceTracks(sound("s.mka", "aac"), ("aac",))
+    path = write(tmp_path / "a.mkv", metadata={"workflow": TRICKY}, tracks=tracks)
 
     with av.open(str(path)) as container:
         assert container.metadata["WORKFLOW"] == TRICKY
@@ -251,17 +253,30 @@ def test_tags_leave_no_temporary_file(tmp_path, monkeypatch):
 # --- what can go wrong ---------------------------------------------------------------------------
 
 
+@pytest.fixture
+def processes(monkeypatch):
+    """Every process that is started, in order."""
+    started = []
+
+    def start(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", start)
+    return started
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
-def test_exception_kills_ffmpeg_and_leaves_nothing(tmp_path, error):
-    video_writer = writer(tmp_path / "a.mp4", metadata={"prompt": "x"})
+def test_exception_kills_ffmpeg_and_leaves_nothing(tmp_path, processes, error):
+    video_writer = writer(tmp_path / "a.mp4", metadata={"prompt": "x"}, part_length=1000)
     with pytest.raises(error), video_writer:  # noqa: PT012  the block is the subject
-        process = video_writer._running.process
-        while not (tmp_path / "a.mp4.partial").exists():  # ffmpeg starts it after some frames
+        while not list(tmp_path.glob("*/*.mp4.partial")):  # ffmpeg starts it after some frames
             video_writer.write(GREY)
-        assert process.poll() is None
+        assert processes[-1].poll() is None
         raise error
 
-    assert process.poll() is not None
+    assert processes[-1].poll() is not None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -293,18 +308,25 @@ def test_colon_and_dash_in_a_name_are_only_letters(tmp_path, monkeypatch):
 
 
 def test_failing_ffmpeg_is_quoted(tmp_path, sound):
-    audio = AudioSource(sound("s.mka", "aac"), ("aac", "aac"))
+    tracks = SourceTracks(sound("s.mka", "aac"), ("aac", "aac"))
     with pytest.raises(EncodeError, match=r"exit code [1-9][\s\S]*matches no streams"):
-        write(tmp_path / "a.mp4", audio=audio)
+        write(tmp_path / "a.mp4", tracks=tracks)
     assert not list(tmp_path.glob("a.mp4*"))
 
 
-def test_ffmpeg_that_dies_early_is_quoted(tmp_path, sound):
-    audio = AudioSource(sound("s.mka", "aac"), ("aac", "aac"))
+def test_ffmpeg_that_dies_early_is_quoted(tmp_path, processes):
     frame = np.zeros((480, 640, 3), np.uint8)  # more than a pipe holds
-    with pytest.raises(EncodeError, match=r"exit code [1-9][\s\S]*matches no streams") as caught:
-        write(tmp_path / "a.mp4", [frame] * 50, width=640, height=480, audio=audio)
+    message = r"a\.mp4: expected ffmpeg to write the video, got exit code -9 after \d+ frames"
+    with (  # noqa: PT012  the block is the subject
+        pytest.raises(EncodeError, match=message) as caught,
+        writer(tmp_path / "a.mp4", width=640, height=480) as video_writer,
+    ):
+        video_writer.write(frame)
+        processes[-1].kill()
+        for _ in range(50):
+            video_writer.write(frame)
     assert isinstance(caught.value.__cause__, OSError)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_frames_is_an_error(tmp_path):

@@ -3,11 +3,15 @@
 from . import _io_public as io
 from . import _ui_public as ui
 from ._input_impl import VideoFromFile as _VideoFromFile
+from ._input_impl import VideoInput as _VideoInput
 
-__all__ = ["ComfyExtension", "InputImpl", "io", "ui"]
+__all__ = ["ComfyExtension", "Input", "InputImpl", "io", "ui"]
 
 class ComfyExtension:
     async def get_node_list(self) -> list[type[io.ComfyNode]]: ...
+
+class Input:
+    Video = _VideoInput
 
 class InputImpl:
     VideoFromFile = _VideoFromFile

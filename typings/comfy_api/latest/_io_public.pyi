@@ -133,6 +133,20 @@ class Autogrow(ComfyTypeIO):
             tooltip: str | None = None,
         ) -> None: ...
 
+class DynamicCombo(ComfyTypeIO):
+    class Option:
+        def __init__(self, key: str, inputs: list[Input]) -> None: ...
+
+    class Input(Input):
+        def __init__(
+            self,
+            id: str,
+            options: list[DynamicCombo.Option],
+            *,
+            optional: bool = False,
+            tooltip: str | None = None,
+        ) -> None: ...
+
 class Schema:
     def __init__(
         self,

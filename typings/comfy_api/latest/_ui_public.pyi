@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 
-from ._io_public import FolderType, UIOutput
+from torch import Tensor
+
+from ._io_public import ComfyNode, FolderType, UIOutput
 
 class SavedResult:
     def __init__(self, filename: str, subfolder: str, type: FolderType) -> None: ...  # noqa: A002
@@ -10,3 +12,6 @@ class SavedImages(UIOutput):
 
 class PreviewVideo(UIOutput):
     def __init__(self, values: Sequence[SavedResult]) -> None: ...
+
+class PreviewImage(UIOutput):
+    def __init__(self, image: Tensor, *, cls: type[ComfyNode]) -> None: ...

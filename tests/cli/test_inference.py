@@ -9,10 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +22,17 @@ import torch
 import inference_video
 from rife_arch import QUALITIES, load_checkpoint
 from rife_arch.canonicalize import canonical_bytes
+from tests.cli.running import (
+    PICTURES,
+    SCRIPT,
+    RunCli,
+    children,
+    running,
+    same,
+    script,
+    snapshot,
+    wait_until,
+)
 from tests.clips import (
     Picture,
     count_frames,
@@ -32,6 +40,7 @@ from tests.clips import (
     frame_rate,
     moving_pictures,
     read_pictures,
+    sound_duration,
     sound_packets,
     write_clip,
     write_clip_without_frames,
@@ -40,81 +49,9 @@ from tests.clips import (
 )
 from tests.networks import TINY_CONFIG, preset_config, random_weights
 from vfi.errors import InputError
+from vfi.ffmpeg import find_ffmpeg
 from vfi.media import probe_video, read_video
-
-SCRIPT = Path(inference_video.__file__)
-PICTURES = moving_pictures(4)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended: its exit code and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
-RunCli = Callable[..., Ended]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """The tiny network is slower on many threads, and much slower when they are contended."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("checkpoint") / "tiny.pth"
-    torch.save(random_weights(TINY_CONFIG, seed=0), path)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, and it is empty."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def cli(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> RunCli:
-    """Run the command line with the tiny network; arguments of the test take precedence."""
-
-    def run(*arguments: object) -> Ended:
-        argv = ["--model", str(checkpoint), "--device", "cpu", *map(str, arguments)]
-        try:
-            code = inference_video.main(argv)
-        except SystemExit as stop:  # how argparse ends
-            code = int(stop.code or 0)
-        return Ended(code, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def clip(folder: Path) -> Path:
-    """Four lossless frames at 24 fps."""
-    return write_clip(folder / "clip.mkv", PICTURES)
-
-
-@pytest.fixture
-def talkie(folder: Path) -> Path:
-    """Twelve frames at 24 fps, with sound."""
-    return write_clip(folder / "talkie.mp4", moving_pictures(12), sound="aac")
-
-
-def same(pictures: list[Picture], others: list[Picture]) -> bool:
-    return np.array_equal(np.stack(pictures), np.stack(others))
-
-
-def snapshot(folder: Path) -> dict[Path, bytes | None]:
-    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
-
+from vfi.png import probe_image_folder, read_image_folder
 
 # --- frames and rates ----------------------------------------------------------------------------
 
@@ -147,6 +84,21 @@ def test_source_frames_of_lossy_video_are_its_decoded_frames(cli: RunCli, talkie
     cli("--video", talkie, "--png-only", "--multi", 4)
     decoded = [frame.pixels.numpy() for frame in read_video(probe_video(talkie))]
     assert same(read_pictures(Path("vid_out"))[::4], decoded)
+
+
+def test_video_of_10_bits_becomes_pngs_of_16_bit_for_bit(
+    cli: RunCli, clip: Path, folder: Path
+) -> None:
+    deep = folder / "deep.mkv"
+    tenfold = ["-vf", "format=gbrp10le", "-c:v", "ffv1", str(deep)]
+    subprocess.run([find_ffmpeg(), "-v", "error", "-i", str(clip), *tenfold], check=True)
+    cli("--video", deep, "--png-only", "--end", "last-frame")
+    originals = [frame.pixels for frame in read_video(probe_video(deep))]
+    pictures = [
+        f.pixels for f in read_image_folder(probe_image_folder(Path("vid_out")), Fraction(1))
+    ]
+    for picture, original in zip(pictures[::2], originals, strict=True):
+        assert torch.equal(picture, original)
 
 
 def test_frames_between_are_those_of_the_network(cli: RunCli, clip: Path, checkpoint: Path) -> None:
@@ -329,12 +281,12 @@ def test_sound_that_the_container_cannot_hold_is_reencoded_and_says_so(
     assert sound_packets(Path("out.mp4"))
 
 
-def test_fps_relabels_and_drops_the_sound_and_says_so(cli: RunCli, talkie: Path) -> None:
+def test_fps_relabels_and_the_sound_follows(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--output", "out.mp4", "--fps", "23.976")
-    assert "23.976 fps, sound dropped, because of --fps" in ended.out
+    assert "23.976 fps, sound 0.5 times as fast" in ended.out
     assert frame_rate(Path("out.mp4")) == Fraction(24000, 1001)
     assert count_frames(Path("out.mp4")) == 24
-    assert sound_packets(Path("out.mp4")) == []
+    assert sound_duration(Path("out.mp4")) == pytest.approx(1.0, abs=0.06)
 
 
 def test_fps_that_changes_nothing_keeps_the_sound(cli: RunCli, talkie: Path) -> None:
@@ -413,12 +365,22 @@ def test_target_rate_below_the_source_leaves_frames_out(cli: RunCli, clip: Path)
     ],
     ids=["slow", "fast", "ramp"],
 )
-def test_speed_changes_the_length_and_drops_the_sound(
+def test_speed_changes_the_length(
     cli: RunCli, talkie: Path, options: tuple[object, ...], expected: int
 ) -> None:
-    ended = cli("--video", talkie, "--output", "out.mp4", *options)
-    assert "sound dropped, because of the speed" in ended.out
+    cli("--video", talkie, "--output", "out.mp4", *options)
     assert count_frames(Path("out.mp4")) == expected
+
+
+@pytest.mark.parametrize(("speed", "seconds"), [(0.5, 1.0), (2, 0.25)])
+def test_sound_follows_the_speed(cli: RunCli, talkie: Path, speed: float, seconds: float) -> None:
+    cli("--video", talkie, "--output", "out.mp4", "--speed", speed)
+    assert sound_duration(Path("out.mp4")) == pytest.approx(seconds, abs=0.06)
+
+
+def test_sound_has_no_speed_that_changes_and_that_is_said(cli: RunCli, talkie: Path) -> None:
+    ended = cli("--video", talkie, "--output", "out.mp4", "--ramp", "0:1 0.25:0.5")
+    assert "sound dropped, because of the ramp" in ended.out
     assert not sound_packets(Path("out.mp4"))
 
 
@@ -498,6 +460,28 @@ def test_montage_shows_the_source_at_the_left(cli: RunCli, clip: Path) -> None:
     assert probe_video(Path("out.mp4")).width == 128
 
 
+def test_montage_of_another_layout_is_written_in_its_size(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--montage", "stacked", "--output", "stacked.mp4")
+    cli("--video", clip, "--montage", "split", "--output", "split.mp4")
+    sizes = [probe_video(Path(f"{name}.mp4")) for name in ("stacked", "split")]
+    assert [(info.width, info.height) for info in sizes] == [(64, 96), (64, 48)]
+
+
+def test_montage_labels_are_the_rates_unless_others_are_given(cli: RunCli, clip: Path) -> None:
+    def montage(*labels: str) -> bytes:
+        cli("--video", clip, "--montage", *labels, "--png-only", "--overwrite")
+        return b"".join(picture.tobytes() for picture in read_pictures(Path("vid_out")))
+
+    assert montage("--montage-labels") == montage("--montage-labels", "24 fps | 48 fps")
+    assert montage("--montage-labels") != montage()
+
+
+def test_montage_labels_without_a_montage_are_refused(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--montage-labels", "--output", "out.mp4")
+    assert ended.code == 2
+    assert "--montage-labels: expected it with --montage" in ended.err
+
+
 def test_skip_is_taken_and_said_to_do_nothing(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--skip", "--output", "out.mp4")
     assert "note: --skip does nothing here; --duplicates smooth takes" in ended.out
@@ -509,7 +493,9 @@ def test_skip_is_taken_and_said_to_do_nothing(cli: RunCli, clip: Path) -> None:
 def test_header_names_input_output_and_model(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--output", "out.mp4", "--keep-pngs", "--UHD")
     assert re.search(r"^input +\S+talkie\.mp4  64x48, 12 frames, 24 fps$", ended.out, re.M)
-    assert re.search(r"^output +out\.mp4, vid_out  24 frames, 48 fps, sound kept$", ended.out, re.M)
+    assert re.search(
+        r"^output +out\.mp4 and vid_out  24 frames, 48 fps, sound kept$", ended.out, re.M
+    )
     assert re.search(r"^model +RIFE .*5 blocks, cpu, (fp32|bf16), scale 0\.5$", ended.out, re.M)
 
 
@@ -622,12 +608,16 @@ WRONG = {
     "no source": ("", 2, "one of the arguments --video --img --demo"),
     "two sources": ("--video clip.mkv --demo", 2, "not allowed with"),
     "missing file": ("--video none.mp4", 2, "none.mp4: expected a video file, got nothing"),
-    "folder as video": ("--video sizes", 2, "expected a video file, got a folder"),
+    "folder as video": ("--video sizes", 2, "expected a video, or a folder with videos"),
     "no frames": ("--video empty.avi", 1, "empty.avi: expected a video with frames, got none"),
     "one frame": ("--video one.mkv", 2, "expected at least two frames"),
     "text": ("--video text.mp4", 1, "text.mp4: expected a video, got a file that FFmpeg cannot"),
     "damage": ("--video damaged.mkv", 1, "damaged.mkv: expected frame 4 to decode"),
-    "damage, pngs": ("--video damaged.mkv --keep-pngs", 1, "expected frame 4 to decode"),
+    "damage, pngs": (
+        "--video damaged.mkv --keep-pngs --no-resume",
+        1,
+        "expected frame 4 to decode",
+    ),
     "missing folder": ("--img none", 2, "none: expected a folder of pictures, got nothing"),
     "empty folder": ("--img no_pictures", 2, "expected pictures"),
     "sizes differ": ("--img sizes", 2, "got 64x48 in shot_0001.png and 64x20 in shot_0002.png"),
@@ -717,50 +707,15 @@ def test_full_gpu_is_explained(cli: RunCli, clip: Path, monkeypatch: pytest.Monk
     def fill_the_gpu(*_: object, **__: object) -> int:
         raise torch.OutOfMemoryError("Tried to allocate 9 GiB.\ndetails")
 
-    monkeypatch.setattr(inference_video, "write_frames", fill_the_gpu)
+    monkeypatch.setattr(inference_video, "render", fill_the_gpu)
     ended = cli("--video", clip)
     assert ended.code == 1
-    assert ended.err == "error: Tried to allocate 9 GiB. Try --scale 0.5 or --precision fp16.\n"
+    assert ended.err.endswith(
+        "error: Tried to allocate 9 GiB. Try --scale 0.5 or --precision fp16.\n"
+    )
 
 
 # --- as a process: interruption and memory -------------------------------------------------------
-
-
-def script(checkpoint: Path, *arguments: object) -> list[str]:
-    """Return the command for a run of the script."""
-    fixed = ["--model", str(checkpoint), "--device", "cpu"]
-    return [sys.executable, str(SCRIPT), *fixed, *map(str, arguments)]
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let children take SIGINT, even where the tests run in a shell's background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, f"ended too early, with exit code {process.returncode}"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def children(process: subprocess.Popen[str]) -> list[Path]:
-    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
-    return [Path(f"/proc/{pid}") for task in tasks for pid in task.read_text().split()]
 
 
 @pytest.mark.slow
@@ -771,9 +726,9 @@ def test_interrupted_run_leaves_no_file_and_no_process(
     folder: Path, checkpoint: Path, number: signal.Signals
 ) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(48))
-    options = ("--multi", 64, "--keep-pngs", "--output", "out.mp4")
+    options = ("--multi", 64, "--keep-pngs", "--output", "out.mp4", "--no-resume")
     with running(script(checkpoint, "--video", clip, *options)) as process:
-        wait_until((folder / "out.mp4.partial").exists, process)
+        wait_until((folder / "out.mp4.parts").exists, process)
         wait_until((folder / "vid_out.partial" / "0000001.png").exists, process)
         ffmpegs = children(process)
         process.send_signal(number)

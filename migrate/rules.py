@@ -1,0 +1,330 @@
+"""What of theirs becomes what of ours, and what does not."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+from rife_arch.catalog import load_catalog, version_key
+from vfi.errors import InputError
+
+from .forms import (
+    CORE_INTERPOLATE,
+    CORE_LOADER,
+    INTERPOLATE,
+    LOAD_MODEL,
+    OTHER_VFI,
+    RIFE_VFI,
+    SPEED_RAMP,
+    STATE_LIST,
+    Form,
+)
+from .graphs import Graph, Link, NodeId, open_workflow
+
+_SCALES = {0.25: "0.25", 0.5: "0.5", 1.0: "1", 2.0: "2", 4.0: "4"}
+_PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+_MOST_MULTI = 64
+_RAMP_RATE = 16  # frames per second in a ramp made of multipliers; any rate gives the same frames
+_TURN = Fraction(1, 1000)  # of a frame, in which the speed begins to change
+_NEW_NAMES = (
+    (LOAD_MODEL, {"model_name": "model"}),
+    (INTERPOLATE, {"multiplier": "multi", "scale_factor": "scale"}),
+)
+
+
+@dataclass
+class Report:
+    """What happened to a workflow, one sentence each.
+
+    Attributes:
+        done: nodes that are of this pack now.
+        notes: what is not quite the same.
+        left: what could not be mapped, and what to do.
+    """
+
+    done: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
+    left: list[str] = field(default_factory=list[str])
+
+    def note(self, sentence: str) -> None:
+        """Add a note unless it is there."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+
+class _CannotMapError(Exception):
+    """A node cannot become one of ours; the message says why, and what to do."""
+
+
+def migrate_workflow(workflow: Any, multipliers: Sequence[int] | None = None) -> tuple[Any, Report]:
+    """Switch a workflow over.
+
+    Args:
+        workflow: as ComfyUI saves it, or its API form; left as it is.
+        multipliers: one for each pair of frames, for a ``RIFE VFI`` whose multiplier another node
+            computes; the pairs after them take 2, as there.
+
+    Returns:
+        The new workflow, and what happened.
+
+    Raises:
+        InputError: it is no workflow.
+    """
+    migrated = copy.deepcopy(workflow)
+    report = Report()
+    opened = open_workflow(migrated)
+    for graph in opened.all:
+        _Migration(graph, multipliers, report).run()
+    for owner, subgraph in opened.subgraphs.items():
+        for form, names in _NEW_NAMES:
+            for node in subgraph.nodes_of(form.type):
+                opened.rename_promoted(owner, node, names)
+    return migrated, report
+
+
+class _Migration:
+    """Switches one graph over."""
+
+    def __init__(self, graph: Graph, multipliers: Sequence[int] | None, report: Report) -> None:
+        self._graph = graph
+        self._multipliers = multipliers
+        self._report = report
+        self._loaders: dict[tuple[object, ...], NodeId] = {}
+
+    def run(self) -> None:
+        graph = self._graph
+        for node in graph.nodes_of(RIFE_VFI.type):
+            self._try(node, self._switch_rife_vfi)
+        for node in graph.nodes_of(STATE_LIST.type):
+            if not graph.targets_of(node):
+                graph.remove(node)
+        for node in graph.nodes_of(CORE_LOADER.type):
+            self._try(node, self._switch_core)
+        for node in graph.nodes_of(CORE_INTERPOLATE.type):
+            self._leave(node, "its model does not come from a loader that was switched.")
+        for kind in OTHER_VFI:
+            for node in graph.nodes_of(kind):
+                self._leave(node, "another method, of which this pack has none.")
+
+    def _try(self, node: NodeId, switch: Any) -> None:
+        try:
+            switch(node)
+        except _CannotMapError as reason:
+            self._leave(node, str(reason))
+
+    def _leave(self, node: NodeId, reason: str) -> None:
+        self._report.left.append(f"node {node}, {self._graph.type_of(node)}: {reason}")
+
+    def _tell(self, node: NodeId, was: Form, form: Form, inputs: Mapping[str, object]) -> None:
+        values = [
+            f"{name} {value}"
+            for name, value in inputs.items()
+            if not isinstance(value, Link) and value != form.defaults.get(name)
+        ]
+        settings = f" with {', '.join(values)}" if values else ""
+        self._report.done.append(f"node {node}: {was.type} is {form.type}{settings}")
+
+    # --- ComfyUI-Frame-Interpolation -------------------------------------------------------------
+
+    def _switch_rife_vfi(self, node: NodeId) -> None:
+        given = self._graph.inputs(node, RIFE_VFI)
+        for name in ("ckpt_name", "ensemble", "dtype", "torch_compile", "scale_factor"):
+            if isinstance(given[name], Link):
+                raise _CannotMapError(f"{name} is connected. Set it in the node and try again.")
+        form, inputs = self._timing(given)
+        inputs |= _connected(given, "frames", "images") | self._cuts(given)
+        inputs["scale"] = _SCALES[float(str(given["scale_factor"]))]
+        if given["ensemble"] and "426" not in version_key(str(given["ckpt_name"])):
+            inputs["quality"] = "better"
+            self._report.note(
+                "ensemble was on: quality is better, which averages with the reversed pair too. "
+                "fast takes half the time."
+            )
+        inputs["model"] = Link(self._loader_before(node, given), 0)
+        self._graph.replace(node, form, inputs)
+        self._tell(node, RIFE_VFI, form, inputs)
+        self._note_on_cuts()
+
+    def _loader_before(self, node: NodeId, given: Mapping[str, object]) -> NodeId:
+        inputs = {
+            "model": _model_name(str(given["ckpt_name"])),
+            "precision": _PRECISIONS[str(given["dtype"])],
+            "torch_compile": given["torch_compile"],
+        }
+        key = tuple(inputs.values())
+        if key not in self._loaders:
+            self._loaders[key] = self._graph.add(LOAD_MODEL, inputs, node)
+            self._report.done.append(
+                f"node {self._loaders[key]}: new, {LOAD_MODEL.type} with model {inputs['model']}, "
+                f"precision {inputs['precision']}"
+            )
+        return self._loaders[key]
+
+    def _timing(self, given: Mapping[str, object]) -> tuple[Form, dict[str, object]]:
+        multiplier = given["multiplier"]
+        if self._multipliers is not None and isinstance(multiplier, Link):
+            multiplier = self._multipliers
+        if isinstance(multiplier, Sequence) and not isinstance(multiplier, str):
+            return SPEED_RAMP, self._ramp([int(each) for each in multiplier])
+        if isinstance(multiplier, Link):
+            origin = self._graph.type_of(multiplier.origin) or "the subgraph's input"
+            self._report.note(
+                f"multi is connected to {origin}. If that gives a list, one multiplier for each "
+                "pair of frames, run this again with --multipliers, for RIFESpeedRamp."
+            )
+            return INTERPOLATE, {"multi": multiplier}
+        return INTERPOLATE, {"multi": _require_multi(multiplier)}
+
+    def _ramp(self, multipliers: Sequence[int]) -> dict[str, object]:
+        self._report.note(
+            "multipliers are a speed ramp: a pair that got m - 1 new frames plays at 1/m of the "
+            f"speed. source_fps and target_fps are both {_RAMP_RATE}, whatever the clip's rate is: "
+            "as long as they are the same, there are as many frames as before. Play them at the "
+            "rate you played them at."
+        )
+        return {
+            "source_fps": float(_RAMP_RATE),
+            "target_fps": float(_RAMP_RATE),
+            "ramp": ramp_of(multipliers),
+            "end": "last-frame",
+        }
+
+    def _note_on_cuts(self) -> None:
+        self._report.note(
+            "cuts are found now, and nothing is interpolated across them; scene_threshold 0 turns "
+            "that off."
+        )
+
+    def _cuts(self, given: Mapping[str, object]) -> dict[str, object]:
+        states = given.get("optional_interpolation_states")
+        if not isinstance(states, Link):
+            return {}
+        if self._graph.type_of(states.origin) != STATE_LIST.type:
+            raise _CannotMapError("its list of skipped pairs comes from an unknown node.")
+        listed = self._graph.inputs(states.origin, STATE_LIST)
+        indices = listed["frame_indices"]
+        if isinstance(indices, Link):
+            raise _CannotMapError("the list of skipped pairs is connected. Write it into its node.")
+        if not listed["is_skip_list"]:
+            raise _CannotMapError(
+                "its list names the pairs to interpolate, and how many others there are is not in "
+                "a workflow. List the pairs to skip instead."
+            )
+        cuts = [str(int(number) + 1) for number in re.findall(r"\d+", str(indices))]
+        self._report.note(
+            "skipped pairs are cuts: frame k skipped is a cut at frame k + 1. The frame before is "
+            "held as long as new ones would take, so the clip keeps its length and sound its place."
+        )
+        return {"cuts": ", ".join(cuts), "at_cut": "hold"}
+
+    # --- ComfyUI's own ---------------------------------------------------------------------------
+
+    def _switch_core(self, loader: NodeId) -> None:
+        graph = self._graph
+        name = graph.inputs(loader, CORE_LOADER)["model_name"]
+        file = str(name.stored if isinstance(name, Link) else name)
+        if "film" in file.lower():
+            raise _CannotMapError(f"{file} is a FILM network, and this pack has RIFE only.")
+        users = self._users_of(loader)
+        given = [graph.inputs(node, CORE_INTERPOLATE) for node in users]
+        model = _model_name(file)
+        inputs: dict[str, object] = {
+            "model": replace(name, stored=model) if isinstance(name, Link) else model
+        }
+        graph.replace(loader, LOAD_MODEL, inputs)
+        self._tell(loader, CORE_LOADER, LOAD_MODEL, inputs)
+        for node, own in zip(users, given, strict=True):
+            inputs = {"model": own["interp_model"], "multi": own["multiplier"]}
+            inputs |= _connected(own, "images", "images")
+            graph.replace(node, INTERPOLATE, inputs)
+            self._tell(node, CORE_INTERPOLATE, INTERPOLATE, inputs)
+        self._note_on_cuts()
+
+    def _users_of(self, loader: NodeId) -> list[NodeId]:
+        """List the nodes that a model goes to, also by way of reroutes."""
+        users: list[NodeId] = []
+        waiting = [loader]
+        while waiting:
+            for target in self._graph.targets_of(waiting.pop()):
+                kind = self._graph.type_of(target)
+                if kind == CORE_INTERPOLATE.type:
+                    users.append(target)
+                elif kind == "Reroute":
+                    waiting.append(target)
+                else:
+                    raise _CannotMapError(
+                        f"its model also goes to {kind or 'the output of a subgraph'}, which may "
+                        "not take one of this pack. Give that a loader of its own."
+                    )
+        return users
+
+
+def _connected(given: Mapping[str, object], name: str, new_name: str) -> dict[str, object]:
+    return {new_name: given[name]} if name in given else {}
+
+
+def _require_multi(multiplier: object) -> int:
+    number = int(str(multiplier))
+    if not 2 <= number <= _MOST_MULTI:
+        raise _CannotMapError(
+            f"multiplier is {number}, and multi goes from 2 to {_MOST_MULTI}. Take the node out, "
+            "or choose another."
+        )
+    return number
+
+
+def _model_name(file: str) -> str:
+    """Return the version that a file is called by, else the file, which the loader finds as well."""
+    stem = Path(file).stem
+    if re.match("rife|flownet", stem, re.IGNORECASE):
+        for entry in load_catalog():
+            if version_key(entry.name) == version_key(stem):
+                return entry.name
+    return file
+
+
+def ramp_of(multipliers: Sequence[int]) -> str:
+    """Write multipliers as a speed ramp that gives the same frames.
+
+    A pair with multiplier m plays at speed 1/m. A ramp cannot jump, so at a frame where the speed
+    changes it goes a little beyond the new one and comes back, within a fraction of the next
+    output, and by so much that no time is lost or won: each frame stays exactly where it was.
+
+    Args:
+        multipliers: one for each pair of frames; 0 counts as 1. The pairs after them take 2.
+    """
+    if not multipliers or min(multipliers) < 0:
+        raise InputError(
+            f"multipliers: expected at least one number, none below 0, got {list(multipliers)}. "
+            "Write one for each pair of frames."
+        )
+    speeds = [Fraction(1, max(1, multiplier)) for multiplier in multipliers]
+    runs = [(speed, len(list(pairs))) for speed, pairs in groupby([*speeds, Fraction(1, 2)])]
+    points = [(Fraction(0), runs[0][0])]
+    frame = 0
+    for (speed, length), (following, _) in pairwise(runs):
+        frame += length
+        points += [(frame + offset, turned) for offset, turned in _turn(speed, following)]
+    return " ".join(f"{_written(time / _RAMP_RATE)}:{_written(speed)}" for time, speed in points)
+
+
+def _turn(old: Fraction, new: Fraction) -> list[tuple[Fraction, Fraction]]:
+    """Return points (frames later, speed) that lead from one speed to another without delay."""
+    beyond = (new + max(Fraction(0), 2 * new - old)) / 2
+    # A stretch between speeds v and w takes 2 / (v + w) for each frame, and should take 1 / new.
+    lost_going = 2 / (old + beyond) - 1 / new
+    won_returning = 1 / new - 2 / (beyond + new)
+    back = _TURN * (1 + lost_going / won_returning)
+    return [(Fraction(0), old), (_TURN, beyond), (back, new)]
+
+
+def _written(number: Fraction) -> str:
+    """Write a number exactly, as a decimal where one of some digits is."""
+    decimal = f"{float(number):.9g}"
+    return decimal if Fraction(decimal) == number else str(number)

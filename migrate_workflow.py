@@ -1,0 +1,92 @@
+"""Switch a ComfyUI workflow from other interpolation nodes to those of this pack.
+
+Takes what ComfyUI saves (.json) or exports for its API, with RIFE VFI of ComfyUI-Frame-Interpolation
+or ComfyUI's own FrameInterpolate in it, and says what it could not map. See README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from migrate import Report, migrate_workflow
+from vfi.errors import InputError
+
+EXIT_LEFT, EXIT_USAGE = 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 1 if something was left as it is."""
+    args = _build_parser().parse_args(argv)
+    try:
+        report = _migrate(args)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    for heading, lines in (("done", report.done), ("note", report.notes), ("LEFT", report.left)):
+        for line in lines:
+            print(f"{heading}: {line}")
+    return EXIT_LEFT if report.left else 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("workflow", type=Path, help="a .json file; it is not changed")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the new workflow (default <workflow>_rife.json)",
+    )
+    parser.add_argument(
+        "--multipliers",
+        type=_multipliers,
+        metavar="LIST",
+        help='what a node that schedules the multiplier gives: "1,1,4,4,2", one for each pair',
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    return parser
+
+
+def _multipliers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected whole numbers such as 1,1,4,4,2, got {text!r}"
+        ) from None
+
+
+def _migrate(args: argparse.Namespace) -> Report:
+    path: Path = args.workflow
+    output: Path = args.output or path.with_name(f"{path.stem}_rife.json")
+    if output.exists() and not args.overwrite:
+        raise InputError(
+            f"{output}: expected a new name, found an existing file. Choose another --output, or "
+            "replace it with --overwrite."
+        )
+    migrated, report = migrate_workflow(_read(path), args.multipliers)
+    if not report.done:
+        report.notes.append("nothing was written: there is no node here that could be switched.")
+        return report
+    output.write_text(json.dumps(migrated, indent=2, ensure_ascii=False), encoding="utf-8")
+    report.notes.append(f"written to {output}")
+    return report
+
+
+def _read(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected a workflow in JSON, got {error}. Save it from ComfyUI's menu."
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""RIFEInterpolateVideo: a video becomes a smoother file, a few frames at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from comfy_api.latest import Input, InputImpl, io, ui
+
+from ..vfi.clip import Clip
+from ..vfi.cuts import Cut
+from ..vfi.errors import InputError
+from ..vfi.job import Job, plan_job, render
+from ..vfi.stream import AtCut
+from ..vfi.timing import EndRule, Schedule, SpeedCurve, constant_speed, parse_ramp, parse_speed
+from ..vfi.tracks import Sound
+from ..vfi.writer import VideoWriter
+from .clips import ClipOptions, make_interpolator, model_settings, option_inputs, scale_input
+from .files import (
+    Encoding,
+    crf_input,
+    encoder_options_input,
+    metadata_of,
+    new_output,
+    prefix_input,
+    preset_input,
+    preview,
+)
+from .progress import Progress, Stopwatch, show_text
+from .types import CATEGORY, ManagedModel, RifeModelType, exact_rate, take
+from .video_source import open_source
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Mode:
+    """One way to say which moments are shown.
+
+    Attributes:
+        inputs: makes the inputs that belong to it.
+        read: the source's rate and the values of the inputs -> rate and speed of the result.
+    """
+
+    inputs: Callable[[], list[io.Input]]
+    read: Callable[[Fraction, dict[str, Any]], tuple[Fraction, SpeedCurve]]
+
+
+def _multi_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "multi",
+            default=2,
+            min=2,
+            max=64,
+            tooltip="How many times as many frames: 2 turns 16 fps into 32.",
+        )
+    ]
+
+
+def _rate_input(default: float, tooltip: str) -> io.Input:
+    return io.Float.Input(
+        "fps",
+        default=default,
+        min=0.0,
+        max=1000.0,
+        step=0.001,
+        round=0.001,
+        tooltip=f"{tooltip} 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+    )
+
+
+def _rate_inputs() -> list[io.Input]:
+    return [_rate_input(60.0, "Frames per second of the result, above or below the source's.")]
+
+
+def _speed_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "speed",
+            default=0.5,
+            min=0.01,
+            max=100.0,
+            step=0.01,
+            tooltip="How fast the clip plays: 0.5 is slow motion, 2 a time lapse.",
+        ),
+        _rate_input(0.0, "Frames per second of the result; 0 keeps the source's."),
+    ]
+
+
+def _ramp_inputs() -> list[io.Input]:
+    return [
+        io.String.Input(
+            "ramp",
+            default="0:1 1:0.25 2:1",
+            tooltip="Points time:speed, in seconds of the source: this one slows down to a "
+            "quarter until second 1 and is back to normal at second 2.",
+        ),
+        _rate_input(0.0, "Frames per second of the result; 0 keeps the source's."),
+    ]
+
+
+def _read_rate(source: Fraction, values: dict[str, Any]) -> Fraction:
+    return exact_rate(values["fps"]) if values["fps"] else source
+
+
+_MODES = {
+    "multiplier": _Mode(_multi_inputs, lambda source, v: (v["multi"] * source, SpeedCurve())),
+    "target fps": _Mode(_rate_inputs, lambda source, v: (_read_rate(source, v), SpeedCurve())),
+    "speed": _Mode(
+        _speed_inputs,
+        lambda source, v: (
+            _read_rate(source, v),
+            constant_speed(parse_speed(f"{v['speed']:.6f}")),
+        ),
+    ),
+    "speed ramp": _Mode(
+        _ramp_inputs, lambda source, v: (_read_rate(source, v), parse_ramp(v["ramp"]))
+    ),
+}
+
+
+class RIFEInterpolateVideo(io.ComfyNode):
+    """Make a video smoother, from file to file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RIFEInterpolateVideo",
+            display_name="RIFE Interpolate Video",
+            category=CATEGORY,
+            description="Make a video of any length smoother and save it, with its sound, "
+            "subtitles, chapters and workflow. A few frames are in memory at a time; a run that "
+            "was cancelled goes on where it stopped.",
+            search_aliases=["rife", "frame interpolation", "vfi", "slow motion", "fps", "smooth"],
+            inputs=[
+                RifeModelType.Input("model", tooltip="From Load RIFE Model."),
+                io.Video.Input("video", tooltip="From Load Video, or from a node that makes one."),
+                io.DynamicCombo.Input(
+                    "mode",
+                    options=[
+                        io.DynamicCombo.Option(name, mode.inputs()) for name, mode in _MODES.items()
+                    ],
+                    tooltip="What is asked for: a multiple of the frame rate, a certain rate, "
+                    "another speed, or a speed that changes on the way.",
+                ),
+                scale_input(),
+                prefix_input("video/RIFE"),
+                preset_input(optional=False),
+                crf_input(),
+                io.Combo.Input(
+                    "audio",
+                    options=[sound.value for sound in Sound],
+                    default=Sound.COPY.value,
+                    tooltip="copy keeps the sound as it is, aac encodes it anew, none leaves it "
+                    "out. It goes faster or slower with the picture, at the same pitch. A speed "
+                    "that changes on the way has no sound.",
+                ),
+                *option_inputs(EndRule.FULL_DURATION),
+                encoder_options_input(),
+                io.Boolean.Input(
+                    "resume",
+                    default=True,
+                    optional=True,
+                    tooltip="Keep what a cancelled or crashed run has made, and go on from there "
+                    "when the same job is queued again.",
+                ),
+            ],
+            outputs=[
+                io.Video.Output(display_name="video", tooltip="The finished file."),
+                io.Float.Output(display_name="fps", tooltip="Its frames per second."),
+                io.Int.Output(display_name="count", tooltip="How many frames it has."),
+            ],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ManagedModel,
+        video: Input.Video,
+        filename_prefix: str,
+        mode: dict[str, Any] | None = None,
+        audio: str = Sound.COPY.value,
+        resume: bool = True,
+        **options: Any,
+    ) -> io.NodeOutput:
+        """Write the file, which appears under its name when it is complete."""
+        encoding = take(options, Encoding)
+        how = ClipOptions(**options)
+        with open_source(video, alpha=encoding.chosen.has_alpha) as clip:
+            job = _plan(clip, mode or {}, how)
+            base, subfolder = new_output(filename_prefix, job.width, job.height)
+            path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
+            interpolator = make_interpolator(model, clip.height, clip.width, how)
+            fingerprint = job.fingerprint(*model_settings(model, how)) if resume else None
+            writer = VideoWriter(
+                path,
+                width=job.width,
+                height=job.height,
+                rate=job.shown_rate,
+                preset=encoding.preset,
+                crf=encoding.kept_crf,
+                options=encoding.options,
+                has_alpha=clip.has_alpha and encoding.chosen.has_alpha,
+                depth=16 if encoding.chosen.is_deep else 8,
+                pixel_aspect=clip.pixel_aspect,
+                tracks=job.tracks(Sound(audio)),
+                metadata=metadata_of(cls),
+                notify=_log.info,
+                job=fingerprint,
+                parts=base.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
+            )
+            cuts: list[Cut] = []
+            stopwatch = Stopwatch()
+            progress = Progress(job.num_frames)
+            count = render(job, interpolator, [writer], report=cuts.append, watch=progress)
+        rates = clip.rate, job.shown_rate
+        show_text(cls, stopwatch.summary((clip.num_frames, count), rates, model.rife.name))
+        saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
+        output = InputImpl.VideoFromFile(str(path))
+        return io.NodeOutput(
+            output, float(job.shown_rate), count, ui=preview(encoding.chosen, saved)
+        )
+
+
+def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions) -> Job:
+    mode = _MODES.get(values.get("mode", ""))
+    if mode is None:  # ComfyUI does not check this one
+        raise InputError(f"mode: expected one of {', '.join(_MODES)}, got something else.")
+    rate, speed = mode.read(clip.rate, values)
+    return plan_job(
+        clip,
+        Schedule(rate, 1 / clip.rate, EndRule(options.end), speed),
+        preparation=options.preparation(None),
+        at_cut=AtCut(options.at_cut),
+    )

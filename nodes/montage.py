@@ -1,0 +1,129 @@
+"""RIFEMontage: two image batches in one picture, each at its own rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import count
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfi.errors import InputError
+from ..vfi.montage import (
+    DEFAULT_LABEL,
+    Layout,
+    Montage,
+    count_pictures,
+    held_frames,
+    label_texts,
+)
+from .clips import to_batch
+from .types import CATEGORY, exact_rate
+
+
+class RIFEMontage(io.ComfyNode):
+    """Show a clip before and after, at the same moments."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RIFEMontage",
+            display_name="RIFE Montage",
+            category=CATEGORY,
+            description="See what interpolation does: the clip before and after, in one picture and "
+            "at the same moments. The slower one shows each frame until its next one is due, the "
+            "shorter one its last frame until the end. Also for two checkpoints or settings.",
+            search_aliases=["compare", "comparison", "before after", "side by side", "split"],
+            inputs=[
+                io.Image.Input("before", tooltip="The clip as it was."),
+                io.Image.Input("after", tooltip="The clip as it is now, of the same size."),
+                *_rate_inputs(),
+                io.Combo.Input(
+                    "layout",
+                    options=[layout.value for layout in Layout],
+                    default=Layout.SIDE_BY_SIDE.value,
+                    tooltip="side-by-side is twice as wide, stacked twice as high. split keeps the "
+                    "size: a line moves to and fro, before is at its left and after at its right.",
+                ),
+                *_label_inputs(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="Both clips, at the higher rate."),
+                io.Float.Output(display_name="fps", tooltip="The higher rate, for the export."),
+                io.Int.Output(display_name="count", tooltip="How many frames there are now."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        before: Tensor,
+        after: Tensor,
+        before_fps: float,
+        after_fps: float,
+        layout: str,
+        before_label: str = DEFAULT_LABEL,
+        after_label: str = DEFAULT_LABEL,
+    ) -> io.NodeOutput:
+        """Fill the output batch frame by frame."""
+        _require_same_size(before, after)
+        _, height, width, channels = before.shape
+        rates = exact_rate(before_fps), exact_rate(after_fps)
+        rate = max(rates)
+        labels = label_texts((before_label, after_label), rates)
+        montage = Montage(Layout(layout), height, width, rate, labels)
+        clips = list(zip((before, after), rates, strict=True))
+        total = max(count_pictures(len(images), own_rate, rate) for images, own_rate in clips)
+        held = [_held(images, own_rate, rate, total) for images, own_rate in clips]
+        pictures = map(montage.picture, *held, count())
+        like = before.new_empty((1, montage.height, montage.width, channels))
+        return io.NodeOutput(to_batch(pictures, total, like), float(rate), total)
+
+
+def _held(images: Tensor, own_rate: Fraction, rate: Fraction, total: int) -> Iterator[Tensor]:
+    return (images[index] for index in held_frames(len(images), own_rate, rate, total))
+
+
+def _require_same_size(before: Tensor, after: Tensor) -> None:
+    sizes = [
+        f"{width}x{height} with {channels} channels"
+        for _, height, width, channels in (before.shape, after.shape)
+    ]
+    if sizes[0] != sizes[1]:
+        raise InputError(
+            f"after: expected {sizes[0]} like before, got {sizes[1]}. Scale or convert one of them."
+        )
+
+
+def _rate_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            name,
+            default=default,
+            min=0.01,
+            max=1000.0,
+            step=0.001,
+            round=0.001,
+            tooltip=f"Frames per second of {clip}. 23.976, 29.97 and 59.94 mean the exact "
+            f"broadcast rates.{more}",
+        )
+        for name, default, clip, more in (
+            ("before_fps", 16.0, "before", " For slow motion, the slowed rate."),
+            ("after_fps", 32.0, "after", ""),
+        )
+    ]
+
+
+def _label_inputs() -> list[io.Input]:
+    return [
+        io.String.Input(
+            f"{clip}_label",
+            default=DEFAULT_LABEL,
+            optional=True,
+            tooltip=f"Written into a lower corner of {clip}, in ASCII. {{fps}} stands for its "
+            "rate; empty writes nothing.",
+        )
+        for clip in ("before", "after")
+    ]

@@ -1,0 +1,116 @@
+"""RIFEPreviewMotion: what the network finds between two frames."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+from torch import Tensor
+
+from ..rife_arch import MotionBetween
+from ..vfi.alpha import seen
+from ..vfi.errors import InputError
+from ..vfi.frames import to_planar
+from ..vfi.motion_sheet import colour_motion, difference, draw_tiles, longest_motion
+from .clips import estimate_working_bytes, model_inputs, scale_input
+from .types import CATEGORY, ManagedModel, require_pictures
+
+_LEAST_MOTION = 1.0  # px; below it, noise would get full colours
+
+
+class RIFEPreviewMotion(io.ComfyNode):
+    """Look into a pair of frames."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RIFEPreviewMotion",
+            display_name="RIFE Preview Motion",
+            category=CATEGORY,
+            description="Look into a pair of frames that comes out badly: the motion found in both "
+            "directions, both frames moved along it, which of them is trusted where, and where they "
+            "disagree.",
+            search_aliases=["rife", "optical flow", "debug", "motion vectors", "flow"],
+            inputs=[
+                *model_inputs(),
+                io.Int.Input(
+                    "frame",
+                    default=0,
+                    min=0,
+                    max=1_000_000,
+                    tooltip="Number of the earlier frame of the pair, from 0.",
+                ),
+                io.Float.Input(
+                    "timestep",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="The moment between the two: 0 is the earlier frame, 1 the later.",
+                ),
+                scale_input(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="sheet", tooltip="Everything in one picture."),
+                io.Image.Output(
+                    display_name="flow",
+                    tooltip="Where the earlier frame's pixels go: the hue is the direction (right "
+                    "is red, left cyan), white stands still.",
+                ),
+                io.Mask.Output(
+                    display_name="mask",
+                    tooltip="1 where the earlier frame is trusted, 0 the later.",
+                ),
+            ],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls, model: ManagedModel, images: Tensor, frame: int, timestep: float, scale: str
+    ) -> io.NodeOutput:
+        """Draw the sheet."""
+        require_pictures(images)
+        if frame + 1 >= len(images):
+            raise InputError(
+                f"frame: expected 0 to {len(images) - 2}, the earlier one of two neighbours, got "
+                f"{frame}. There are {len(images)} frames."
+            )
+        pair = images[frame : frame + 2]
+        motion = _find_motion(model, pair, timestep, float(scale))
+        # Backward flow points to where a pixel comes from; people think of where it goes.
+        flow0, flow1 = -_pixels(motion.flow[:, :2]), _pixels(motion.flow[:, 2:])
+        longest = max(longest_motion(flow0), longest_motion(flow1), _LEAST_MOTION)
+        warped0, warped1, mask = map(_pixels, (motion.warped0, motion.warped1, motion.mask))
+        shown = colour_motion(flow0, longest)
+        sheet = draw_tiles(
+            [
+                (f"frame {frame}", seen(pair[0])[..., :3].float()),
+                (f"made at {timestep:g}", warped1.lerp(warped0, mask)),
+                (f"frame {frame + 1}", seen(pair[1])[..., :3].float()),
+                (f"frame {frame}, moved", warped0),
+                (f"white: frame {frame} is trusted", mask),
+                (f"frame {frame + 1}, moved", warped1),
+                (f"motion from {frame}, full colour {longest:.1f} px", shown),
+                ("where they disagree, x4", difference(warped0, warped1)),
+                (f"motion to {frame + 1}", colour_motion(flow1, longest)),
+            ],
+            num_columns=3,
+        )[None]
+        return io.NodeOutput(
+            sheet, shown[None], mask[None, ..., 0], ui=ui.PreviewImage(sheet, cls=cls)
+        )
+
+
+def _find_motion(model: ManagedModel, pair: Tensor, timestep: float, scale: float) -> MotionBetween:
+    _, height, width, _ = pair.shape
+    rife = model.load(estimate_working_bytes(height, width))
+    features0, features1 = (
+        rife.encode(to_planar(seen(pixels)[..., :3], rife.device), scale=scale) for pixels in pair
+    )
+    return rife.motion(features0, features1, timestep)
+
+
+def _pixels(planes: Tensor) -> Tensor:
+    """[1, C, H, W] -> [H, W, C] in main memory."""
+    return planes[0].permute(1, 2, 0).cpu()

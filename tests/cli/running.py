@@ -1,0 +1,69 @@
+"""Running the command line in tests, in this process and in one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import inference_video
+from tests.clips import Picture, moving_pictures
+
+SCRIPT = Path(inference_video.__file__)
+PICTURES = moving_pictures(4)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+RunCli = Callable[..., Ended]
+
+
+def same(pictures: list[Picture], others: list[Picture]) -> bool:
+    return np.array_equal(np.stack(pictures), np.stack(others))
+
+
+def snapshot(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def script(checkpoint: Path, *arguments: object) -> list[str]:
+    """Return the command for a run of the script."""
+    fixed = ["--model", str(checkpoint), "--device", "cpu"]
+    return [sys.executable, str(SCRIPT), *fixed, *map(str, arguments)]
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, f"ended too early, with exit code {process.returncode}"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def children(process: subprocess.Popen[str]) -> list[Path]:
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return [Path(f"/proc/{pid}") for task in tasks for pid in task.read_text().split()]

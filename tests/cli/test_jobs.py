@@ -1,0 +1,236 @@
+"""The command line with several clips, parts of clips, pipes, and runs that were interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.cli.running import PICTURES, RunCli, running, same, script, snapshot, wait_until
+from tests.clips import (
+    Picture,
+    count_frames,
+    moving_pictures,
+    read_pictures,
+    sound_packets,
+    write_clip,
+    write_damaged_clip,
+)
+from vfi.media import probe_video, read_video
+
+
+def last_line(out: str) -> dict[str, Any]:
+    return json.loads(out.splitlines()[-1])
+
+
+# --- several clips -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clips(folder: Path) -> Path:
+    """A folder with two clips, and a file that is none."""
+    clips = folder / "clips"
+    clips.mkdir()
+    write_clip(clips / "a.mkv", PICTURES)
+    write_clip(clips / "b.mkv", PICTURES[:3])
+    (clips / "notes.txt").write_text("no video")
+    return clips
+
+
+def test_every_clip_gets_its_result_beside_it(cli: RunCli, clips: Path) -> None:
+    assert cli("--video", clips / "a.mkv", clips / "b.mkv").code == 0
+    assert count_frames(clips / "a_2X_48fps.mp4") == 8
+    assert count_frames(clips / "b_2X_48fps.mp4") == 6
+
+
+def test_folder_stands_for_its_videos(cli: RunCli, clips: Path) -> None:
+    assert cli("--video", clips, "--out-dir", "made/here").code == 0
+    names = sorted(path.name for path in Path("made/here").iterdir())
+    assert names == ["a_2X_48fps.mp4", "b_2X_48fps.mp4"]
+
+
+def test_out_dir_is_where_a_named_output_goes(cli: RunCli, clip: Path) -> None:
+    assert cli("--video", clip, "--out-dir", "made", "--output", "x.mp4").code == 0
+    assert [path.name for path in Path("made").iterdir()] == ["x.mp4"]
+
+
+def test_pngs_of_several_clips_go_into_folders_of_their_own(cli: RunCli, clips: Path) -> None:
+    assert cli("--video", clips, "--png-only").code == 0
+    assert len(read_pictures(Path("vid_out/a"))) == 8
+    assert len(read_pictures(Path("vid_out/b"))) == 6
+
+
+def test_second_run_leaves_results_alone_and_makes_what_is_missing(
+    cli: RunCli, clips: Path
+) -> None:
+    cli("--video", clips)
+    (clips / "b_2X_48fps.mp4").unlink()
+    before = (clips / "a_2X_48fps.mp4").stat().st_mtime_ns
+    ended = cli("--video", clips)
+    assert ended.code == 0
+    assert f"skipped {clips / 'a.mkv'}: {clips / 'a_2X_48fps.mp4'} is there already" in ended.out
+    assert (clips / "a_2X_48fps.mp4").stat().st_mtime_ns == before
+    assert len(list(clips.glob("*.mp4"))) == 2  # results were not taken for clips
+
+
+def test_clip_that_fails_does_not_stop_the_others(cli: RunCli, clips: Path) -> None:
+    write_damaged_clip(clips / "0.mkv", num_frames=6, damaged=4)
+    ended = cli("--video", clips, "--json")
+    assert ended.code == 1
+    assert "0.mkv: expected frame 4 to decode" in ended.err
+    assert "1 of 3 clips failed" in ended.err
+    assert count_frames(clips / "b_2X_48fps.mp4") == 6
+    assert ["error" in result for result in last_line(ended.out)["results"]] == [True, False, False]
+
+
+def test_two_clips_with_one_name_are_refused(cli: RunCli, clips: Path, folder: Path) -> None:
+    shutil.copy(clips / "a.mkv", folder / "a.mp4")
+    before = snapshot(folder)
+    ended = cli("--video", clips / "a.mkv", "a.mp4", "--out-dir", ".")
+    assert ended.code == 2
+    assert "expected one clip for each result" in ended.err
+    assert snapshot(folder) == before
+
+
+def test_one_output_for_several_clips_is_refused(cli: RunCli, clips: Path) -> None:
+    ended = cli("--video", clips, "--output", "x.mp4")
+    assert ended.code == 2
+    assert "--output x.mp4: expected one input for it, got 2" in ended.err
+
+
+def test_folder_without_videos_points_to_img(cli: RunCli, folder: Path) -> None:
+    ended = cli("--video", folder)
+    assert ended.code == 2
+    assert "A folder of numbered pictures is read with --img." in ended.err
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def test_part_of_a_clip_is_made_of_its_frames(cli: RunCli, clip: Path) -> None:
+    part = ("--start", 1 / 24, "--end", 3 / 24)
+    assert cli("--video", clip, *part, "--png-only", "--output", "out").code == 0
+    pictures = read_pictures(Path("out"))
+    assert len(pictures) == 4
+    assert same(pictures[::2], PICTURES[1:3])
+
+
+def test_end_is_a_moment_and_a_rule_at_once(cli: RunCli, clip: Path) -> None:
+    cli("--video", clip, "--end", 3 / 24, "--end", "last-frame", "--output", "out.mp4")
+    assert count_frames(Path("out.mp4")) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--end soon", "expected a time such as 12.5 or 1:02.5, or one of last-frame"),
+        ("--start soon", "expected seconds such as 12.5"),
+        ("--start 9", "expected"),
+    ],
+)
+def test_wrong_part_is_explained(cli: RunCli, clip: Path, arguments: str, message: str) -> None:
+    ended = cli("--video", clip, *arguments.split())
+    assert ended.code == 2
+    assert message in ended.err
+
+
+# --- for other programs --------------------------------------------------------------------------
+
+
+def test_raw_frames_on_a_pipe_are_those_of_the_pngs(
+    cli: RunCli, clip: Path, checkpoint: Path
+) -> None:
+    cli("--video", clip, "--png-only", "--output", "out")
+    command = script(checkpoint, "--video", clip, "--output", "-")
+    ended = subprocess.run(
+        command, capture_output=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    frames = np.frombuffer(ended.stdout, np.uint8).reshape(-1, 48, 64, 3)
+    assert same(list(frames), read_pictures(Path("out")))
+    assert b"done: standard output (8 frames" in ended.stderr
+
+
+def test_json_says_what_was_made(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--output", "out.mp4", "--cuts", "2", "--json")
+    said = last_line(ended.out)
+    (result,) = said["results"]
+    assert (said["exit_code"], said["error"]) == (0, None)
+    assert result["output"] == "out.mp4"
+    assert (result["frames"], result["fps"]) == (8, "48")
+    assert (result["width"], result["height"]) == (64, 48)
+    assert 2 in result["cuts"]
+
+
+def test_json_says_what_went_wrong(cli: RunCli) -> None:
+    said = last_line(cli("--video", "none.mp4", "--json").out)
+    assert said["exit_code"] == 2
+    assert "none.mp4: expected a video file" in said["error"]
+    assert said["results"] == []
+
+
+# --- runs that are interrupted -------------------------------------------------------------------
+
+
+def decoded(path: Path) -> list[Picture]:
+    return [frame.pixels.numpy() for frame in read_video(probe_video(path))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.usefixtures("interruptible")
+def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
+    cli: RunCli, folder: Path, checkpoint: Path, number: signal.Signals
+) -> None:
+    talkie = write_clip(folder / "talkie.mp4", moving_pictures(24), sound="aac")
+    options = ("--video", talkie, "--multi", 64, "--device", "cpu")
+    with running(script(checkpoint, *options, "--output", "out.mp4")) as process:
+        wait_until(lambda: len(list(folder.glob("out.mp4.parts/*-*.mp4"))) >= 2, process)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert not (folder / "out.mp4").exists()
+    if number == signal.SIGINT:
+        assert "what is done is kept: the same command goes on from there." in err
+    command = script(checkpoint, *options, "--output", "out.mp4")
+    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert re.search(r"\b(500|750|1000|1250)/1536", ended.stderr)  # where the bar began
+    subprocess.run(script(checkpoint, *options, "--output", "whole.mp4"), check=True)
+    assert same(decoded(Path("out.mp4")), decoded(Path("whole.mp4")))
+    assert sound_packets(Path("out.mp4")) == sound_packets(talkie)
+    assert sorted(path.name for path in folder.iterdir()) == ["out.mp4", "talkie.mp4", "whole.mp4"]
+
+
+def test_other_settings_do_not_go_on_from_what_is_there(
+    cli: RunCli, folder: Path, checkpoint: Path
+) -> None:
+    clip = write_clip(folder / "clip.mkv", moving_pictures(12))
+    options = ("--video", clip, "--multi", 64, "--output", "out.mkv", "--preset", "lossless")
+    with running(script(checkpoint, *options)) as process:
+        wait_until(lambda: list(folder.glob("out.mkv.parts/*-*.mkv")), process)
+        process.kill()
+        process.wait()
+    cli(*options, "--scale", 0.5)
+    resumed = decoded(Path("out.mkv"))
+    cli(*options, "--scale", 0.5, "--overwrite", "--no-resume")
+    assert same(resumed, decoded(Path("out.mkv")))
+    assert sorted(path.name for path in folder.iterdir()) == ["clip.mkv", "out.mkv"]
+
+
+def test_pngs_go_on_where_they_stopped(cli: RunCli, folder: Path, checkpoint: Path) -> None:
+    clip = write_clip(folder / "clip.mkv", moving_pictures(12))
+    options = ("--video", clip, "--multi", 64, "--png-only", "--output", "out")
+    with running(script(checkpoint, *options)) as process:
+        wait_until((folder / "out.partial" / "0000020.png").exists, process)
+        process.kill()
+        process.wait()
+    assert cli(*options).code == 0
+    assert cli(*options[:-1], "whole").code == 0
+    assert same(read_pictures(Path("out")), read_pictures(Path("whole")))
+    assert sorted(path.name for path in folder.iterdir()) == ["clip.mkv", "out", "whole"]

@@ -1,0 +1,201 @@
+"""RIFEInterpolateVideo in a real ComfyUI: from file to file, and what comes along."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import inference_video
+from tests.clips import (
+    count_frames,
+    frame_rate,
+    moving_pictures,
+    sound_duration,
+    sound_packets,
+    write_clip,
+)
+from tests.comfyui.server import Comfy, Ended
+from tests.comfyui.test_workflows import complaint, everything_in, load, node, shown_files
+from vfi.media import probe_video, read_video
+
+NUM_FRAMES = 12
+
+
+@pytest.fixture(scope="module")
+def talkie(comfy: Comfy) -> Path:
+    """Twelve frames at 24 fps with sound, in ComfyUI's input folder."""
+    pictures = moving_pictures(NUM_FRAMES)
+    return write_clip(comfy.input / "talkie.mp4", pictures, sound="aac")
+
+
+def smooth(mode: str, video: list[Any], prefix: str, **settings: Any) -> dict[str, Any]:
+    """The node; settings of the mode are called ``mode_...``."""
+    inputs = {name.replace("mode_", "mode."): value for name, value in settings.items()}
+    defaults: dict[str, Any] = {"scale": "1", "preset": "share", "crf": 20, "audio": "copy"}
+    return node(
+        "RIFEInterpolateVideo",
+        model=["model", 0],
+        video=video,
+        mode=mode,
+        filename_prefix=f"{prefix}/RIFE",
+        **{**defaults, "scene_threshold": 0.0, **inputs},
+    )
+
+
+def run(comfy: Comfy, prefix: str, mode: str = "multiplier", **settings: Any) -> Ended:
+    workflow = {
+        "model": load(),
+        "video": node("LoadVideo", file="talkie.mp4"),
+        "smooth": smooth(mode, ["video", 0], prefix, **settings),
+    }
+    return comfy.run(workflow)
+
+
+def made(comfy: Comfy, prefix: str) -> Path:
+    (path,) = (comfy.output / prefix).iterdir()
+    return path
+
+
+def decoded(path: Path) -> NDArray[np.uint8]:
+    return np.stack([frame.pixels.numpy() for frame in read_video(probe_video(path))])
+
+
+def test_video_becomes_a_file_with_its_sound_that_the_front_end_plays(
+    comfy: Comfy, talkie: Path
+) -> None:
+    ended = run(comfy, "film", mode_multi=2)
+    (path,) = shown_files(comfy, ended.outputs["smooth"])
+    assert path == made(comfy, "film")
+    assert ended.outputs["smooth"]["animated"] == [True]
+    assert count_frames(path) == 2 * NUM_FRAMES
+    assert frame_rate(path) == 48
+    assert sound_packets(path) == sound_packets(talkie)
+
+
+@pytest.mark.parametrize(
+    ("mode", "settings", "num_frames", "rate"),
+    [
+        ("target fps", {"mode_fps": 59.94}, 30, Fraction(60000, 1001)),
+        ("speed", {"mode_speed": 0.5, "mode_fps": 0.0}, 24, Fraction(24)),
+        ("speed ramp", {"mode_ramp": "0:1 0.25:0.5", "mode_fps": 30.0}, None, Fraction(30)),
+    ],
+)
+def test_mode_decides_which_moments_are_shown(
+    comfy: Comfy,
+    talkie: Path,
+    mode: str,
+    settings: dict[str, Any],
+    num_frames: int | None,
+    rate: Fraction,
+) -> None:
+    prefix = mode.replace(" ", "_")
+    assert run(comfy, prefix, mode, **settings).succeeded
+    path = made(comfy, prefix)
+    assert frame_rate(path) == rate
+    if num_frames:
+        assert count_frames(path) == num_frames
+
+
+def test_sound_follows_the_speed(comfy: Comfy, talkie: Path) -> None:
+    run(comfy, "slow", "speed", mode_speed=0.5, mode_fps=0.0)
+    path = made(comfy, "slow")
+    assert sound_duration(path) == pytest.approx(2 * NUM_FRAMES / 24, abs=0.06)
+
+
+def test_sound_is_left_out_on_request(comfy: Comfy, talkie: Path) -> None:
+    run(comfy, "mute", mode_multi=2, audio="none")
+    assert sound_packets(made(comfy, "mute")) == []
+
+
+def test_trim_of_the_video_is_honoured(comfy: Comfy, talkie: Path) -> None:
+    trim = node(
+        "Video Slice", video=["video", 0], start_time=0.125, duration=0.25, strict_duration=False
+    )
+    workflow = {
+        "model": load(),
+        "video": node("LoadVideo", file="talkie.mp4"),
+        "part": trim,
+        "smooth": smooth(
+            "multiplier", ["part", 0], "part", mode_multi=2, preset="lossless", end="last-frame"
+        ),
+    }
+    assert comfy.run(workflow).succeeded
+    path = made(comfy, "part")
+    assert np.array_equal(decoded(path)[::2], decoded(talkie)[3:9])
+    assert sound_duration(path) == pytest.approx(0.25, abs=0.05)
+
+
+def test_video_made_of_images_is_taken_with_its_sound(comfy: Comfy) -> None:
+    workflow = {
+        "model": load(),
+        "images": node("EmptyImage", width=64, height=64, batch_size=8, color=0x336699),
+        "sound": node("EmptyAudio", duration=0.5, sample_rate=44100, channels=2),
+        "video": node("CreateVideo", images=["images", 0], audio=["sound", 0], fps=16.0),
+        "smooth": smooth("multiplier", ["video", 0], "created", mode_multi=2),
+    }
+    assert comfy.run(workflow).succeeded
+    path = made(comfy, "created")
+    assert count_frames(path) == 16
+    assert frame_rate(path) == 32
+    assert sound_duration(path) == pytest.approx(0.5, abs=0.05)
+
+
+def test_result_goes_on_to_the_next_node(comfy: Comfy, talkie: Path) -> None:
+    workflow = {
+        "model": load(),
+        "video": node("LoadVideo", file="talkie.mp4"),
+        "first": smooth("multiplier", ["video", 0], "chain_a", mode_multi=2),
+        "second": smooth("multiplier", ["first", 0], "chain_b", mode_multi=2),
+    }
+    assert comfy.run(workflow).succeeded
+    assert count_frames(made(comfy, "chain_b")) == 4 * NUM_FRAMES
+
+
+def test_command_line_makes_the_same_pixels(
+    comfy: Comfy, talkie: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run(comfy, "same", "target fps", mode_fps=60.0, preset="lossless")
+    monkeypatch.chdir(tmp_path)
+    checkpoint = comfy.models / "frame_interpolation" / "rife_tiny.pth"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the server has: the compiled loops split a picture by threads
+    try:
+        command = ["--video", str(talkie), "--model", str(checkpoint), "--precision", "fp32"]
+        command += ["--target-fps", "60", "--scene-threshold", "0", "--preset", "lossless"]
+        assert inference_video.main([*command, "--device", "cpu", "--output", "out.mkv"]) == 0
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(decoded(Path("out.mkv")), decoded(made(comfy, "same")))
+
+
+def test_cancelled_job_goes_on_where_it_stopped(comfy: Comfy) -> None:
+    write_clip(comfy.input / "long.mp4", moving_pictures(60))
+    workflow = {
+        "model": load(),
+        "video": node("LoadVideo", file="long.mp4"),
+        "smooth": smooth("multiplier", ["video", 0], "long", mode_multi=32),
+    }
+    folder = comfy.output / "long"
+    ended = comfy.run(workflow, interrupt="smooth", after=600)
+    assert ended.messages["execution_interrupted"]["node_type"] == "RIFEInterpolateVideo"
+    (kept,) = folder.iterdir()
+    parts = sorted(path.name for path in kept.iterdir())
+    assert len(parts) > 1
+    assert comfy.run(workflow).succeeded
+    assert count_frames(made(comfy, "long")) == 60 * 32  # and nothing else is there
+
+
+def test_wrong_mode_is_explained(comfy: Comfy, talkie: Path) -> None:
+    workflow = {
+        "model": load(),
+        "video": node("LoadVideo", file="talkie.mp4"),
+        "smooth": smooth("faster", ["video", 0], "wrong"),
+    }
+    assert "mode: expected one of multiplier, target fps" in complaint(comfy, workflow)
+    assert everything_in(comfy.output / "wrong") == []

@@ -1,0 +1,269 @@
+"""A job: a clip becomes files, frame by frame, and goes on where it was interrupted.
+
+The command line and the node for videos differ in where they take the settings from and how they
+show progress; what they do is here, so that the same settings give the same files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from . import __version__
+from .clip import Clip
+from .cuts import Cut
+from .frames import Frame, as_float, to_uint8, to_uint16
+from .montage import Montage
+from .prefetch import prefetched
+from .prepare import Preparation
+from .protocol import FeaturesT, Interpolator
+from .stream import AtCut, interpolate_stream
+from .timing import Schedule
+from .tracks import Sound, SourceTracks
+
+
+class Sink(Protocol):
+    """Where frames go: a context manager whose files have their names when its block ends well.
+
+    Attributes:
+        depth: bits of a value it takes, 8 or 16.
+        has_alpha: it takes RGBA.
+        part_length: of how many frames ``begin_at`` takes multiples.
+        is_whole: the frames that are finished are all there will be; ``begin_at`` takes that too.
+    """
+
+    @property
+    def depth(self) -> int: ...  # noqa: D102  the class says it
+    @property
+    def has_alpha(self) -> bool: ...  # noqa: D102
+    @property
+    def part_length(self) -> int: ...  # noqa: D102
+    @property
+    def is_whole(self) -> bool: ...  # noqa: D102
+
+    @property
+    def num_finished(self) -> int:
+        """How many frames an interrupted run of the same job has left here."""
+        ...
+
+    def begin_at(self, number: int) -> None:
+        """Take ``number`` as the first frame that is written, at most ``num_finished``."""
+        ...
+
+    def __enter__(self) -> object: ...
+    def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
+        """Take the next frame, [H, W, 3 or 4]."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be shown of a clip, and when.
+
+    Attributes:
+        clip: the source.
+        schedule: which moments are shown; :func:`plan_job` fits it to the preparation.
+        preparation: what is done to the frames before new ones are put between them.
+        shown_rate: frames per second that the result says it has; other than the schedule's, the
+            result plays slower or faster.
+        at_cut: what is shown between two scenes.
+        montage: shows each frame together with the source, as it plays without interpolation.
+    """
+
+    clip: Clip
+    schedule: Schedule
+    shown_rate: Fraction
+    preparation: Preparation = field(default_factory=Preparation)
+    at_cut: AtCut = AtCut.NEAREST
+    montage: Montage | None = None
+
+    @property
+    def num_frames(self) -> int | None:
+        """How many frames the result has; an estimate, None if unknown."""
+        num_frames = self.clip.num_frames
+        if num_frames is None:
+            return None
+        num_intervals = num_frames if self.preparation.loop else num_frames - 1
+        return self.schedule.count(num_intervals / self.clip.rate)
+
+    @property
+    def width(self) -> int:
+        """Of the result, px."""
+        return (self.montage or self.clip).width
+
+    @property
+    def height(self) -> int:
+        """Of the result, px."""
+        return (self.montage or self.clip).height
+
+    @property
+    def tempo(self) -> Fraction | None:
+        """How many times as fast as the source the result plays; None where that changes."""
+        first, *more = self.schedule.speed.points
+        return None if more else first.speed * self.shown_rate / self.schedule.rate
+
+    def tracks(self, treatment: Sound) -> SourceTracks | None:
+        """Return what comes along with the result, as fast as its picture.
+
+        What has moments, such as sound, is left out where the speed changes on the way.
+        """
+        tracks = self.clip.tracks
+        if tracks is None:
+            return None
+        if self.tempo is None:
+            return SourceTracks(tracks.path, tags=tracks.tags)
+        return replace(tracks, tempo=self.tempo, treatment=treatment)
+
+    def fingerprint(self, *details: str) -> str | None:
+        """Hash everything that decides the pixels; None if the source cannot be told from others.
+
+        Args:
+            details: what the caller knows: the model and its settings.
+        """
+        if not self.clip.identity:
+            return None
+        masks = [hashlib.sha256(mask.numpy().tobytes()).hexdigest() for mask in self._masks]
+        settings = [
+            __version__,
+            self.clip.identity,
+            repr(self.schedule),
+            repr(replace(self.preparation, masks=())),
+            *masks,
+            self.at_cut.value,
+            repr(self.montage and self.montage.settings),
+            *details,
+        ]
+        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+
+    @property
+    def _masks(self) -> Sequence[Tensor]:
+        return [mask.cpu().float().contiguous() for mask in self.preparation.masks]
+
+    def frames(
+        self,
+        interpolator: Interpolator[FeaturesT],
+        report: Callable[[Cut], object],
+        *,
+        first: int = 0,
+        is_deep: bool = False,
+    ) -> Generator[Tensor, None, None]:
+        """Read the clip and yield the frames of the result; closing this closes the source.
+
+        Args:
+            interpolator: the model.
+            report: called with each cut, in order.
+            first: number of the first frame that is wanted.
+            is_deep: new frames are wanted in more than 8 bits, whatever the source has.
+
+        Yields:
+            [H, W, C], see ``Frame``.
+        """
+        with closing(prefetched(self._source(report, is_deep))) as source:
+            yield from interpolate_stream(
+                source,
+                interpolator,
+                self.schedule,
+                at_cut=self.at_cut,
+                montage=self.montage,
+                first=first,
+            )
+
+    def _source(
+        self, report: Callable[[Cut], object], is_deep: bool
+    ) -> Generator[Frame, None, None]:
+        with closing(self.clip.frames()) as frames:
+            for frame in self.preparation.apply(frames, 1 / self.clip.rate, report):
+                yield replace(frame, pixels=as_float(frame.pixels)) if is_deep else frame
+
+
+def plan_job(
+    clip: Clip,
+    schedule: Schedule,
+    *,
+    shown_rate: Fraction | None = None,
+    preparation: Preparation | None = None,
+    at_cut: AtCut = AtCut.NEAREST,
+    montage: Montage | None = None,
+) -> Job:
+    """Make a job of a clip and the moments to show; by default it plays at their rate."""
+    preparation = preparation or Preparation()
+    schedule = preparation.schedule(schedule)
+    return Job(clip, schedule, shown_rate or schedule.rate, preparation, at_cut, montage)
+
+
+def render(
+    job: Job,
+    interpolator: Interpolator[FeaturesT],
+    sinks: Sequence[Sink],
+    *,
+    report: Callable[[Cut], object],
+    watch: Callable[[int, Tensor | None], object],
+) -> int:
+    """Write the result, from where an interrupted run of the same job has stopped.
+
+    The source is read from its start all the same, as cuts and repeats are found by what was
+    before; only the network's work is spared.
+
+    Args:
+        job: what.
+        interpolator: the model.
+        sinks: where to; not entered yet.
+        report: called with each cut, in order.
+        watch: called at first and after each frame, with the number of frames that are there and
+            the last of them. What it raises ends the job.
+
+    Returns:
+        How many frames the result has.
+    """
+    number = _first_frame(sinks)
+    is_deep = any(sink.depth > 8 for sink in sinks)
+    with ExitStack() as stack:
+        frames = job.frames(interpolator, report, first=number, is_deep=is_deep)
+        stack.enter_context(closing(frames))
+        for sink in sinks:
+            stack.enter_context(sink)
+        watch(number, None)
+        for pixels in frames:
+            for sink in sinks:
+                sink.write(_fitted(pixels, sink))
+            number += 1
+            watch(number, pixels)
+    return number
+
+
+def _first_frame(sinks: Sequence[Sink]) -> int:
+    """Let all sinks begin at the last frame from which each of them can go on."""
+    first = min(sink.num_finished for sink in sinks)
+    while any(not _can_begin_at(sink, first) for sink in sinks):
+        first -= 1
+    for sink in sinks:
+        sink.begin_at(first)
+    return first
+
+
+def _can_begin_at(sink: Sink, number: int) -> bool:
+    is_end = sink.is_whole and number == sink.num_finished
+    return is_end or number % sink.part_length == 0
+
+
+def _fitted(pixels: Tensor, sink: Sink) -> npt.NDArray[np.uint8 | np.uint16]:
+    colours = pixels if sink.has_alpha else pixels[..., :3]
+    rounded = to_uint16(colours) if sink.depth > 8 else to_uint8(colours)
+    return rounded.numpy()

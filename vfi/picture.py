@@ -1,0 +1,188 @@
+"""One picture in a file: what it is, its pixels with all their bits, and how a PNG is made of them.
+
+Pillow reads and writes 8 bits, FFmpeg's codecs 16 bits per channel, which Pillow cuts down to 8.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngInfo
+
+from .errors import DecodeError
+
+_ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+# What Pillow raises on a damaged file, by its plugins' sources.
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError)
+_END_OF_HEADER = 33  # bytes: PNG's signature and its first chunk, IHDR; texts may follow
+
+
+@dataclass(frozen=True)
+class PictureInfo:
+    """What is known of a picture before it is decoded.
+
+    Attributes:
+        size: width and height in px.
+        is_deep: its values have 16 bits.
+        has_alpha: it has transparency.
+    """
+
+    size: tuple[int, int]
+    is_deep: bool
+    has_alpha: bool
+
+
+def probe_picture(file: Path) -> PictureInfo:
+    """Read the header of a picture.
+
+    Raises:
+        DecodeError: it is no picture.
+    """
+    try:
+        with Image.open(file) as image:
+            has_alpha = image.mode in _ALPHA_MODES or "transparency" in image.info
+            return PictureInfo(image.size, _is_deep_grey(image) or _is_deep(image), has_alpha)
+    except _PILLOW_ERRORS as error:
+        raise _damaged(file, error) from error
+
+
+def read_picture(file: Path, *, is_deep: bool, alpha: bool) -> npt.NDArray[np.uint8 | np.uint16]:
+    """Decode a picture; grey is repeated, palettes are looked up, EXIF orientation is ignored.
+
+    Args:
+        file: what :func:`probe_picture` accepts.
+        is_deep: give 16 bits, also of a picture that has 8; otherwise it must have 8.
+        alpha: give transparency, opaque where there is none; otherwise it is dropped.
+
+    Returns:
+        [H, W, 3] RGB or [H, W, 4] RGBA with straight alpha; uint8, or uint16 if ``is_deep``.
+
+    Raises:
+        DecodeError: it is damaged, or deeper than was said.
+    """
+    try:
+        with Image.open(file) as image:
+            if _is_deep_grey(image) and "transparency" not in image.info:
+                pixels = _deep_grey(image, alpha=alpha)
+            elif _is_deep_grey(image) or _is_deep(image):
+                pixels = _deep_colour(file, alpha=alpha)
+            else:
+                pixels = _colour(image, alpha=alpha)
+    except (*_PILLOW_ERRORS, FFmpegError) as error:
+        raise _damaged(file, error) from error
+    if pixels.dtype == np.uint8 and is_deep:
+        return pixels.astype(np.uint16) * np.uint16(
+            257
+        )  # takes both ends of the range to the other's
+    if pixels.dtype == np.uint16 and not is_deep:
+        raise DecodeError(
+            f"{file}: expected 8 bits, got 16. It was changed meanwhile: start again."
+        )
+    return pixels
+
+
+def encode_png(
+    pixels: npt.NDArray[np.uint8 | np.uint16], *, compress_level: int, text: Mapping[str, str]
+) -> bytes:
+    """Make a PNG of [H, W, 3] RGB or [H, W, 4] RGBA, uint8 or uint16.
+
+    Args:
+        pixels: the picture.
+        compress_level: of zlib, 0 to 9.
+        text: name -> text, as chunks before the picture.
+    """
+    chunks = PngInfo()
+    for name, value in text.items():
+        chunks.add_text(name, value)  # iTXt by itself where Latin-1 is not enough
+    if pixels.dtype == np.uint16:
+        return _with_chunks(_encode_deep(pixels.astype(">u2"), compress_level), chunks)
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=compress_level, pnginfo=chunks)
+    return file.getvalue()
+
+
+def _is_deep_grey(image: Image.Image) -> bool:
+    return image.mode.startswith("I")  # "I;16", "I;16B", or "I" from older versions of Pillow
+
+
+def _is_deep(image: ImageFile) -> bool:
+    """Tell whether the file has several channels of 16 bits.
+
+    Pillow's ``mode`` does not show it; the name of the raw layout it decodes from does ("RGB;16B").
+    """
+    layouts = [args if isinstance(args, str) else args[0] for *_, args in image.tile if args]
+    return any(";16" in str(layout) for layout in layouts)
+
+
+def _colour(image: Image.Image, *, alpha: bool) -> npt.NDArray[np.uint8]:
+    if image.mode == "F":
+        raise ValueError("floating-point grey; save it with 8 or 16 bits")
+    # By way of RGBA: Pillow warns when it takes a palette with transparency to RGB directly.
+    full = image.convert("RGBA") if alpha or image.mode in ("P", "PA") else image
+    return np.array(full if alpha else full.convert("RGB"))
+
+
+def _deep_grey(image: Image.Image, *, alpha: bool) -> npt.NDArray[np.uint16]:
+    grey = np.array(image)
+    if grey.max() > 65535 or grey.min() < 0:
+        raise ValueError(f"values up to {grey.max()}; save it with 8 or 16 bits")
+    pixels = np.full((*grey.shape, 4 if alpha else 3), 65535, np.uint16)
+    pixels[..., :3] = grey[:, :, None]
+    return pixels
+
+
+def _deep_colour(file: Path, *, alpha: bool) -> npt.NDArray[np.uint16]:
+    with av.open(f"file:{file}") as container:
+        frame = next(container.decode(video=0))
+        pixels: npt.NDArray[Any] = frame.reformat(
+            format="rgba64le" if alpha else "rgb48le"
+        ).to_ndarray()
+    return pixels
+
+
+def _encode_deep(pixels: npt.NDArray[np.uint16], compress_level: int) -> bytes:
+    """Make a PNG of [H, W, C] in the byte order of the file, high byte first."""
+    height, width, channels = pixels.shape
+    pixel_format = "rgb48be" if channels == 3 else "rgba64be"
+    frame = av.VideoFrame(width, height, pixel_format)
+    plane = frame.planes[0]
+    rows = np.zeros((height, plane.line_size), np.uint8)
+    rows[:, : width * channels * 2] = pixels.view(np.uint8).reshape(height, -1)
+    plane.update(rows.tobytes())
+    encoder = VideoCodecContext.create("png", "w")
+    assert isinstance(encoder, VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, pixel_format
+    encoder.time_base = Fraction(1)
+    encoder.sample_aspect_ratio = Fraction(1)
+    encoder.options = {"compression_level": str(compress_level), "pred": "mixed"}
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+def _with_chunks(png: bytes, info: PngInfo) -> bytes:
+    """Put text chunks after the header: length, name, data, checksum of the last two."""
+    chunks = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data, *_ in info.chunks
+    )
+    return png[:_END_OF_HEADER] + chunks + png[_END_OF_HEADER:]
+
+
+def _damaged(file: Path, error: Exception) -> DecodeError:
+    return DecodeError(
+        f"{file}: expected a picture, got one that does not decode ({error}). "
+        "Make it again, or remove it from the folder."
+    )

@@ -1,0 +1,97 @@
+"""What is known of a video before its frames are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class AudioStream:
+    """A sound track of a file.
+
+    Attributes:
+        index: among all streams of the file, from 0.
+        codec: FFmpeg's codec name such as "aac"; "unknown" when FFmpeg has no decoder for it.
+    """
+
+    index: int
+    codec: str
+
+
+@dataclass(frozen=True)
+class SubtitleStream:
+    """A subtitle track of a file.
+
+    Attributes:
+        index: among all streams of the file, from 0.
+        codec: FFmpeg's codec name such as "subrip"; "unknown" when FFmpeg has no decoder for it.
+    """
+
+    index: int
+    codec: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter of a video.
+
+    Attributes:
+        start: seconds from the first picture that is read.
+        end: seconds from there, exclusive.
+        title: empty if it has none.
+    """
+
+    start: Fraction
+    end: Fraction
+    title: str
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before its frames are read.
+
+    Attributes:
+        path: the file.
+        width: px, as displayed (after rotation).
+        height: px, as displayed (after rotation).
+        rate: nominal frames per second, exact. A variable frame rate has its average here.
+        num_frames: an estimate, good for a progress bar only; None when the file does not tell.
+        start: seconds by which the first picture that is read comes after the point that ffmpeg
+            takes as the start of the file when it reads the sound; 0 for nearly all whole files.
+        rotation: degrees counterclockwise by which the stored picture is turned for display:
+            0, 90, 180 or 270. :func:`read_video` has turned the frames already.
+        pixel_aspect: width / height of a displayed pixel; 1 when square or unknown.
+        audio: the sound tracks, in the order of the file.
+        subtitles: the subtitle tracks, in the order of the file.
+        chapters: in the order of the file; only those of the part that is read, cut to it.
+        tags: what the file says of itself, such as its title or ComfyUI's prompt and workflow, under
+            the names it has there (Matroska's are in capitals, but for the title); texts only.
+        is_deep: its values have more than 8 bits.
+        has_alpha: it has transparency. GIF and animated WebP store what does not change as
+            transparent, so there the first picture decides.
+        origin: timestamp of the file's first picture in seconds; None when it has none.
+        first_time: when the first picture that is read is shown, seconds from the file's first one;
+            0 unless trimmed.
+        end_time: pictures from here on are not read, seconds from the file's first one; None: all.
+    """
+
+    path: Path
+    width: int
+    height: int
+    rate: Fraction
+    num_frames: int | None
+    start: Fraction
+    rotation: int
+    pixel_aspect: Fraction
+    audio: tuple[AudioStream, ...]
+    subtitles: tuple[SubtitleStream, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_deep: bool = False
+    has_alpha: bool = False
+    origin: Fraction | None = None
+    first_time: Fraction = Fraction(0)
+    end_time: Fraction | None = None
