@@ -150,7 +150,9 @@ def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
     FFmpeg's own decoders do not look at.
     """
     name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
-    if not alpha or name is None or stream.metadata.get("alpha_mode") != "1":
+    # In capitals where it was copied from file to file as a tag.
+    has_alpha = "1" in (stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE"))
+    if not alpha or name is None or not has_alpha:
         return stream.codec_context
     try:
         decoder = CodecContext.create(name, "r")
