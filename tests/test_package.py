@@ -23,7 +23,7 @@ LOADED = {"__init__.py", "cli", "nodes", "rife_arch", "vfi", "ckpts", "pyproject
 SHOWN = {"web", "locales", "example_workflows", "subgraphs"}
 # What a person reads or calls; a program at the top is for users:
 READ = {"README.md", "LICENSE", "CHANGELOG.md", "docs", "requirements.txt", "requirements-dev.txt"}
-PROGRAMS = {path.name for path in ROOT.glob("*.py")}
+PROGRAMS = {path.name for path in ROOT.glob("*.py")} | {"migrate"}
 
 
 def git_files(*options: str) -> set[str]:

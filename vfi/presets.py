@@ -81,7 +81,7 @@ class Encoder:
     @property
     def is_deep(self) -> bool:
         """Whether it keeps more than 8 bits of a value."""
-        return self.pixel_format.endswith("10le")
+        return self.pixel_format.endswith(("10le", "16le"))
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,15 @@ _PRESETS = (
             # level 3 has checksums, which tell a damaged archive; each frame stands alone.
             Encoder("ffv1", "ffv1", pixel_format, {"level": "3", "g": "1"}, has_alpha=has_alpha)
             for pixel_format, has_alpha in (("bgr0", False), ("bgra", True))
+        ),
+    ),
+    Preset(
+        name="lossless-16",
+        purpose="bit for bit, with transparency: FFV1 in RGB, 16 bit",
+        suffixes=(".mkv",),
+        encoders=tuple(
+            Encoder("ffv1", "ffv1", pixel_format, {"level": "3", "g": "1"}, has_alpha=has_alpha)
+            for pixel_format, has_alpha in (("gbrp16le", False), ("gbrap16le", True))
         ),
     ),
     Preset(

@@ -17,7 +17,7 @@ from PIL import Image
 from vfi.encoders import available_presets, choose_encoder
 from vfi.errors import InputError
 from vfi.ffmpeg import find_ffmpeg
-from vfi.frames import to_uint8
+from vfi.frames import to_uint8, to_uint16
 from vfi.media import probe_video, read_video
 from vfi.presets import PRESETS, Encoder, Preset, find_preset
 from vfi.tracks import SourceTracks
@@ -35,7 +35,7 @@ FAST = {
 SOFTWARE = [name for name in PRESETS if not name.endswith("-gpu")]
 YUV = ["share", "high-quality", "web", "webm", "master"]
 DEEP = ["high-quality", "web", "master"]
-ALPHA = ["webm", "master", "lossless", "webp"]
+ALPHA = ["webm", "master", "lossless", "lossless-16", "webp"]
 
 
 def write(path: Path, frames: Any, preset: str, **options: Any) -> Path:
@@ -142,6 +142,7 @@ def test_every_container_of_a_preset_holds_it(tmp_path: Path, preset: str) -> No
         ("webm", "vp9", "yuv420p"),
         ("master", "prores", "yuv422p10le"),
         ("lossless", "ffv1", "bgr0"),
+        ("lossless-16", "ffv1", "gbrp16le"),
     ],
 )
 def test_codec_and_pixel_format_are_those_of_the_preset(
@@ -249,6 +250,15 @@ def test_lossless_is_lossless(tmp_path: Path) -> None:
     assert np.array_equal(np.stack(read(path)), noise)
 
 
+@pytest.mark.parametrize("num_channels", [3, 4])
+def test_lossless_16_is_lossless_in_16_bits(tmp_path: Path, num_channels: int) -> None:
+    shape = (3, HEIGHT, WIDTH, num_channels)
+    noise = np.random.default_rng(0).integers(0, 65536, shape, np.uint16)
+    info = probe_video(write(tmp_path / "a.mkv", list(noise), "lossless-16"))
+    frames = [to_uint16(frame.pixels).numpy() for frame in read_video(info, alpha=True)]
+    assert np.array_equal(np.stack(frames), noise)
+
+
 def test_gif_has_each_frame_in_its_own_colours(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     colours = random.integers(0, 256, (5, 200, 3), np.uint8)  # more than 256 in all
@@ -276,7 +286,7 @@ def test_presets_with_transparency_are_known() -> None:
 
 
 def test_transparency_in_the_wrong_preset_names_the_right_ones(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="choose one of webm, master, lossless, webp"):
+    with pytest.raises(InputError, match="choose one of webm, master, lossless, lossless-16, webp"):
         write(tmp_path / "a.mp4", [picture_with_hole()], "share")
 
 
