@@ -14,6 +14,24 @@ from tests.comfyui.server import Comfy, HostError, find_host
 from tests.networks import TINY_CONFIG, random_weights
 
 FOLDER = Path(__file__).parent
+# A video in memory, as nodes that fetch theirs from a service give it.
+_NODE_FOR_TESTS = """
+from io import BytesIO
+from pathlib import Path
+from comfy_api.latest import InputImpl
+
+class VideoInMemory:
+    RETURN_TYPES, FUNCTION, CATEGORY = ("VIDEO",), "run", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"path": ("STRING", {})}}
+
+    def run(self, path):
+        return (InputImpl.VideoFromFile(BytesIO(Path(path).read_bytes())),)
+
+NODE_CLASS_MAPPINGS = {"VideoInMemory": VideoInMemory}
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,6 +55,7 @@ def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comfy]:
         (models / "broken.pth").write_bytes(b"PK, but nothing else")
         for number, picture in enumerate(moving_pictures(2, width=96, height=64)):
             Image.fromarray(picture).save(base / "input" / f"frame_{number}.png")
+        (base / "custom_nodes" / "for_tests.py").write_text(_NODE_FOR_TESTS)
         server.wait_until_ready()
         yield server
     finally:

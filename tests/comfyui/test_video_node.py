@@ -146,6 +146,18 @@ def test_video_made_of_images_is_taken_with_its_sound(comfy: Comfy) -> None:
     assert sound_duration(path) == pytest.approx(0.5, abs=0.05)
 
 
+def test_video_in_memory_is_taken_with_its_sound(comfy: Comfy, talkie: Path) -> None:
+    workflow = {
+        "model": load(),
+        "video": node("VideoInMemory", path=str(talkie)),
+        "smooth": smooth("multiplier", ["video", 0], "bytes", mode_multi=2),
+    }
+    assert comfy.run(workflow).succeeded
+    path = made(comfy, "bytes")
+    assert count_frames(path) == 2 * NUM_FRAMES
+    assert sound_packets(path) == sound_packets(talkie)
+
+
 def test_result_goes_on_to_the_next_node(comfy: Comfy, talkie: Path) -> None:
     workflow = {
         "model": load(),

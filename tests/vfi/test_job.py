@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -72,7 +73,7 @@ def greys(values: Sequence[int], num_channels: int = 3) -> Clip:
 
     def frames() -> Generator[Frame, None, None]:
         for number, value in enumerate(values):
-            pixels = torch.full((4, 6, num_channels), value, dtype=torch.uint8)
+            pixels = torch.full((4, 6, num_channels), value % 256, dtype=torch.uint8)
             yield Frame(pixels, Fraction(number))
 
     return Clip("greys", "greys", frames, 6, 4, Fraction(1), len(values))
@@ -160,6 +161,27 @@ def test_tempo_is_what_the_sound_has_to_follow(
     schedule: Schedule, shown_rate: Fraction | None, tempo: Fraction | None
 ) -> None:
     assert plan_job(greys([0, 1]), schedule, shown_rate=shown_rate).tempo == tempo
+
+
+@pytest.mark.parametrize("num_frames", [20, 400])
+def test_few_frames_are_alive_however_long_the_clip(num_frames: int) -> None:
+    born: list[weakref.ref[Tensor]] = []
+    most = 0
+
+    def frames() -> Generator[Frame, None, None]:
+        for frame in greys(range(num_frames)).frames():
+            born.append(weakref.ref(frame.pixels))
+            yield frame
+
+    class Counting(Kept):
+        def write(self, pixels: npt.NDArray[Any]) -> None:
+            nonlocal most
+            most = max(most, sum(ref() is not None for ref in born))
+
+    clip = replace(greys(range(num_frames)), frames=frames)
+    detecting = Preparation()  # holds the most frames of all
+    assert run(job(clip, preparation=detecting), Counting()) == 2 * num_frames
+    assert most <= 16
 
 
 # --- which jobs are the same ---------------------------------------------------------------------
