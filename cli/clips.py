@@ -119,10 +119,13 @@ def plan_all(args: argparse.Namespace, note: Callable[[str], object]) -> list[Pl
         for target in plans[0].targets:
             _refuse_existing(target)
         return plans
-    finished = [plan for plan in plans if any(map(_holds_something, plan.targets))]
-    for plan in finished:
-        note(f"skipped {plan.source}: {plan.describe_targets()} is there already")
-    return [plan for plan in plans if plan not in finished]
+    unfinished: list[Plan] = []
+    for plan in plans:
+        if any(map(_holds_something, plan.targets)):
+            note(f"skipped {plan.source}: {plan.describe_targets()} is there already")
+        else:
+            unfinished.append(plan)
+    return unfinished
 
 
 def _refuse_one_name_for_two(plans: Iterable[Plan]) -> None:

@@ -197,7 +197,6 @@ class RIFEInterpolateVideo(io.ComfyNode):
             job = _plan(clip, mode or {}, how)
             base, subfolder = new_output(filename_prefix, job.width, job.height)
             path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
-            interpolator = make_interpolator(model, clip.height, clip.width, how)
             fingerprint = job.fingerprint(*model_settings(model, how)) if resume else None
             writer = VideoWriter(
                 path,
@@ -216,10 +215,10 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 job=fingerprint,
                 parts=base.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
             )
-            cuts: list[Cut] = []
+            interpolator = make_interpolator(model, clip.height, clip.width, how)
             stopwatch = Stopwatch()
             progress = Progress(job.num_frames)
-            count = render(job, interpolator, [writer], report=cuts.append, watch=progress)
+            count = render(job, interpolator, [writer], report=_tell_cut, watch=progress)
         rates = clip.rate, job.shown_rate
         show_text(cls, stopwatch.summary((clip.num_frames, count), rates, model.rife.name))
         saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
@@ -227,6 +226,10 @@ class RIFEInterpolateVideo(io.ComfyNode):
         return io.NodeOutput(
             output, float(job.shown_rate), count, ui=preview(encoding.chosen, saved)
         )
+
+
+def _tell_cut(cut: Cut) -> None:
+    _log.info("cut at frame %d, %.2f s", cut.number, cut.time)
 
 
 def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions) -> Job:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.cli.running import PICTURES, RunCli, running, same, script, snapshot, wait_until
 from tests.clips import (
@@ -74,7 +75,8 @@ def test_second_run_leaves_results_alone_and_makes_what_is_missing(
     cli("--video", clips)
     (clips / "b_2X_48fps.mp4").unlink()
     before = (clips / "a_2X_48fps.mp4").stat().st_mtime_ns
-    ended = cli("--video", clips)
+    Image.new("L", (64, 48), 255).save("mask.png")
+    ended = cli("--video", clips, "--mask", "mask.png")
     assert ended.code == 0
     assert f"skipped {clips / 'a.mkv'}: {clips / 'a_2X_48fps.mp4'} is there already" in ended.out
     assert (clips / "a_2X_48fps.mp4").stat().st_mtime_ns == before

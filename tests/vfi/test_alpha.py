@@ -14,6 +14,7 @@ from vfi.alpha import mixed, premultiplied, seen, straightened
 from vfi.compose import cross_fade
 from vfi.frames import Frame, to_uint8
 from vfi.join import begins_with_repeat, joined
+from vfi.montage import Layout, Montage
 from vfi.protocol import Interpolator
 from vfi.stream import AtCut, interpolate_stream
 from vfi.timing import EndRule, Schedule
@@ -171,7 +172,9 @@ def test_masked_picture_is_the_original() -> None:
 
 
 def test_montage_keeps_alpha() -> None:
-    out = between(plain(RED, 0.2), plain(RED, 0.4), montage=True)
+    out = between(
+        plain(RED, 0.2), plain(RED, 0.4), montage=Montage(Layout.SIDE_BY_SIDE, 12, 12, Fraction(2))
+    )
     assert out.shape == (12, 24, 4)
     assert out[0, 0].tolist() == pytest.approx([1, 0, 0, 0.2])
     assert out[0, 12].tolist() == pytest.approx([1, 0, 0, 0.3])

@@ -241,5 +241,8 @@ def test_montage_is_told_the_number_of_each_output(rate: float) -> None:
             return torch.tensor(number)
 
     montage = Numbered(Layout.SPLIT, 2, 2, Fraction(1))
-    out = interpolate_stream(clip([0, 50, 100, 150]), Blend()(), schedule(rate), montage=montage)
-    assert [frame.item() for frame in out] == list(range(round(4 * rate)))
+    total = round(4 * rate)
+    for first in range(total):
+        frames = clip([0, 50, 100, 150])
+        out = interpolate_stream(frames, Blend()(), schedule(rate), montage=montage, first=first)
+        assert [frame.item() for frame in out] == list(range(first, total))
