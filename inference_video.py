@@ -102,7 +102,12 @@ def interpolate(args: argparse.Namespace, results: list[Result]) -> None:
         args.multi = 2**args.exp
     if args.demo:
         args.video = [make_demo(overwrite=args.overwrite)]
-    plans = plan_all(args, print)
+
+    def fail(source: Path, error: Exception) -> None:
+        print(f"error: {_explain(error)}", file=sys.stderr)
+        results.append({"input": str(source), "error": _explain(error)})
+
+    plans = plan_all(args, print, fail)
     for plan in plans:
         open_sinks(args, plan, None)  # they refuse what they cannot write, before the work
     if not plans:
@@ -110,21 +115,13 @@ def interpolate(args: argparse.Namespace, results: list[Result]) -> None:
     model = load_model(args)
     for note in _notes(args, model):
         print(f"note: {note}")
-    if len(plans) == 1:
-        results.append(interpolate_clip(args, plans[0], model))
-    else:
-        results += (_interpolate_or_explain(args, plan, model) for plan in plans)
-
-
-def _interpolate_or_explain(args: argparse.Namespace, plan: Plan, model: RifeModel) -> Result:
-    """Make one clip of several smoother; the others need not suffer if it fails."""
-    try:
-        return interpolate_clip(args, plan, model)
-    except (VfiError, torch.OutOfMemoryError) as error:
-        if args.debug:
-            raise
-        print(f"error: {_explain(error)}", file=sys.stderr)
-        return {"input": str(plan.source), "error": _explain(error)}
+    for plan in plans:
+        try:
+            results.append(interpolate_clip(args, plan, model))
+        except (VfiError, torch.OutOfMemoryError) as error:  # noqa: PERF203  once per clip
+            if args.debug or len(plans) == 1:
+                raise
+            fail(plan.source, error)  # the others need not suffer
 
 
 def make_demo(*, overwrite: bool) -> Path:
@@ -221,13 +218,14 @@ def describe_job(args: argparse.Namespace, plan: Plan, model: RifeModel) -> str:
 
 def _describe_sound(args: argparse.Namespace, plan: Plan) -> str:
     tracks = plan.job.clip.tracks
-    if tracks is None or not tracks.sound or plan.video in (None, STANDARD_OUTPUT):
+    if tracks is None or not tracks.sound or not plan.holds_sound:
         return "no sound"
     if Sound(args.audio) is Sound.NONE:
         return "sound left out"
     tempo = plan.job.tempo
     if tempo is None:
-        return "sound dropped, because of the ramp"
+        more = ", subtitles and chapters" if tracks.subtitles or tracks.chapters else ""
+        return f"sound{more} dropped, because of the ramp"
     return "sound kept" if tempo == 1 else f"sound {float(tempo):.3g} times as fast"
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from vfi.clip import Clip, open_folder, open_video
-from vfi.errors import InputError
+from vfi.containers import find_container
+from vfi.errors import DecodeError, InputError, VfiError
 from vfi.job import Job, Sink, plan_job
 from vfi.montage import Layout, Montage, label_texts
 from vfi.png import read_mask
@@ -56,6 +57,12 @@ class Plan:
         """Files and folders that are made."""
         return [path for path in (self.video, self.pngs) if path and path != STANDARD_OUTPUT]
 
+    @property
+    def holds_sound(self) -> bool:
+        """Whether there is a video file, of a format that has sound."""
+        is_file = self.video is not None and self.video != STANDARD_OUTPUT
+        return is_file and find_container(self.video).audio_encoder is not None
+
     def is_kept(self) -> bool:
         """Whether a run that did not end well has left something to go on from."""
         return any(
@@ -95,7 +102,11 @@ def _videos_in(folder: Path) -> list[Path]:
     return videos
 
 
-def plan_all(args: argparse.Namespace, note: Callable[[str], object]) -> list[Plan]:
+def plan_all(
+    args: argparse.Namespace,
+    note: Callable[[str], object],
+    fail: Callable[[Path, VfiError], object],
+) -> list[Plan]:
     """Look at all clips and decide what becomes of them, and refuse to touch what is there.
 
     Of several clips those whose result is there are left out: they were done by an earlier run. So
@@ -104,9 +115,13 @@ def plan_all(args: argparse.Namespace, note: Callable[[str], object]) -> list[Pl
     Args:
         args: of the command line.
         note: called with a sentence for each clip that is left out.
+        fail: called with each of several clips that cannot be read, and why.
+
+    Raises:
+        VfiError: something is wrong with the arguments, or with the only clip.
     """
     sources = list_sources(args)
-    plans = [_plan(args, source, is_alone=len(sources) == 1) for source in sources]
+    plans = list(_plan_readable(args, sources, fail))
     results = {target.absolute() for plan in plans for target in plan.targets}
     plans = [plan for plan in plans if plan.source.absolute() not in results or len(plans) == 1]
     _refuse_one_name_for_two(plans)
@@ -126,6 +141,19 @@ def plan_all(args: argparse.Namespace, note: Callable[[str], object]) -> list[Pl
         else:
             unfinished.append(plan)
     return unfinished
+
+
+def _plan_readable(
+    args: argparse.Namespace, sources: Sequence[Path], fail: Callable[[Path, VfiError], object]
+) -> Iterator[Plan]:
+    is_alone = len(sources) == 1
+    for source in sources:
+        try:
+            yield _plan(args, source, is_alone=is_alone)
+        except DecodeError as error:
+            if is_alone:
+                raise
+            fail(source, error)
 
 
 def _refuse_one_name_for_two(plans: Iterable[Plan]) -> None:

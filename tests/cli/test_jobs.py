@@ -93,6 +93,18 @@ def test_clip_that_fails_does_not_stop_the_others(cli: RunCli, clips: Path) -> N
     assert ["error" in result for result in last_line(ended.out)["results"]] == [True, False, False]
 
 
+def test_file_that_is_no_video_does_not_stop_the_others(cli: RunCli, clips: Path) -> None:
+    (clips / "text.mp4").write_text("This is not a video.\n" * 100)
+    ended = cli("--video", clips, "--json")
+    assert ended.code == 1
+    assert "text.mp4: expected a video" in ended.err
+    assert [path.name for path in sorted(clips.glob("*fps.mp4"))] == [
+        "a_2X_48fps.mp4",
+        "b_2X_48fps.mp4",
+    ]
+    assert [result["input"] for result in last_line(ended.out)["results"]][0].endswith("text.mp4")
+
+
 def test_two_clips_with_one_name_are_refused(cli: RunCli, clips: Path, folder: Path) -> None:
     shutil.copy(clips / "a.mkv", folder / "a.mp4")
     before = snapshot(folder)
