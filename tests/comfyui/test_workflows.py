@@ -645,6 +645,13 @@ def test_cancelled_export_leaves_nothing(comfy: Comfy, export: Any) -> None:
 # --- errors --------------------------------------------------------------------------------------
 
 
+def test_error_goes_by_a_short_name(comfy: Comfy) -> None:
+    workflow = {**smooth_pair(), "png": png("refused/RIFE", ["smooth", 0])}
+    workflow["smooth"] = interpolate(["first", 0])
+    error = comfy.run(workflow).messages["execution_error"]
+    assert error["exception_type"] == "vfi.InputError"  # no path of a folder before the message
+
+
 def test_single_image_is_explained(comfy: Comfy) -> None:
     workflow = {**smooth_pair(), "png": png("refused/RIFE", ["smooth", 0])}
     workflow["smooth"] = interpolate(["first", 0])
