@@ -196,5 +196,5 @@ class RIFEExportVideo(io.ComfyNode):
             with writer:
                 for pixels in with_progress(images, len(images)):
                     writer.write(rounded(pixels[..., : 4 if has_alpha else 3]).cpu().numpy())
-        saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=preview(chosen, saved))
+        shown = preview(chosen, path, subfolder)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=shown)

@@ -93,8 +93,9 @@ def encoder_options_input() -> io.Input:
     )
 
 
-def preview(preset: Preset, saved: ui.SavedResult) -> io.UIOutput | None:
-    """Show what a browser can play; the others are in the output folder all the same."""
+def preview(preset: Preset, path: Path, subfolder: str) -> io.UIOutput | None:
+    """Show a file of the output folder, if a browser can play it; the others are there all the same."""
+    saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
     codecs = {encoder.codec for encoder in preset.encoders}
     if codecs <= {"h264", "av1", "vp9"}:
         return ui.PreviewVideo([saved])

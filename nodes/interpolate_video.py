@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from comfy_api.latest import Input, InputImpl, io, ui
+from comfy_api.latest import Input, InputImpl, io
 
 from ..vfi.clip import Clip
 from ..vfi.cuts import Cut
@@ -218,15 +218,14 @@ class RIFEInterpolateVideo(io.ComfyNode):
             )
             cuts: list[Cut] = []
             stopwatch = Stopwatch()
-            progress = Progress(job.num_frames)
+            # The front end would show the last picture in place of the video, or break the player.
+            shown = preview(encoding.chosen, path, subfolder)
+            progress = Progress(job.num_frames, shows_frames=shown is None)
             count = render(job, interpolator, [writer], report=cuts.append, watch=progress)
         rates = clip.rate, job.shown_rate
         show_text(cls, stopwatch.summary((clip.num_frames, count), rates, model.rife.name))
-        saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
         output = InputImpl.VideoFromFile(str(path))
-        return io.NodeOutput(
-            output, float(job.shown_rate), count, ui=preview(encoding.chosen, saved)
-        )
+        return io.NodeOutput(output, float(job.shown_rate), count, ui=shown)
 
 
 def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions) -> Job:
