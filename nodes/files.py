@@ -66,6 +66,7 @@ def crf_input() -> io.Input:
         default=20,
         min=0,
         max=51,
+        display_mode=io.NumberDisplay.slider,
         tooltip="Quality: lower is better and larger. 17 looks lossless, 20 is very "
         "good, 28 is small; in web and webm, 24 is about as good as 20 in share. "
         f"Not for {_WITHOUT_CRF}.",
@@ -89,6 +90,7 @@ def encoder_options_input() -> io.Input:
         "ffmpeg_options",
         default="",
         optional=True,
+        advanced=True,
         tooltip="Options of the encoder, which take precedence, such as: -preset slow -tune film",
     )
 

@@ -30,7 +30,7 @@ from .files import (
     preview,
 )
 from .progress import Progress, Stopwatch, show_text
-from .types import CATEGORY, ManagedModel, RifeModelType, exact_rate, take
+from .types import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate, take
 from .video_source import open_source
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ def _multi_inputs() -> list[io.Input]:
     ]
 
 
-def _rate_input(default: float, tooltip: str) -> io.Input:
+def _rate_input(default: float) -> io.Input:
+    # The same words in every mode: the front end looks them up by the input's name.
     return io.Float.Input(
         "fps",
         default=default,
@@ -69,12 +70,13 @@ def _rate_input(default: float, tooltip: str) -> io.Input:
         max=1000.0,
         step=0.001,
         round=0.001,
-        tooltip=f"{tooltip} 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+        tooltip="Frames per second of the result, above or below the source's; 0 keeps the "
+        "source's. 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
     )
 
 
 def _rate_inputs() -> list[io.Input]:
-    return [_rate_input(60.0, "Frames per second of the result, above or below the source's.")]
+    return [_rate_input(60.0)]
 
 
 def _speed_inputs() -> list[io.Input]:
@@ -87,7 +89,7 @@ def _speed_inputs() -> list[io.Input]:
             step=0.01,
             tooltip="How fast the clip plays: 0.5 is slow motion, 2 a time lapse.",
         ),
-        _rate_input(0.0, "Frames per second of the result; 0 keeps the source's."),
+        _rate_input(0.0),
     ]
 
 
@@ -99,7 +101,7 @@ def _ramp_inputs() -> list[io.Input]:
             tooltip="Points time:speed, in seconds of the source: this one slows down to a "
             "quarter until second 1 and is back to normal at second 2.",
         ),
-        _rate_input(0.0, "Frames per second of the result; 0 keeps the source's."),
+        _rate_input(0.0),
     ]
 
 
@@ -136,7 +138,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
             description="Make a video of any length smoother and save it, with its sound, "
             "subtitles, chapters and workflow. A few frames are in memory at a time; a run that "
             "was cancelled goes on where it stopped.",
-            search_aliases=["rife", "frame interpolation", "vfi", "slow motion", "fps", "smooth"],
+            search_aliases=[*ALIASES, "interpolate video", "long video", "video to video"],
             inputs=[
                 RifeModelType.Input("model", tooltip="From Load RIFE Model."),
                 io.Video.Input("video", tooltip="From Load Video, or from a node that makes one."),
@@ -166,8 +168,10 @@ class RIFEInterpolateVideo(io.ComfyNode):
                     "resume",
                     default=True,
                     optional=True,
+                    advanced=True,
                     tooltip="Keep what a cancelled or crashed run has made, and go on from there "
-                    "when the same job is queued again.",
+                    "when the same job is queued again. Off: nothing is kept, and each run begins "
+                    "anew.",
                 ),
             ],
             outputs=[
@@ -229,9 +233,10 @@ class RIFEInterpolateVideo(io.ComfyNode):
 
 
 def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions) -> Job:
-    mode = _MODES.get(values.get("mode", ""))
+    name = values.get("mode", "")
+    mode = _MODES.get(name)
     if mode is None:  # ComfyUI does not check this one
-        raise InputError(f"mode: expected one of {', '.join(_MODES)}, got something else.")
+        raise InputError(f"mode: expected one of {', '.join(_MODES)}, got {name or 'none'}.")
     rate, speed = mode.read(clip.rate, values)
     return plan_job(
         clip,

@@ -16,6 +16,18 @@ from ..vfi.errors import InputError
 from ..vfi.timing import parse_rate
 
 CATEGORY = "video/RIFE"
+# What people type who look for a node that makes new frames; RIFE VFI is what others call theirs.
+ALIASES = (
+    "rife",
+    "RIFE VFI",
+    "frame interpolation",
+    "interpolate frames",
+    "vfi",
+    "slow motion",
+    "fps",
+    "frame rate",
+    "smooth",
+)
 
 RifeModelType = io.Custom("RIFE_MODEL")
 SettingsT = TypeVar("SettingsT")

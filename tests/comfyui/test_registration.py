@@ -162,6 +162,51 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
     }
 
 
+def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
+    folded = {
+        name: [key for key, how in options(node).items() if how.get("advanced")]
+        for name in CONTRACT
+        for node in comfy.get(f"/object_info/{name}").values()
+    }
+    shared = ["at_cut", "duplicates", "end", "cuts"]
+    assert folded == {
+        "RIFELoadModel": ["precision", "torch_compile"],
+        "RIFEInterpolate": shared,
+        "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume"],
+        "RIFEPreviewMotion": [],
+        "RIFERetime": shared,
+        "RIFESpeedRamp": shared,
+        "RIFEJoinClips": [],
+        "RIFEDetectCuts": [],
+        "RIFEMontage": ["before_label", "after_label"],
+        "RIFEExportPNG": ["compression", "workflow_in"],
+        "RIFEExportVideo": ["ffmpeg_options"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("RIFEInterpolate", "scene_threshold"),
+        ("RIFEDetectCuts", "threshold"),
+        ("RIFEPreviewMotion", "timestep"),
+        ("RIFEExportVideo", "crf"),
+        ("RIFEExportPNG", "compression"),
+    ],
+)
+def test_what_is_set_by_feel_is_a_slider(comfy: Comfy, name: str, field: str) -> None:
+    assert options(comfy.get(f"/object_info/{name}")[name])[field]["display"] == "slider"
+
+
+@pytest.mark.parametrize(
+    "name", ["RIFEInterpolate", "RIFEInterpolateVideo", "RIFERetime", "RIFESpeedRamp"]
+)
+def test_nodes_that_make_frames_are_found_by_the_names_people_type(comfy: Comfy, name: str) -> None:
+    aliases = comfy.get(f"/object_info/{name}")[name]["search_aliases"]
+    typed = {"rife", "RIFE VFI", "frame interpolation", "vfi", "slow motion", "fps", "smooth"}
+    assert typed <= set(aliases)
+
+
 def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
     model = options(comfy.get("/object_info/RIFELoadModel")["RIFELoadModel"])["model"]
     assert model["default"] == "4.25"
@@ -175,6 +220,8 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFEInterpolate", "scale", {"default": "1", "options": ["0.25", "0.5", "1", "2", "4"]}),
         ("RIFEInterpolate", "end", {"default": "last-frame"}),
         ("RIFEInterpolate", "at_cut", {"default": "nearest"}),
+        ("RIFEInterpolate", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
+        ("RIFEPreviewMotion", "timestep", {"default": 0.5, "min": 0.0, "max": 1.0}),
         ("RIFEInterpolate", "duplicates", {"default": "keep"}),
         ("RIFEInterpolate", "loop", {"default": False}),
         ("RIFERetime", "end", {"default": "full-duration"}),

@@ -666,7 +666,7 @@ def test_result_that_cannot_fit_is_refused_with_the_sizes(comfy: Comfy) -> None:
     workflow["smooth"] = interpolate(["images", 0], multi=64)
     message = complaint(comfy, {**workflow, "png": png("huge/RIFE", ["smooth", 0])})
     assert f"65 frames of {side}x{side} to fit into memory" in message
-    assert "inference_video.py" in message
+    assert "RIFE Interpolate Video" in message
 
 
 def test_unreadable_checkpoint_is_explained(comfy: Comfy) -> None:
