@@ -110,6 +110,17 @@ def test_inputs_and_outputs_keep_their_names_and_order(node: dict[str, Any]) -> 
     assert node["output"] == outputs
 
 
+def test_inputs_of_the_modes_keep_their_names_and_order(comfy: Comfy) -> None:
+    # Saved workflows hold values by position, and these lie between the others.
+    mode = options(comfy.get("/object_info/RIFEInterpolateVideo")["RIFEInterpolateVideo"])["mode"]
+    assert {choice["key"]: list(choice["inputs"]["required"]) for choice in mode["options"]} == {
+        "multiplier": ["multi"],
+        "target fps": ["fps"],
+        "speed": ["speed", "fps"],
+        "speed ramp": ["ramp", "fps"],
+    }
+
+
 def test_every_input_and_output_has_a_tooltip(node: dict[str, Any]) -> None:
     assert all(option["tooltip"] for option in options(node).values())
     assert all(node["output_tooltips"])
