@@ -188,10 +188,11 @@ def _partial(source: Source, folder: Path) -> Path:
 
 
 def _explain_failure(entry: CatalogEntry, folder: Path, failures: Sequence[str]) -> str:
+    # What to do comes before the reasons: ComfyUI shows four lines, and the rest in a report.
     lines = "\n  ".join(failures)
     return (
-        f"model {entry.name}: expected the file from one of these sources, got it from none.\n"
-        f"  {lines}\nBy hand: {_by_hand(entry, folder)}"
+        f"model {entry.name}: expected the file from one of its sources, got it from none. By hand: "
+        f"{_by_hand(entry, folder)}\nThe sources:\n  {lines}"
     )
 
 
