@@ -94,8 +94,8 @@ class Ended:
 class Comfy:
     """A running server with this pack, in a base folder of its own."""
 
-    def __init__(self, host: Host, base: Path) -> None:
-        """Start it; it answers after :meth:`wait_until_ready`."""
+    def __init__(self, host: Host, base: Path, *options: str) -> None:
+        """Start it, with more options of its own; it answers after :meth:`wait_until_ready`."""
         self.input = base / "input"
         self.models = base / "models"
         self.output = base / "output"
@@ -107,7 +107,7 @@ class Comfy:
         command = [host.python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port"]
         command += [str(self._port)]
         command += ["--base-directory", base, "--database-url", "sqlite:///:memory:"]
-        command += ["--disable-auto-launch", "--disable-api-nodes"]
+        command += ["--disable-auto-launch", "--disable-api-nodes", *options]
         environment = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -203,6 +203,11 @@ class Comfy:
                 if kind == _WHOLE_TEXT:
                     message = json.loads(payload)
                     yield message["type"], message["data"]
+
+    def memory(self) -> int:
+        """Return how much of the server is in main memory, bytes."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def children(self) -> list[str]:
         """Commands of the server's child processes."""

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -616,6 +617,29 @@ def test_cached_pictures_are_not_modified(comfy: Comfy) -> None:
     for file, picture in zip(shown_files(comfy, ended.outputs["again"]), PICTURES, strict=True):
         with Image.open(file) as image:
             assert np.array_equal(np.array(image), picture)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_does_not_grow_from_prompt_to_prompt(comfy: Comfy) -> None:
+    def run(number: int) -> int:
+        workflow = {
+            "model": load(),
+            "images": node(
+                "EmptyImage", width=512, height=512, batch_size=16, color=0x336600 + number
+            ),
+            "smooth": interpolate(["images", 0]),
+            "video": video("grown/RIFE", ["smooth", 0]),
+            "free": node("PreviewAny", source=["smooth", 1]),
+        }
+        assert comfy.run(workflow).succeeded
+        comfy.post("/free", {"free_memory": True})  # what ComfyUI's cache keeps is no leak
+        time.sleep(2)
+        return comfy.memory()
+
+    run(0), run(1)
+    before = run(2)
+    after = [run(number) for number in range(3, 7)][-1]
+    assert after - before < 31 * 512 * 512 * 12  # one result
 
 
 # --- interruption --------------------------------------------------------------------------------
