@@ -150,7 +150,7 @@ def interpolate_clip(args: argparse.Namespace, plan: Plan, model: RifeModel) -> 
     try:
         with _progress(job) as watch:
             interpolator = make_interpolator(args, model)
-            num_frames = render(job, interpolator, sinks, report=cuts.append, watch=watch)
+            num_frames = render(partial(job.frames, interpolator, cuts.append), sinks, watch=watch)
     except BaseException:
         if plan.is_kept():
             print("what is done is kept: the same command goes on from there.", file=sys.stderr)

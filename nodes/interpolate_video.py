@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from comfy_api.latest import Input, InputImpl, io, ui
@@ -219,7 +220,8 @@ class RIFEInterpolateVideo(io.ComfyNode):
             cuts: list[Cut] = []
             stopwatch = Stopwatch()
             progress = Progress(job.num_frames)
-            count = render(job, interpolator, [writer], report=cuts.append, watch=progress)
+            frames = partial(job.frames, interpolator, cuts.append)
+            count = render(frames, [writer], watch=progress)
         rates = clip.rate, job.shown_rate
         show_text(cls, stopwatch.summary((clip.num_frames, count), rates, model.rife.name))
         saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
