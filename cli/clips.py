@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from vfi.clip import Clip, open_folder, open_video
+from vfi.enhance_job import EnhanceJob
 from vfi.errors import InputError
 from vfi.job import Job, Sink, plan_job
 from vfi.montage import Layout, Montage, label_texts
@@ -35,8 +37,11 @@ _VIDEO_SUFFIXES = frozenset(
 )
 
 
+JobT = TypeVar("JobT", Job, EnhanceJob)
+
+
 @dataclass(frozen=True)
-class Plan:
+class Plan(Generic[JobT]):
     """One clip's job, and where its result goes.
 
     Attributes:
@@ -47,7 +52,7 @@ class Plan:
     """
 
     source: Path
-    job: Job
+    job: JobT
     video: Path | None
     pngs: Path | None
 
@@ -95,7 +100,11 @@ def _videos_in(folder: Path) -> list[Path]:
     return videos
 
 
-def plan_all(args: argparse.Namespace, note: Callable[[str], object]) -> list[Plan]:
+def plan_all(
+    args: argparse.Namespace,
+    make_job: Callable[[argparse.Namespace, Clip], tuple[JobT, str]],
+    note: Callable[[str], object],
+) -> list[Plan[JobT]]:
     """Look at all clips and decide what becomes of them, and refuse to touch what is there.
 
     Of several clips those whose result is there are left out: they were done by an earlier run. So
@@ -103,10 +112,11 @@ def plan_all(args: argparse.Namespace, note: Callable[[str], object]) -> list[Pl
 
     Args:
         args: of the command line.
+        make_job: makes the job for a clip, and says what its result is called after the clip's name.
         note: called with a sentence for each clip that is left out.
     """
     sources = list_sources(args)
-    plans = [_plan(args, source, is_alone=len(sources) == 1) for source in sources]
+    plans = [_plan(args, source, make_job, is_alone=len(sources) == 1) for source in sources]
     results = {target.absolute() for plan in plans for target in plan.targets}
     plans = [plan for plan in plans if plan.source.absolute() not in results or len(plans) == 1]
     _refuse_one_name_for_two(plans)
@@ -125,7 +135,7 @@ def plan_all(args: argparse.Namespace, note: Callable[[str], object]) -> list[Pl
     return [plan for plan in plans if plan not in finished]
 
 
-def _refuse_one_name_for_two(plans: Iterable[Plan]) -> None:
+def _refuse_one_name_for_two(plans: Iterable[Plan[JobT]]) -> None:
     sources: dict[Path, Path] = {}
     for plan in plans:
         for target in plan.targets:
@@ -157,23 +167,39 @@ def _holds_something(target: Path) -> bool:
     return target.is_file() or (target.is_dir() and any(target.iterdir()))
 
 
-def _plan(args: argparse.Namespace, source: Path, *, is_alone: bool) -> Plan:
-    clip = _open_clip(args, source)
+def _plan(
+    args: argparse.Namespace,
+    source: Path,
+    make_job: Callable[[argparse.Namespace, Clip], tuple[JobT, str]],
+    *,
+    is_alone: bool,
+) -> Plan[JobT]:
+    job, label = make_job(args, _open_clip(args, source))
+    pngs = None
+    if args.png_only or args.keep_pngs:
+        pngs = _png_folder(args, source, is_alone=is_alone)
+    video = None if args.png_only else _video_path(args, source, label)
+    return Plan(source, job, video, pngs)
+
+
+def plan_interpolation(args: argparse.Namespace, clip: Clip) -> tuple[Job, str]:
+    """Plan to make a clip smoother; see ``plan_all``."""
     rate = args.target_fps or clip.rate * args.multi
-    schedule = Schedule(rate, 1 / clip.rate, args.end_rule, args.speed)
     job = plan_job(
         clip,
-        schedule,
+        Schedule(rate, 1 / clip.rate, args.end_rule, args.speed),
         shown_rate=args.fps,
         preparation=_plan_preparation(args),
         at_cut=AtCut(args.at_cut),
         montage=_plan_montage(args, clip, args.fps or rate),
     )
-    pngs = None
-    if args.png_only or args.keep_pngs:
-        pngs = _png_folder(args, source, is_alone=is_alone)
-    video = None if args.png_only else _video_path(args, source, job.shown_rate)
-    return Plan(source, job, video, pngs)
+    multi = "" if args.target_fps else f"{args.multi}X_"
+    return job, f"{multi}{format_rate(job.shown_rate)}fps"
+
+
+def plan_enhancement(args: argparse.Namespace, clip: Clip) -> tuple[EnhanceJob, str]:
+    """Plan to enhance a clip; see ``plan_all``."""
+    return EnhanceJob(clip, args.scene_threshold, args.cuts), "enhanced"
 
 
 def _open_clip(args: argparse.Namespace, source: Path) -> Clip:
@@ -223,13 +249,12 @@ def _png_folder(args: argparse.Namespace, source: Path, *, is_alone: bool) -> Pa
     return folder if is_alone else folder / source.stem
 
 
-def _video_path(args: argparse.Namespace, source: Path, rate: Fraction) -> Path:
+def _video_path(args: argparse.Namespace, source: Path, label: str) -> Path:
     suffix = f".{args.ext}" if args.ext else find_preset(args.preset).suffixes[0]
     if args.output is None:
         named = source if source.name.strip(".") else source.resolve()  # "." has no name
-        multi = "" if args.target_fps else f"{args.multi}X_"
         folder = args.out_dir or named.parent
-        return folder / f"{named.stem}_{multi}{format_rate(rate)}fps{suffix}"
+        return folder / f"{named.stem}_{label}{suffix}"
     if args.output == STANDARD_OUTPUT:
         return STANDARD_OUTPUT
     output = args.out_dir / args.output if args.out_dir else args.output
@@ -243,7 +268,7 @@ def _video_path(args: argparse.Namespace, source: Path, rate: Fraction) -> Path:
 
 def open_sinks(
     args: argparse.Namespace,
-    plan: Plan,
+    plan: Plan[JobT],
     fingerprint: str | None,
     note: Callable[[str], None] | None = None,
 ) -> list[Sink]:
@@ -276,7 +301,7 @@ def open_sinks(
 
 def _open_video_writer(
     args: argparse.Namespace,
-    plan: Plan,
+    plan: Plan[JobT],
     path: Path,
     fingerprint: str | None,
     note: Callable[[str], None] | None,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import inference_video
+from cli.options import build_enhance_parser
 from rife_arch.catalog import load_catalog
 from vfi.scene import DEFAULT_THRESHOLD
 
@@ -40,10 +41,10 @@ def pyproject() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def options(*, hidden: bool) -> set[str]:
+def options(*, hidden: bool, parser: argparse.ArgumentParser | None = None) -> set[str]:
     return {
         option
-        for action in inference_video.build_parser()._actions
+        for action in (parser or inference_video.build_parser())._actions
         for option in action.option_strings
         if option.startswith("--") and (hidden or action.help is not argparse.SUPPRESS)
     }
@@ -77,6 +78,12 @@ def test_every_option_is_in_the_reference_of_readme() -> None:
     reference = README.split("\n### Reference\n", 1)[1].split("\n### ", 1)[0]
     rows = set(re.findall(r"^\| `(--[\w-]+)", reference, re.MULTILINE))
     assert rows == options(hidden=False) - {"--help"}
+
+
+def test_every_option_that_enhances_is_in_its_section_of_readme() -> None:
+    found = options(hidden=False, parser=build_enhance_parser()) - {"--help"}
+    text = re.sub(r"^python .*$", "", section("Video enhancement"), flags=re.MULTILINE)
+    assert set(re.findall(r"`(--[\w-]+)", text)) == found
 
 
 @pytest.mark.parametrize("name", ["--scene-threshold T", "scene_threshold"])
@@ -129,7 +136,7 @@ def test_architecture_names_every_module() -> None:
     named = code_spans((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
     modules = {
         path.name
-        for package in ("migrate", "nodes", "rife_arch", "vfi")
+        for package in ("cli", "migrate", "nodes", "rife_arch", "vfi")
         for path in ROOT.glob(f"{package}/*.py")
         if path.name != "__init__.py"
     }

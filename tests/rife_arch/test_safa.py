@@ -40,6 +40,7 @@ from tests.networks import (
     random_image,
     random_weights,
     safa_weights,
+    save_enhancer,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -252,8 +253,7 @@ def test_numbers_beyond_half_precision_are_made_again_in_full(
 def save_as_upstream(folder: Path, config: SafaConfig = TINY_SAFA) -> Path:
     """Weights named as by upstream's training, beside its Python files."""
     folder.mkdir(parents=True)
-    weights = safa_weights(config, 0)
-    torch.save({f"module.{key}": x for key, x in weights.items()}, folder / "flownet.pkl")
+    save_enhancer(folder / "flownet.pkl", config)
     (folder / "model.py").write_text("raise SystemExit('code beside the weights was run')")
     return folder
 
