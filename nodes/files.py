@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,9 +20,13 @@ from torch import Tensor
 
 from ..vfi.audio import write_wav
 from ..vfi.encoder_options import parse_encoder_options
+from ..vfi.enhance_job import EnhanceJob
+from ..vfi.job import Job
 from ..vfi.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
-from ..vfi.tracks import SourceTracks
+from ..vfi.tracks import Sound, SourceTracks
+from ..vfi.writer import VideoWriter
 
+_log = logging.getLogger(__name__)
 _WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
 
 
@@ -83,6 +88,17 @@ def preset_input(*, optional: bool) -> io.Input:
     )
 
 
+def resume_input() -> io.Input:
+    """Describe the input ``resume``."""
+    return io.Boolean.Input(
+        "resume",
+        default=True,
+        optional=True,
+        tooltip="Keep what a cancelled or crashed run has made, and go on from there "
+        "when the same job is queued again.",
+    )
+
+
 def encoder_options_input() -> io.Input:
     """Describe the input ``ffmpeg_options``."""
     return io.String.Input(
@@ -109,6 +125,47 @@ def new_output(prefix: str, width: int, height: int) -> tuple[Path, str]:
         prefix, folder_paths.get_output_directory(), width, height
     )
     return Path(folder) / f"{name}_{counter:05}_", subfolder
+
+
+def open_video_writer(
+    node: type[io.ComfyNode],
+    path: Path,
+    job: Job | EnhanceJob,
+    encoding: Encoding,
+    *,
+    audio: str,
+    resume: Sequence[str] | None,
+) -> VideoWriter:
+    """Make the writer of a node that makes a video of a video.
+
+    Args:
+        node: whose workflow is embedded.
+        path: of the video.
+        job: what is written.
+        encoding: how.
+        audio: what is done to the sound, a value of :class:`Sound`.
+        resume: what decides the pixels beside the job, to go on with what a cancelled run of the
+            same has left; None: begin anew.
+    """
+    chosen, clip = encoding.chosen, job.clip
+    fingerprint = None if resume is None else job.fingerprint(*resume)
+    return VideoWriter(
+        path,
+        width=job.width,
+        height=job.height,
+        rate=job.shown_rate,
+        preset=encoding.preset,
+        crf=encoding.kept_crf,
+        options=encoding.options,
+        has_alpha=clip.has_alpha and chosen.has_alpha,
+        depth=16 if chosen.is_deep else 8,
+        pixel_aspect=clip.pixel_aspect,
+        tracks=job.tracks(Sound(audio)),
+        metadata=metadata_of(node),
+        notify=_log.info,
+        job=fingerprint,
+        parts=path.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
+    )
 
 
 def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,23 +17,21 @@ from ..vfi.job import Job, plan_job, render
 from ..vfi.stream import AtCut
 from ..vfi.timing import EndRule, Schedule, SpeedCurve, constant_speed, parse_ramp, parse_speed
 from ..vfi.tracks import Sound
-from ..vfi.writer import VideoWriter
 from .clips import ClipOptions, make_interpolator, model_settings, option_inputs, scale_input
 from .files import (
     Encoding,
     crf_input,
     encoder_options_input,
-    metadata_of,
     new_output,
+    open_video_writer,
     prefix_input,
     preset_input,
     preview,
+    resume_input,
 )
 from .progress import Progress, Stopwatch, show_text
 from .types import CATEGORY, ManagedModel, RifeModelType, exact_rate, take
 from .video_source import open_source
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -163,13 +160,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 ),
                 *option_inputs(EndRule.FULL_DURATION),
                 encoder_options_input(),
-                io.Boolean.Input(
-                    "resume",
-                    default=True,
-                    optional=True,
-                    tooltip="Keep what a cancelled or crashed run has made, and go on from there "
-                    "when the same job is queued again.",
-                ),
+                resume_input(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file."),
@@ -199,24 +190,8 @@ class RIFEInterpolateVideo(io.ComfyNode):
             base, subfolder = new_output(filename_prefix, job.width, job.height)
             path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
             interpolator = make_interpolator(model, clip.height, clip.width, how)
-            fingerprint = job.fingerprint(*model_settings(model, how)) if resume else None
-            writer = VideoWriter(
-                path,
-                width=job.width,
-                height=job.height,
-                rate=job.shown_rate,
-                preset=encoding.preset,
-                crf=encoding.kept_crf,
-                options=encoding.options,
-                has_alpha=clip.has_alpha and encoding.chosen.has_alpha,
-                depth=16 if encoding.chosen.is_deep else 8,
-                pixel_aspect=clip.pixel_aspect,
-                tracks=job.tracks(Sound(audio)),
-                metadata=metadata_of(cls),
-                notify=_log.info,
-                job=fingerprint,
-                parts=base.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
-            )
+            settings = model_settings(model, how) if resume else None
+            writer = open_video_writer(cls, path, job, encoding, audio=audio, resume=settings)
             cuts: list[Cut] = []
             stopwatch = Stopwatch()
             progress = Progress(job.num_frames)

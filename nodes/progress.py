@@ -82,6 +82,11 @@ class Stopwatch:
             "frames per second"
         )
 
+    def speed(self, count: int, model_name: str) -> str:
+        """Say it of a clip that has as many frames as before."""
+        seconds = max(monotonic() - self.started, 1e-3)
+        return f"{count} frames; {model_name}, {count / seconds:.2f} frames per second"
+
 
 def show_text(node: type[io.ComfyNode], text: str) -> None:
     """Show a line in the running node, where there is a front end to show it."""

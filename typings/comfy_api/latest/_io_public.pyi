@@ -105,6 +105,7 @@ class String(ComfyTypeIO):
             optional: bool = False,
             tooltip: str | None = None,
             default: str | None = None,
+            advanced: bool | None = None,
         ) -> None: ...
 
 class Combo(ComfyTypeIO):
@@ -117,6 +118,7 @@ class Combo(ComfyTypeIO):
             optional: bool = False,
             tooltip: str | None = None,
             default: str | None = None,
+            advanced: bool | None = None,
         ) -> None: ...
 
 class Autogrow(ComfyTypeIO):
