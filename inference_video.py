@@ -3,83 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import json
-import logging
-import signal
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from time import perf_counter
-from types import FrameType
 from typing import Any
 
-import torch
-from tqdm import tqdm
-
 from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
-from cli.clips import STANDARD_OUTPUT, Plan, open_sinks, plan_all
+from cli.clips import Plan, open_sinks, plan_all, plan_interpolation
 from cli.options import build_parser
 from cli.presets import list_presets
-from rife_arch import CatalogError, DownloadError, RifeError, RifeModel
+from cli.run import (
+    Result,
+    describe_clip,
+    end_on_terminate,
+    fail,
+    make_files,
+    run_program,
+    work_through,
+)
+from rife_arch import RifeModel
 from vfi import __version__ as __version__
-from vfi.cuts import Cut
 from vfi.demo import make_test_clip
-from vfi.errors import InputError, VfiError
-from vfi.job import Job, render
+from vfi.errors import InputError
+from vfi.job import Job
 from vfi.protocol import Interpolator
-from vfi.timing import format_rate
-from vfi.tracks import Sound
-
-_MOST_CUTS_SHOWN = 20
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-
-Result = dict[str, Any]  # of one clip, for --json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    logging.basicConfig(format="%(levelname)s: %(message)s")
-    args = build_parser().parse_args(argv)
-    # What is meant for people must not get between the frames.
-    with redirect_stdout(sys.stderr) if args.output == STANDARD_OUTPUT else nullcontext():
-        results: list[Result] = []
-        code, message = _run_safely(args, results)
-        if message:
-            print(message, file=sys.stderr)
-        if args.json:
-            print(json.dumps({"exit_code": code, "error": message, "results": results}))
-    return code
-
-
-def _run_safely(args: argparse.Namespace, results: list[Result]) -> tuple[int, str | None]:
-    """Do what the arguments ask for; returns the exit code, and what went wrong."""
-    try:
-        run(args, results)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED, "interrupted; nothing was written under the final name."
-    except (RifeError, VfiError, torch.OutOfMemoryError) as error:
-        if args.debug:
-            raise
-        return (EXIT_USAGE if _is_usage(error) else EXIT_FAILED), f"error: {_explain(error)}"
-    num_failed = sum("error" in result for result in results)
-    if num_failed:
-        return EXIT_FAILED, f"error: {num_failed} of {len(results)} clips failed, see above."
-    return 0, None
-
-
-def _is_usage(error: Exception) -> bool:
-    """Tell a wrong option or name from a job that failed."""
-    is_name = isinstance(error, CatalogError) and not isinstance(error, DownloadError)
-    return is_name or isinstance(error, InputError)
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, torch.OutOfMemoryError):
-        reason = str(error).split("\n", 1)[0]
-        return f"{reason} Try --scale 0.5 or --precision fp16."
-    return str(error)
+    return run_program(build_parser(), run, argv)
 
 
 def run(args: argparse.Namespace, results: list[Result]) -> None:
@@ -102,12 +55,7 @@ def interpolate(args: argparse.Namespace, results: list[Result]) -> None:
         args.multi = 2**args.exp
     if args.demo:
         args.video = [make_demo(overwrite=args.overwrite)]
-
-    def fail(source: Path, error: Exception) -> None:
-        print(f"error: {_explain(error)}", file=sys.stderr)
-        results.append({"input": str(source), "error": _explain(error)})
-
-    plans = plan_all(args, print, fail)
+    plans = plan_all(args, plan_interpolation, print, partial(fail, args, results))
     for plan in plans:
         open_sinks(args, plan, None)  # they refuse what they cannot write, before the work
     if not plans:
@@ -115,13 +63,7 @@ def interpolate(args: argparse.Namespace, results: list[Result]) -> None:
     model = load_model(args)
     for note in _notes(args, model):
         print(f"note: {note}")
-    for plan in plans:
-        try:
-            results.append(interpolate_clip(args, plan, model))
-        except (VfiError, torch.OutOfMemoryError) as error:  # noqa: PERF203  once per clip
-            if args.debug or len(plans) == 1:
-                raise
-            fail(plan.source, error)  # the others need not suffer
+    work_through(args, results, plans, partial(interpolate_clip, args, model))
 
 
 def make_demo(*, overwrite: bool) -> Path:
@@ -136,41 +78,16 @@ def make_demo(*, overwrite: bool) -> Path:
     return path
 
 
-def interpolate_clip(args: argparse.Namespace, plan: Plan, model: RifeModel) -> Result:
+def interpolate_clip(args: argparse.Namespace, model: RifeModel, plan: Plan[Job]) -> Result:
     """Make one clip smoother, and say so."""
-    print(describe_job(args, plan, model))
-    job = plan.job
-    fingerprint = job.fingerprint(*_model_settings(args, model)) if args.resume else None
-    sinks = open_sinks(args, plan, fingerprint, print)
-    cuts: list[Cut] = []
-    started = perf_counter()
-    try:
-        with _progress(job) as watch:
-            interpolator = make_interpolator(args, model)
-            num_frames = render(job, interpolator, sinks, report=cuts.append, watch=watch)
-    except BaseException:
-        if plan.is_kept():
-            print("what is done is kept: the same command goes on from there.", file=sys.stderr)
-        raise
-    seconds = perf_counter() - started
+    print(describe_clip(args, plan))
     print(
-        f"done: {plan.describe_targets()} "
-        f"({num_frames} frames, {seconds:.1f} s, {num_frames / seconds:.1f} fps)"
+        f"model   RIFE {model.name}, {model.device}, {model.precision}, scale {_flow_scale(args):g}"
     )
-    if cuts:
-        print(describe_cuts(cuts))
-    return {
-        "input": str(plan.source),
-        "output": str(plan.video) if plan.video else None,
-        "pngs": str(plan.pngs) if plan.pngs else None,
-        "frames": num_frames,
-        "width": job.width,
-        "height": job.height,
-        "fps": str(job.shown_rate),
-        "cuts": [cut.number for cut in cuts],
-        "model": model.name,
-        "seconds": round(seconds, 3),
-    }
+    job = plan.job
+    make_frames = partial(job.frames, make_interpolator(args, model))
+    fingerprint = job.fingerprint(*_model_settings(args, model)) if args.resume else None
+    return make_files(args, plan, make_frames, fingerprint, model.name)
 
 
 def make_interpolator(args: argparse.Namespace, model: RifeModel) -> Interpolator[Any]:
@@ -188,51 +105,6 @@ def _model_settings(args: argparse.Namespace, model: RifeModel) -> list[str]:
     return [model.identity, repr(settings)]
 
 
-@contextmanager
-def _progress(job: Job) -> Generator[Callable[[int, Any], object]]:
-    """Show a bar; lends what tells it how many frames there are."""
-    with tqdm(total=job.num_frames, unit="frame") as bar:
-
-        def watch(number: int, pixels: object) -> None:
-            if pixels is None:  # these were there already: they do not count as speed
-                bar.initial = bar.n = number
-                bar.refresh()
-            bar.update(number - bar.n)
-
-        yield watch
-
-
-def describe_job(args: argparse.Namespace, plan: Plan, model: RifeModel) -> str:
-    """Say what is about to happen."""
-    job, clip = plan.job, plan.job.clip
-    lines = [
-        f"input   {clip.name}  {clip.width}x{clip.height}, {_count(clip.num_frames)} frames, "
-        f"{format_rate(clip.rate)} fps",
-        f"output  {plan.describe_targets()}  {_count(job.num_frames)} frames, "
-        f"{format_rate(job.shown_rate)} fps, {_describe_sound(args, plan)}",
-        f"model   RIFE {model.name}, {model.device}, {model.precision}, "
-        f"scale {_flow_scale(args):g}",
-    ]
-    return "\n".join(lines)
-
-
-def _describe_sound(args: argparse.Namespace, plan: Plan) -> str:
-    tracks = plan.job.clip.tracks
-    if tracks is None or not tracks.sound or not plan.holds_sound:
-        return "no sound"
-    if Sound(args.audio) is Sound.NONE:
-        return "sound left out"
-    tempo = plan.job.tempo
-    if tempo is None:
-        more = ", subtitles and chapters" if tracks.subtitles or tracks.chapters else ""
-        return f"sound{more} dropped, because of the ramp"
-    return "sound kept" if tempo == 1 else f"sound {float(tempo):.3g} times as fast"
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else str(number)
-
-
 def _flow_scale(args: argparse.Namespace) -> float:
     return 0.5 if args.UHD and args.scale == 1 else args.scale
 
@@ -244,17 +116,6 @@ def _notes(args: argparse.Namespace, model: RifeModel) -> Iterator[str]:
         yield note
 
 
-def describe_cuts(cuts: Sequence[Cut]) -> str:
-    """Say where scenes begin; ``--cuts`` takes the frame numbers."""
-    shown = [f"{cut.number} ({float(cut.time):.2f} s)" for cut in cuts[:_MOST_CUTS_SHOWN]]
-    more = ["..."] if len(cuts) > _MOST_CUTS_SHOWN else []
-    return f"cuts: {len(cuts)}, at frame {', '.join(shown + more)}"
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)  # so that a plain kill cleans up like Ctrl-C
+    end_on_terminate()
     sys.exit(main())

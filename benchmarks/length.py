@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType, SimpleNamespace
@@ -127,7 +128,7 @@ def run_job(source: Path, folder: Path, model: Any) -> dict[str, float]:
         job=job.fingerprint(),
     )
     interpolator = Interpolator(model.encode, model.interpolate_each, model.device)
-    frames = render(job, interpolator, [writer], report=ignore, watch=ignore)
+    frames = render(partial(job.frames, interpolator, ignore), [writer], watch=ignore)
     return {"frames": frames, "seconds": perf_counter() - started, "before_mb": before}
 
 

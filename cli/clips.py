@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from vfi.clip import Clip, open_folder, open_video
 from vfi.containers import find_container
+from vfi.enhance_job import EnhanceJob
 from vfi.errors import DecodeError, InputError, VfiError
 from vfi.job import Job, Sink, plan_job
 from vfi.montage import Layout, Montage, label_texts
@@ -36,8 +38,13 @@ _VIDEO_SUFFIXES = frozenset(
 )
 
 
+JobT = TypeVar("JobT", Job, EnhanceJob)
+MakeJob = Callable[[argparse.Namespace, Clip], tuple[JobT, str]]
+"""Plans what is made of a clip, and says what its result is called after the clip's name."""
+
+
 @dataclass(frozen=True)
-class Plan:
+class Plan(Generic[JobT]):
     """One clip's job, and where its result goes.
 
     Attributes:
@@ -48,7 +55,7 @@ class Plan:
     """
 
     source: Path
-    job: Job
+    job: JobT
     video: Path | None
     pngs: Path | None
 
@@ -60,8 +67,9 @@ class Plan:
     @property
     def holds_sound(self) -> bool:
         """Whether there is a video file, of a format that has sound."""
-        is_file = self.video is not None and self.video != STANDARD_OUTPUT
-        return is_file and find_container(self.video).audio_encoder is not None
+        if self.video is None or self.video == STANDARD_OUTPUT:
+            return False
+        return find_container(self.video).audio_encoder is not None
 
     def is_kept(self) -> bool:
         """Whether a run that did not end well has left something to go on from."""
@@ -104,9 +112,10 @@ def _videos_in(folder: Path) -> list[Path]:
 
 def plan_all(
     args: argparse.Namespace,
+    make_job: MakeJob[JobT],
     note: Callable[[str], object],
     fail: Callable[[Path, VfiError], object],
-) -> list[Plan]:
+) -> list[Plan[JobT]]:
     """Look at all clips and decide what becomes of them, and refuse to touch what is there.
 
     Of several clips those whose result is there are left out: they were done by an earlier run. So
@@ -114,6 +123,7 @@ def plan_all(
 
     Args:
         args: of the command line.
+        make_job: plans what is made of a clip.
         note: called with a sentence for each clip that is left out.
         fail: called with each of several clips that cannot be read, and why.
 
@@ -121,7 +131,7 @@ def plan_all(
         VfiError: something is wrong with the arguments, or with the only clip.
     """
     sources = list_sources(args)
-    plans = list(_plan_readable(args, sources, fail))
+    plans = list(_plan_readable(args, sources, make_job, fail))
     results = {target.absolute() for plan in plans for target in plan.targets}
     plans = [plan for plan in plans if plan.source.absolute() not in results or len(plans) == 1]
     _refuse_one_name_for_two(plans)
@@ -134,7 +144,7 @@ def plan_all(
         for target in plans[0].targets:
             _refuse_existing(target)
         return plans
-    unfinished: list[Plan] = []
+    unfinished: list[Plan[JobT]] = []
     for plan in plans:
         if any(map(_holds_something, plan.targets)):
             note(f"skipped {plan.source}: {plan.describe_targets()} is there already")
@@ -144,19 +154,22 @@ def plan_all(
 
 
 def _plan_readable(
-    args: argparse.Namespace, sources: Sequence[Path], fail: Callable[[Path, VfiError], object]
-) -> Iterator[Plan]:
+    args: argparse.Namespace,
+    sources: Sequence[Path],
+    make_job: MakeJob[JobT],
+    fail: Callable[[Path, VfiError], object],
+) -> Iterator[Plan[JobT]]:
     is_alone = len(sources) == 1
     for source in sources:
         try:
-            yield _plan(args, source, is_alone=is_alone)
-        except DecodeError as error:
+            yield _plan(args, source, make_job, is_alone=is_alone)
+        except DecodeError as error:  # noqa: PERF203  once per clip
             if is_alone:
                 raise
             fail(source, error)
 
 
-def _refuse_one_name_for_two(plans: Iterable[Plan]) -> None:
+def _refuse_one_name_for_two(plans: Iterable[Plan[JobT]]) -> None:
     sources: dict[Path, Path] = {}
     for plan in plans:
         for target in plan.targets:
@@ -188,23 +201,39 @@ def _holds_something(target: Path) -> bool:
     return target.is_file() or (target.is_dir() and any(target.iterdir()))
 
 
-def _plan(args: argparse.Namespace, source: Path, *, is_alone: bool) -> Plan:
-    clip = _open_clip(args, source)
+def _plan(
+    args: argparse.Namespace,
+    source: Path,
+    make_job: MakeJob[JobT],
+    *,
+    is_alone: bool,
+) -> Plan[JobT]:
+    job, label = make_job(args, _open_clip(args, source))
+    pngs = None
+    if args.png_only or args.keep_pngs:
+        pngs = _png_folder(args, source, is_alone=is_alone)
+    video = None if args.png_only else _video_path(args, source, label)
+    return Plan(source, job, video, pngs)
+
+
+def plan_interpolation(args: argparse.Namespace, clip: Clip) -> tuple[Job, str]:
+    """Plan to make a clip smoother; see ``plan_all``."""
     rate = args.target_fps or clip.rate * args.multi
-    schedule = Schedule(rate, 1 / clip.rate, args.end_rule, args.speed)
     job = plan_job(
         clip,
-        schedule,
+        Schedule(rate, 1 / clip.rate, args.end_rule, args.speed),
         shown_rate=args.fps,
         preparation=_plan_preparation(args),
         at_cut=AtCut(args.at_cut),
         montage=_plan_montage(args, clip, args.fps or rate),
     )
-    pngs = None
-    if args.png_only or args.keep_pngs:
-        pngs = _png_folder(args, source, is_alone=is_alone)
-    video = None if args.png_only else _video_path(args, source, job.shown_rate)
-    return Plan(source, job, video, pngs)
+    multi = "" if args.target_fps else f"{args.multi}X_"
+    return job, f"{multi}{format_rate(job.shown_rate)}fps"
+
+
+def plan_enhancement(args: argparse.Namespace, clip: Clip) -> tuple[EnhanceJob, str]:
+    """Plan to enhance a clip; see ``plan_all``."""
+    return EnhanceJob(clip, args.scene_threshold, args.cuts), "enhanced"
 
 
 def _open_clip(args: argparse.Namespace, source: Path) -> Clip:
@@ -254,13 +283,12 @@ def _png_folder(args: argparse.Namespace, source: Path, *, is_alone: bool) -> Pa
     return folder if is_alone else folder / source.stem
 
 
-def _video_path(args: argparse.Namespace, source: Path, rate: Fraction) -> Path:
+def _video_path(args: argparse.Namespace, source: Path, label: str) -> Path:
     suffix = f".{args.ext}" if args.ext else find_preset(args.preset).suffixes[0]
     if args.output is None:
         named = source if source.name.strip(".") else source.resolve()  # "." has no name
-        multi = "" if args.target_fps else f"{args.multi}X_"
         folder = args.out_dir or named.parent
-        return folder / f"{named.stem}_{multi}{format_rate(rate)}fps{suffix}"
+        return folder / f"{named.stem}_{label}{suffix}"
     if args.output == STANDARD_OUTPUT:
         return STANDARD_OUTPUT
     output = args.out_dir / args.output if args.out_dir else args.output
@@ -274,7 +302,7 @@ def _video_path(args: argparse.Namespace, source: Path, rate: Fraction) -> Path:
 
 def open_sinks(
     args: argparse.Namespace,
-    plan: Plan,
+    plan: Plan[JobT],
     fingerprint: str | None,
     note: Callable[[str], None] | None = None,
 ) -> list[Sink]:
@@ -307,7 +335,7 @@ def open_sinks(
 
 def _open_video_writer(
     args: argparse.Namespace,
-    plan: Plan,
+    plan: Plan[JobT],
     path: Path,
     fingerprint: str | None,
     note: Callable[[str], None] | None,

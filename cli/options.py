@@ -1,4 +1,4 @@
-"""The options of ``inference_video.py``."""
+"""The options of ``inference_video.py`` and ``inference_video_enhance.py``."""
 
 from __future__ import annotations
 
@@ -32,28 +32,26 @@ from vfi.timing import (
 from vfi.tracks import Sound
 
 ResultT = TypeVar("ResultT")
+Group = argparse._ArgumentGroup  # pyright: ignore[reportPrivateUsage]  it has no public name
 
 _DESCRIPTION = (
     "Make a video, or a folder of numbered pictures, smoother with RIFE. See README.md for more."
 )
+_ENHANCE_DESCRIPTION = (
+    "Clean up a video, or a folder of numbered pictures, with SAFA, at the same size and rate. "
+    "See README.md for more."
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Describe the command line of ``inference_video.py``."""
     parser = argparse.ArgumentParser(
         prog="inference_video.py", description=_DESCRIPTION, allow_abbrev=False
     )
     source = parser.add_argument_group("source (one of these)").add_mutually_exclusive_group(
         required=True
     )
-    source.add_argument(
-        "--video",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="the video to make smoother, or several, or a folder of them",
-    )
-    source.add_argument("--img", type=Path, metavar="DIR", help="a folder of numbered pictures")
+    _add_clips(source, "make smoother")
     source.add_argument("--demo", action="store_true", help="make demo.mp4 and interpolate it")
     source.add_argument("--inspect", type=Path, metavar="FILE", help="say what a checkpoint is")
     source.add_argument(
@@ -66,22 +64,79 @@ def build_parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--list-models", action="store_true", help="list the versions that can be had, and where"
     )
-    source.add_argument(
-        "--list-presets", action="store_true", help="list what the ffmpeg of this machine can write"
-    )
-    source.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    _add_questions(source)
     _add_part_options(parser)
     _add_time_options(parser)
     _add_frame_options(parser)
     _add_model_options(parser)
-    _add_output_options(parser)
-    parser.add_argument("--png", action=_Removed, nargs=0, help=argparse.SUPPRESS)
-    parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    output = _add_output_options(parser, "<input>_<N>X_<fps>fps")
+    _add_montage_options(output)
+    _add_debug_options(parser)
+    parser.set_defaults(memory_advice="Try --scale 0.5 or --precision fp16.")
     return parser
 
 
-def _add_part_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("part of the source")
+def build_enhance_parser() -> argparse.ArgumentParser:
+    """Describe the command line of ``inference_video_enhance.py``."""
+    parser = argparse.ArgumentParser(
+        prog="inference_video_enhance.py", description=_ENHANCE_DESCRIPTION, allow_abbrev=False
+    )
+    source = parser.add_argument_group("source (one of these)").add_mutually_exclusive_group(
+        required=True
+    )
+    _add_clips(source, "enhance")
+    _add_questions(source)
+    part = parser.add_argument_group("part of the source, and its cuts")
+    _add_start_option(part)
+    part.add_argument(
+        "--end",
+        type=_moment,
+        metavar="T",
+        help="leave out what comes from here on: seconds, or 1:02.5 (default: the end)",
+    )
+    _add_picture_rate_option(part, "24")
+    _add_cut_options(part)
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model",
+        default="auto",
+        metavar="NAME",
+        help="a checkpoint file, folder or .zip, or a release such as SAFA-0.5 (default auto: what is on disk)",
+    )
+    _add_precision_options(model)
+    _add_output_options(parser, "<input>_enhanced")
+    _add_debug_options(parser)
+    parser.set_defaults(
+        fps=None,  # what reads a folder asks for it: the rate is always that of the source
+        memory_advice="Try --precision fp16.",
+    )
+    return parser
+
+
+def _add_clips(source: Group, purpose: str) -> None:
+    source.add_argument(
+        "--video",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help=f"the video to {purpose}, or several, or a folder of them",
+    )
+    source.add_argument("--img", type=Path, metavar="DIR", help="a folder of numbered pictures")
+
+
+def _add_questions(source: Group) -> None:
+    source.add_argument(
+        "--list-presets", action="store_true", help="list what the ffmpeg of this machine can write"
+    )
+    source.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+
+
+def _add_debug_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--png", action=_Removed, nargs=0, help=argparse.SUPPRESS)
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+
+
+def _add_start_option(group: Group) -> None:
     group.add_argument(
         "--start",
         type=_moment,
@@ -89,6 +144,11 @@ def _add_part_options(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="leave out what comes before: seconds, or 1:02.5 (default 0)",
     )
+
+
+def _add_part_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("part of the source")
+    _add_start_option(group)
     group.add_argument(
         "--end",
         action=_End,
@@ -138,12 +198,7 @@ def _add_time_options(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="write this rate into the file instead: slow or fast motion; for --img, the rate of the result (default 24 x N)",
     )
-    group.add_argument(
-        "--source-fps",
-        type=_rate,
-        metavar="F",
-        help="the rate of the pictures of --img (default: --fps / N, else 24)",
-    )
+    _add_picture_rate_option(group, "--fps / N, else 24")
     group.add_argument(
         "--loop",
         action="store_true",
@@ -151,8 +206,16 @@ def _add_time_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_frame_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("cuts, repeats and masks")
+def _add_picture_rate_option(group: Group, default: str) -> None:
+    group.add_argument(
+        "--source-fps",
+        type=_rate,
+        metavar="F",
+        help=f"the rate of the pictures of --img (default: {default})",
+    )
+
+
+def _add_cut_options(group: Group) -> None:
     group.add_argument(
         "--scene-threshold",
         type=_threshold,
@@ -167,6 +230,11 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help='cuts you know: frame numbers from 0, or seconds: "48, 96" or "2.5s"',
     )
+
+
+def _add_frame_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cuts, repeats and masks")
+    _add_cut_options(group)
     group.add_argument(
         "--at-cut",
         choices=[rule.value for rule in AtCut],
@@ -227,6 +295,15 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--UHD", action="store_true", help="the same as --scale 0.5")
     group.add_argument(
+        "--torch-compile",
+        action="store_true",
+        help="let torch compile the network: a minute's wait that long clips on a GPU may repay",
+    )
+    _add_precision_options(group)
+
+
+def _add_precision_options(group: Group) -> None:
+    group.add_argument(
         "--precision",
         choices=PRECISIONS,
         default="auto",
@@ -240,22 +317,17 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="the same as --precision fp16",
     )
     group.add_argument(
-        "--torch-compile",
-        action="store_true",
-        help="let torch compile the network: a minute's wait that long clips on a GPU may repay",
-    )
-    group.add_argument(
         "--device", default="auto", metavar="D", help="cpu, cuda, cuda:1, mps (default auto)"
     )
 
 
-def _add_output_options(parser: argparse.ArgumentParser) -> None:
+def _add_output_options(parser: argparse.ArgumentParser, name: str) -> Group:
     group = parser.add_argument_group("output")
     group.add_argument(
         "--output",
         type=Path,
         metavar="NAME",
-        help="video file, or folder with --png-only, or - for raw frames on standard output (default <input>_<N>X_<fps>fps.<ext> beside the input; vid_out/)",
+        help=f"video file, or folder with --png-only, or - for raw frames on standard output (default {name}.<ext> beside the input; vid_out/)",
     )
     group.add_argument(
         "--out-dir", type=Path, metavar="DIR", help="where results go that --output does not name"
@@ -294,6 +366,20 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--keep-pngs", action="store_true", help="numbered PNG files in vid_out/ beside the video"
     )
+    group.add_argument("--overwrite", action="store_true", help="replace existing output")
+    group.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on where an interrupted run of the same job has stopped (default)",
+    )
+    group.add_argument(
+        "--json", action="store_true", help="say in the last line what was done, as JSON"
+    )
+    return group
+
+
+def _add_montage_options(group: Group) -> None:
     group.add_argument(
         "--montage",
         nargs="?",
@@ -308,16 +394,6 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         const=(DEFAULT_LABEL, DEFAULT_LABEL),
         metavar="TEXT",
         help='write the rates into the montage, or "before | after" ({fps} stands for the rate)',
-    )
-    group.add_argument("--overwrite", action="store_true", help="replace existing output")
-    group.add_argument(
-        "--resume",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="go on where an interrupted run of the same job has stopped (default)",
-    )
-    group.add_argument(
-        "--json", action="store_true", help="say in the last line what was done, as JSON"
     )
 
 

@@ -17,7 +17,7 @@ from vfi.errors import InputError
 from .forms import Form
 
 NodeId = int | str
-_PACK = "comfyui-practical-rife"  # in the registry, for ComfyUI-Manager
+_PACK = "practical-rife"  # in the registry, for ComfyUI-Manager
 _WIDTH, _ROW, _MARGIN = 270, 24, 40  # px, of a node and of what stands in it
 _GAP = 40  # px between two nodes
 # Fields of a link in the UI form: a list in the main graph, an object in a subgraph.

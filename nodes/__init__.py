@@ -5,6 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .detect_cuts import RIFEDetectCuts
+from .enhance import RIFEEnhance, RIFELoadEnhancer
+from .enhance_video import RIFEEnhanceVideo
 from .export import RIFEExportPNG, RIFEExportVideo
 from .interpolate_images import RIFEInterpolate
 from .interpolate_video import RIFEInterpolateVideo
@@ -30,6 +32,9 @@ class PracticalRifeExtension(ComfyExtension):
             RIFEDetectCuts,
             RIFEMontage,
             RIFEPreviewMotion,
+            RIFELoadEnhancer,
+            RIFEEnhance,
+            RIFEEnhanceVideo,
             RIFEExportPNG,
             RIFEExportVideo,
         ]

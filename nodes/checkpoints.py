@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import comfy.model_management
@@ -11,10 +12,12 @@ import folder_paths
 
 from ..rife_arch.catalog import (
     CHECKPOINT_SUFFIXES,
+    CatalogEntry,
     catalog_rows,
     find_entry,
     find_on_disk,
     load_catalog,
+    load_enhancers,
 )
 from ..rife_arch.download import download
 
@@ -35,30 +38,43 @@ def search_folders() -> list[Path]:
     return [folder for folder in (*own, *others, *peers) if folder.is_dir()]
 
 
+def list_enhancers() -> list[str]:
+    """List what the loader of enhancers offers: all releases, then every file found."""
+    return [entry.name for entry in load_enhancers()] + _list_files()
+
+
 def list_choices() -> list[str]:
     """List what the loader offers: versions on disk or for download, then every file found.
 
     A version means the same on every machine, on disk or not, so it is what shared workflows
     should hold; a file name is for checkpoints of one's own.
     """
-    folders = search_folders()
-    names = [row.name for row in catalog_rows(folders) if row.path or row.how == "https"]
+    rows = catalog_rows(search_folders())
+    return [row.name for row in rows if row.path or row.how == "https"] + _list_files()
+
+
+def _list_files() -> list[str]:
     files = {
         path.name
-        for folder in folders
+        for folder in search_folders()
         for path in folder.iterdir()
         if path.suffix in CHECKPOINT_SUFFIXES
     }
-    return names + sorted(files)
+    return sorted(files)
 
 
-def find_checkpoint(choice: str) -> Path:
-    """Turn a choice into a file, downloading it into ComfyUI's folder if it is on no disk."""
+def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) -> Path:
+    """Turn a choice into a file, downloading it into ComfyUI's folder if it is on no disk.
+
+    Args:
+        choice: a version or a file name.
+        catalog: the entries to choose from; None means the shipped catalogue.
+    """
     folders = search_folders()
     for folder in folders:
         if (folder / choice).is_file():
             return folder / choice
-    entry = find_entry(load_catalog(), choice)
+    entry = find_entry(load_catalog() if catalog is None else catalog, choice)
     found = find_on_disk(entry, folders)
     if found is not None:
         return found

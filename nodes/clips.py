@@ -111,8 +111,9 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             "scene_threshold",
             default=DEFAULT_THRESHOLD,
             min=0.0,
-            max=2.0,
+            max=1.0,
             step=0.01,
+            display_mode=io.NumberDisplay.slider,
             optional=True,
             tooltip="How much a frame must stand out to count as the first of a new scene. Lower "
             "finds more cuts; 0 finds none. Two scenes are never mixed by the network.",
@@ -122,6 +123,7 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             options=[rule.value for rule in AtCut],
             default=AtCut.NEAREST.value,
             optional=True,
+            advanced=True,
             tooltip="What is shown between two scenes: the nearest frame, the last one of the "
             "scene (hold), or a cross-fade (blend).",
         ),
@@ -130,6 +132,7 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             options=[rule.value for rule in Duplicates],
             default=Duplicates.KEEP.value,
             optional=True,
+            advanced=True,
             tooltip="smooth leaves repeated frames out and spreads the motion evenly over their "
             "time, as for 12 fps animation at 24 fps. keep takes every frame as it is.",
         ),
@@ -138,6 +141,7 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             options=[rule.value for rule in EndRule],
             default=end.value,
             optional=True,
+            advanced=True,
             tooltip="last-frame ends on the last source frame; full-duration shows it as long as "
             "the source does, so that the length fits the sound. A loop has no end.",
         ),
@@ -151,6 +155,7 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             "cuts",
             default="",
             optional=True,
+            advanced=True,
             tooltip="Cuts you know, in addition: numbers from 0 of the first frames of scenes, such "
             "as 48, 96. RIFE Detect Cuts gives such a list.",
         ),
@@ -232,7 +237,7 @@ def _require_room(num_frames: int, like: Tensor) -> None:
         raise InputError(
             f"result: expected {num_frames} frames of {width}x{height} to fit into memory, but "
             f"they take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Take a part of the "
-            "clip, ask for fewer frames, or use inference_video.py, which keeps a few only."
+            "clip, ask for fewer frames, or use RIFE Interpolate Video, which keeps a few only."
         )
 
 

@@ -27,7 +27,14 @@ class RIFEDetectCuts(io.ComfyNode):
             category=CATEGORY,
             description="Find the frames at which a new scene begins, and show each cut: use it to "
             "choose a scene_threshold for the other nodes.",
-            search_aliases=["scene detection", "scene change", "shot boundary", "cut", "split"],
+            search_aliases=[
+                "rife",
+                "scene detection",
+                "scene change",
+                "shot boundary",
+                "cut",
+                "split",
+            ],
             inputs=[
                 io.Image.Input("images", tooltip="The frames in order."),
                 io.Float.Input(
@@ -37,6 +44,7 @@ class RIFEDetectCuts(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     round=0.001,
+                    display_mode=io.NumberDisplay.slider,
                     tooltip="How much a frame must stand out from its neighbours to be the first of "
                     "a new scene. Lower finds more; 0 finds none.",
                 ),

@@ -48,7 +48,7 @@ class RIFEExportPNG(io.ComfyNode):
             category=CATEGORY,
             description="Save frames losslessly as 0000000.png, 0000001.png, ... in a folder of "
             "their own, with the workflow inside. Transparency (RGBA) is kept.",
-            search_aliases=["save frames", "png sequence", "image sequence"],
+            search_aliases=["rife", "save frames", "save image", "png sequence", "image sequence"],
             inputs=[
                 io.Image.Input("images", tooltip="The frames in order."),
                 prefix_input("RIFE"),
@@ -65,7 +65,9 @@ class RIFEExportPNG(io.ComfyNode):
                     default=4,
                     min=0,
                     max=9,
+                    display_mode=io.NumberDisplay.slider,
                     optional=True,
+                    advanced=True,
                     tooltip="0 is fastest and largest, 9 slowest and smallest. The picture is the "
                     "same at any.",
                 ),
@@ -74,6 +76,7 @@ class RIFEExportPNG(io.ComfyNode):
                     list(_WORKFLOW_IN),
                     default="every file",
                     optional=True,
+                    advanced=True,
                     tooltip="Which files restore the graph when they are dropped on ComfyUI. A big "
                     "graph in each of many small files takes space.",
                 ),
@@ -130,7 +133,17 @@ class RIFEExportVideo(io.ComfyNode):
             category=CATEGORY,
             description="Save frames as a video with the workflow inside: an H.264 MP4 that plays "
             "everywhere, or what another preset makes.",
-            search_aliases=["save video", "video combine", "mp4", "gif", "prores", "ffmpeg"],
+            search_aliases=[
+                "rife",
+                "save video",
+                "video combine",
+                "VHS",
+                "mp4",
+                "webm",
+                "gif",
+                "prores",
+                "ffmpeg",
+            ],
             inputs=[
                 io.Image.Input("images", tooltip="The frames in order."),
                 io.Float.Input(
@@ -196,5 +209,5 @@ class RIFEExportVideo(io.ComfyNode):
             with writer:
                 for pixels in with_progress(images, len(images)):
                     writer.write(rounded(pixels[..., : 4 if has_alpha else 3]).cpu().numpy())
-        saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=preview(chosen, saved))
+        shown = preview(chosen, path, subfolder)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=shown)

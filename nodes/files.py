@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,9 +20,13 @@ from torch import Tensor
 
 from ..vfi.audio import write_wav
 from ..vfi.encoder_options import parse_encoder_options
+from ..vfi.enhance_job import EnhanceJob
+from ..vfi.job import Job
 from ..vfi.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
-from ..vfi.tracks import SourceTracks
+from ..vfi.tracks import Sound, SourceTracks
+from ..vfi.writer import VideoWriter
 
+_log = logging.getLogger(__name__)
 _WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
 
 
@@ -66,6 +71,7 @@ def crf_input() -> io.Input:
         default=20,
         min=0,
         max=51,
+        display_mode=io.NumberDisplay.slider,
         tooltip="Quality: lower is better and larger. 17 looks lossless, 20 is very "
         "good, 28 is small; in web and webm, 24 is about as good as 20 in share. "
         f"Not for {_WITHOUT_CRF}.",
@@ -83,18 +89,32 @@ def preset_input(*, optional: bool) -> io.Input:
     )
 
 
+def resume_input() -> io.Input:
+    """Describe the input ``resume``."""
+    return io.Boolean.Input(
+        "resume",
+        default=True,
+        optional=True,
+        advanced=True,
+        tooltip="Keep what a cancelled or crashed run has made, and go on from there when the same "
+        "job is queued again. Off: nothing is kept, and each run begins anew.",
+    )
+
+
 def encoder_options_input() -> io.Input:
     """Describe the input ``ffmpeg_options``."""
     return io.String.Input(
         "ffmpeg_options",
         default="",
         optional=True,
+        advanced=True,
         tooltip="Options of the encoder, which take precedence, such as: -preset slow -tune film",
     )
 
 
-def preview(preset: Preset, saved: ui.SavedResult) -> io.UIOutput | None:
-    """Show what a browser can play; the others are in the output folder all the same."""
+def preview(preset: Preset, path: Path, subfolder: str) -> io.UIOutput | None:
+    """Show a file of the output folder, if a browser can play it; the others are there all the same."""
+    saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
     codecs = {encoder.codec for encoder in preset.encoders}
     if codecs <= {"h264", "av1", "vp9"}:
         return ui.PreviewVideo([saved])
@@ -109,6 +129,47 @@ def new_output(prefix: str, width: int, height: int) -> tuple[Path, str]:
         prefix, folder_paths.get_output_directory(), width, height
     )
     return Path(folder) / f"{name}_{counter:05}_", subfolder
+
+
+def open_video_writer(
+    node: type[io.ComfyNode],
+    path: Path,
+    job: Job | EnhanceJob,
+    encoding: Encoding,
+    *,
+    audio: str,
+    resume: Sequence[str] | None,
+) -> VideoWriter:
+    """Make the writer of a node that makes a video of a video.
+
+    Args:
+        node: whose workflow is embedded.
+        path: of the video.
+        job: what is written.
+        encoding: how.
+        audio: what is done to the sound, a value of :class:`Sound`.
+        resume: what decides the pixels beside the job, to go on with what a cancelled run of the
+            same has left; None: begin anew.
+    """
+    chosen, clip = encoding.chosen, job.clip
+    fingerprint = None if resume is None else job.fingerprint(*resume)
+    return VideoWriter(
+        path,
+        width=job.width,
+        height=job.height,
+        rate=job.shown_rate,
+        preset=encoding.preset,
+        crf=encoding.kept_crf,
+        options=encoding.options,
+        has_alpha=clip.has_alpha and chosen.has_alpha,
+        depth=16 if chosen.is_deep else 8,
+        pixel_aspect=clip.pixel_aspect,
+        tracks=job.tracks(Sound(audio)),
+        metadata=metadata_of(node),
+        notify=_log.info,
+        job=fingerprint,
+        parts=path.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
+    )
 
 
 def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:

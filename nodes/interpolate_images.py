@@ -11,7 +11,7 @@ from torch import Tensor
 from ..vfi.timing import EndRule, Schedule
 from .clips import ClipOptions, interpolate_batch, model_inputs, option_inputs, scale_input
 from .progress import Stopwatch, show_text
-from .types import CATEGORY, ManagedModel, exact_rate
+from .types import ALIASES, CATEGORY, ManagedModel, exact_rate
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class RIFEInterpolate(io.ComfyNode):
             category=CATEGORY,
             description="Make a clip smoother: N frames become (N - 1) x multi + 1. The original "
             "frames are passed on untouched. Play the result at multi times the frame rate.",
-            search_aliases=["rife", "frame interpolation", "vfi", "slow motion", "fps", "smooth"],
+            search_aliases=[*ALIASES, "multiply frames", "FrameInterpolate"],
             inputs=[
                 *model_inputs(),
                 io.Int.Input(

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
-from comfy_api.latest import Input, InputImpl, io, ui
+from comfy_api.latest import Input, InputImpl, io
 
 from ..vfi.clip import Clip
-from ..vfi.cuts import Cut
 from ..vfi.errors import InputError
 from ..vfi.job import Job, plan_job, render
 from ..vfi.stream import AtCut
 from ..vfi.timing import EndRule, Schedule, SpeedCurve, constant_speed, parse_ramp, parse_speed
 from ..vfi.tracks import Sound
-from ..vfi.writer import VideoWriter
 from .clips import ClipOptions, make_interpolator, model_settings, option_inputs, scale_input
 from .files import (
     Encoding,
     crf_input,
     encoder_options_input,
-    metadata_of,
     new_output,
+    open_video_writer,
     prefix_input,
     preset_input,
     preview,
+    resume_input,
 )
-from .progress import Progress, Stopwatch, show_text
-from .types import CATEGORY, ManagedModel, RifeModelType, exact_rate, take
+from .progress import Progress, Stopwatch, show_text, tell_cut
+from .types import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate, take
 from .video_source import open_source
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,8 @@ def _multi_inputs() -> list[io.Input]:
     ]
 
 
-def _rate_input(default: float, tooltip: str) -> io.Input:
+def _rate_input(default: float) -> io.Input:
+    # The same words in every mode: the front end looks them up by the input's name.
     return io.Float.Input(
         "fps",
         default=default,
@@ -69,12 +67,13 @@ def _rate_input(default: float, tooltip: str) -> io.Input:
         max=1000.0,
         step=0.001,
         round=0.001,
-        tooltip=f"{tooltip} 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+        tooltip="Frames per second of the result, above or below the source's; 0 keeps the "
+        "source's. 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
     )
 
 
 def _rate_inputs() -> list[io.Input]:
-    return [_rate_input(60.0, "Frames per second of the result, above or below the source's.")]
+    return [_rate_input(60.0)]
 
 
 def _speed_inputs() -> list[io.Input]:
@@ -87,7 +86,7 @@ def _speed_inputs() -> list[io.Input]:
             step=0.01,
             tooltip="How fast the clip plays: 0.5 is slow motion, 2 a time lapse.",
         ),
-        _rate_input(0.0, "Frames per second of the result; 0 keeps the source's."),
+        _rate_input(0.0),
     ]
 
 
@@ -99,7 +98,7 @@ def _ramp_inputs() -> list[io.Input]:
             tooltip="Points time:speed, in seconds of the source: this one slows down to a "
             "quarter until second 1 and is back to normal at second 2.",
         ),
-        _rate_input(0.0, "Frames per second of the result; 0 keeps the source's."),
+        _rate_input(0.0),
     ]
 
 
@@ -136,7 +135,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
             description="Make a video of any length smoother and save it, with its sound, "
             "subtitles, chapters and workflow. A few frames are in memory at a time; a run that "
             "was cancelled goes on where it stopped.",
-            search_aliases=["rife", "frame interpolation", "vfi", "slow motion", "fps", "smooth"],
+            search_aliases=[*ALIASES, "interpolate video", "long video", "video to video"],
             inputs=[
                 RifeModelType.Input("model", tooltip="From Load RIFE Model."),
                 io.Video.Input("video", tooltip="From Load Video, or from a node that makes one."),
@@ -162,13 +161,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 ),
                 *option_inputs(EndRule.FULL_DURATION),
                 encoder_options_input(),
-                io.Boolean.Input(
-                    "resume",
-                    default=True,
-                    optional=True,
-                    tooltip="Keep what a cancelled or crashed run has made, and go on from there "
-                    "when the same job is queued again.",
-                ),
+                resume_input(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file."),
@@ -197,45 +190,26 @@ class RIFEInterpolateVideo(io.ComfyNode):
             job = _plan(clip, mode or {}, how)
             base, subfolder = new_output(filename_prefix, job.width, job.height)
             path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
-            fingerprint = job.fingerprint(*model_settings(model, how)) if resume else None
-            writer = VideoWriter(
-                path,
-                width=job.width,
-                height=job.height,
-                rate=job.shown_rate,
-                preset=encoding.preset,
-                crf=encoding.kept_crf,
-                options=encoding.options,
-                has_alpha=clip.has_alpha and encoding.chosen.has_alpha,
-                depth=16 if encoding.chosen.is_deep else 8,
-                pixel_aspect=clip.pixel_aspect,
-                tracks=job.tracks(Sound(audio)),
-                metadata=metadata_of(cls),
-                notify=_log.info,
-                job=fingerprint,
-                parts=base.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
-            )
+            settings = model_settings(model, how) if resume else None
+            writer = open_video_writer(cls, path, job, encoding, audio=audio, resume=settings)
             interpolator = make_interpolator(model, clip.height, clip.width, how)
             stopwatch = Stopwatch()
-            progress = Progress(job.num_frames)
-            count = render(job, interpolator, [writer], report=_tell_cut, watch=progress)
+            # The front end would show the last picture in place of the video, or break the player.
+            shown = preview(encoding.chosen, path, subfolder)
+            progress = Progress(job.num_frames, shows_frames=shown is None)
+            frames = partial(job.frames, interpolator, tell_cut)
+            count = render(frames, [writer], watch=progress)
         rates = clip.rate, job.shown_rate
         show_text(cls, stopwatch.summary((clip.num_frames, count), rates, model.rife.name))
-        saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
         output = InputImpl.VideoFromFile(str(path))
-        return io.NodeOutput(
-            output, float(job.shown_rate), count, ui=preview(encoding.chosen, saved)
-        )
-
-
-def _tell_cut(cut: Cut) -> None:
-    _log.info("cut at frame %d, %.2f s", cut.number, cut.time)
+        return io.NodeOutput(output, float(job.shown_rate), count, ui=shown)
 
 
 def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions) -> Job:
-    mode = _MODES.get(values.get("mode", ""))
+    name = values.get("mode", "")
+    mode = _MODES.get(name)
     if mode is None:  # ComfyUI does not check this one
-        raise InputError(f"mode: expected one of {', '.join(_MODES)}, got something else.")
+        raise InputError(f"mode: expected one of {', '.join(_MODES)}, got {name or 'none'}.")
     rate, speed = mode.read(clip.rate, values)
     return plan_job(
         clip,

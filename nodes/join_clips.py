@@ -30,7 +30,15 @@ class RIFEJoinClips(io.ComfyNode):
             description="Put the parts of a long generation one behind the other. Where a part "
             "begins with the last frame of the one before, that frame is dropped once. Interpolate "
             "the result, and the seams are interpolated as well.",
-            search_aliases=["concatenate", "append", "extend video", "join", "merge", "overlap"],
+            search_aliases=[
+                "rife",
+                "concatenate",
+                "append",
+                "batch images",
+                "extend video",
+                "merge",
+                "overlap",
+            ],
             inputs=[
                 io.Autogrow.Input(
                     "clips",

@@ -29,7 +29,13 @@ class RIFELoadModel(io.ComfyNode):
             category=CATEGORY,
             description="Load a RIFE frame interpolation checkpoint. Versions are downloaded to "
             "models/frame_interpolation when they are not on disk.",
-            search_aliases=["rife", "frame interpolation", "vfi", "interpolation model"],
+            search_aliases=[
+                "rife",
+                "frame interpolation",
+                "vfi",
+                "interpolation model",
+                "FrameInterpolationModelLoader",
+            ],
             inputs=[
                 io.Combo.Input(
                     "model",
@@ -42,6 +48,7 @@ class RIFELoadModel(io.ComfyNode):
                     "precision",
                     options=list(PRECISIONS),
                     default="auto",
+                    advanced=True,
                     tooltip="Of the convolutions; motion and blending always use fp32. auto takes "
                     "fp16 where the GPU does it well, bf16 on CPUs made for it, else fp32.",
                 ),

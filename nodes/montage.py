@@ -35,7 +35,14 @@ class RIFEMontage(io.ComfyNode):
             description="See what interpolation does: the clip before and after, in one picture and "
             "at the same moments. The slower one shows each frame until its next one is due, the "
             "shorter one its last frame until the end. Also for two checkpoints or settings.",
-            search_aliases=["compare", "comparison", "before after", "side by side", "split"],
+            search_aliases=[
+                "rife",
+                "compare",
+                "comparison",
+                "before after",
+                "side by side",
+                "split",
+            ],
             inputs=[
                 io.Image.Input("before", tooltip="The clip as it was."),
                 io.Image.Input("after", tooltip="The clip as it is now, of the same size."),
@@ -122,8 +129,9 @@ def _label_inputs() -> list[io.Input]:
             f"{clip}_label",
             default=DEFAULT_LABEL,
             optional=True,
-            tooltip=f"Written into a lower corner of {clip}, in ASCII. {{fps}} stands for its "
-            "rate; empty writes nothing.",
+            advanced=True,
+            tooltip=f"Written into a lower corner of {clip}, in ASCII; fps in braces stands for "
+            "its rate. Empty: nothing is written.",
         )
         for clip in ("before", "after")
     ]

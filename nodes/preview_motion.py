@@ -45,6 +45,7 @@ class RIFEPreviewMotion(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
+                    display_mode=io.NumberDisplay.slider,
                     tooltip="The moment between the two: 0 is the earlier frame, 1 the later.",
                 ),
                 scale_input(),
@@ -71,11 +72,7 @@ class RIFEPreviewMotion(io.ComfyNode):
     ) -> io.NodeOutput:
         """Draw the sheet."""
         require_pictures(images)
-        if frame + 1 >= len(images):
-            raise InputError(
-                f"frame: expected 0 to {len(images) - 2}, the earlier one of two neighbours, got "
-                f"{frame}. There are {len(images)} frames."
-            )
+        _require_pair(images, frame)
         pair = images[frame : frame + 2]
         motion = _find_motion(model, pair, timestep, float(scale))
         # Backward flow points to where a pixel comes from; people think of where it goes.
@@ -99,6 +96,19 @@ class RIFEPreviewMotion(io.ComfyNode):
         )[None]
         return io.NodeOutput(
             sheet, shown[None], mask[None, ..., 0], ui=ui.PreviewImage(sheet, cls=cls)
+        )
+
+
+def _require_pair(images: Tensor, frame: int) -> None:
+    if len(images) < 2:
+        raise InputError(
+            "images: expected at least two frames to look for motion between, got one. Connect a "
+            "clip."
+        )
+    if frame + 1 >= len(images):
+        raise InputError(
+            f"frame: expected 0 to {len(images) - 2}, the earlier one of two neighbours, got "
+            f"{frame}. There are {len(images)} frames."
         )
 
 

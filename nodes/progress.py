@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,9 +17,11 @@ from PIL import Image
 from server import PromptServer
 from torch import Tensor
 
+from ..vfi.cuts import Cut
 from ..vfi.frames import to_uint8
 from ..vfi.timing import format_rate
 
+_log = logging.getLogger(__name__)
 _PREVIEW_EVERY = 0.5  # seconds
 _PREVIEW_SIZE = 512  # px, the longer side
 
@@ -81,6 +84,16 @@ class Stopwatch:
             f"{float(counts[1] / rates[1]):.1f} s; RIFE {model_name}, {counts[1] / seconds:.1f} "
             "frames per second"
         )
+
+    def speed(self, count: int, model_name: str) -> str:
+        """Say it of a clip that has as many frames as before."""
+        seconds = max(monotonic() - self.started, 1e-3)
+        return f"{count} frames; {model_name}, {count / seconds:.2f} frames per second"
+
+
+def tell_cut(cut: Cut) -> None:
+    """Write a cut that was found into ComfyUI's log."""
+    _log.info("cut at frame %d, %.2f s", cut.number, cut.time)
 
 
 def show_text(node: type[io.ComfyNode], text: str) -> None:

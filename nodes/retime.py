@@ -19,7 +19,7 @@ from ..vfi.timing import (
 )
 from .clips import ClipOptions, interpolate_batch, model_inputs, option_inputs, scale_input
 from .progress import Stopwatch, show_text
-from .types import CATEGORY, ManagedModel, exact_rate
+from .types import ALIASES, CATEGORY, ManagedModel, exact_rate
 
 _NUM_CURVE_POINTS = 33
 
@@ -44,7 +44,7 @@ class RIFERetime(io.ComfyNode):
             category=CATEGORY,
             description="Give a clip any frame rate, such as 16 to 24 or 60 fps, and any speed. "
             "Frames whose moment is asked for are passed on untouched.",
-            search_aliases=["rife", "frame rate", "fps", "resample", "slow motion", "speed"],
+            search_aliases=[*ALIASES, "convert fps", "resample", "speed", "time lapse"],
             inputs=[
                 *model_inputs(),
                 *_rate_inputs(),
@@ -90,7 +90,7 @@ class RIFESpeedRamp(io.ComfyNode):
             category=CATEGORY,
             description="Play a clip slower here and faster there. Give the points of the ramp as "
             "text, or connect a Curve Editor.",
-            search_aliases=["rife", "time remap", "speed curve", "slow motion", "ramp"],
+            search_aliases=[*ALIASES, "time remap", "speed curve", "velocity edit"],
             inputs=[
                 *model_inputs(),
                 *_rate_inputs(),

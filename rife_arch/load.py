@@ -33,7 +33,7 @@ from .safa import SAFA
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "fp16", "bf16")
 
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # One structure, two ways to run it: 3.8 with the averaging of 3.6 differs by up to 0.19.
 _SAME_SHAPES: Mapping[str, NetworkConfig] = {
     version: preset.config
@@ -132,7 +132,7 @@ def _place(
     network.to(device)
     if precision == "auto":
         precision = _choose_precision(device, config)
-    set_precision(network, _DTYPES[precision])
+    set_precision(network, DTYPES[precision])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Padding, precision and the encode-once split live here; the network itself sees 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -19,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .config import NetworkConfig
-from .families import Network, lowest_dtype, precision_name
+from .families import Network, lowest_dtype, network_identity, precision_name
 from .ifnet import IFNet
 from .pair import Made, Pair
 from .pyramid import Pyramid, supports_pyramid
@@ -193,11 +192,7 @@ class RifeModel:
     @cached_property
     def identity(self) -> str:
         """What tells what it makes from what others make: a hash of weights, network, precision."""
-        digest = hashlib.sha256(repr((self.config, self.precision, self.device.type)).encode())
-        for name, weight in sorted(self.network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(weight.cpu().contiguous().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return network_identity(self.network, repr(self.config), self.precision, self.device.type)
 
     def note_on_multiplier(self, multiplier: int) -> str | None:
         """Say what happens to a multiplier whose moments this network cannot hit exactly."""

@@ -14,6 +14,7 @@ checkpoint's keys.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -23,13 +24,14 @@ from torch import Tensor, nn
 from .blocks import activated, conv, deconv, resize
 from .config import SafaConfig
 from .pair import Pair
-from .warp import backward_warp
+from .warp import sample_features
 
 Router = Callable[[Tensor], Tensor]
 """Decides at which scale a step works: probabilities [B, 2] -> bool [B, 2]. Where the second is
 false it is a quarter; else the first says whether it is the whole or a half."""
 
 _FLOW_CHANNELS = 6  # towards both frames, and two that are only handed on
+_ALL = slice(None)
 
 
 class HalvingUnit(nn.Module):
@@ -43,7 +45,9 @@ class HalvingUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, C, H, W] to the same shape; H and W even."""
-        return F.leaky_relu(torch.addcmul(x, self.conv(x), self.beta), 0.2)
+        out = self.conv(x)
+        # In place: for large pictures new memory costs more than what is written there.
+        return F.leaky_relu_(torch.addcmul(x, out, self.beta, out=out), 0.2)
 
 
 class _Step(nn.Module):
@@ -55,8 +59,8 @@ class _Step(nn.Module):
         self.conv_backbone = nn.ModuleList(HalvingUnit(config.width) for _ in range(config.depth))
 
     def forward(self, x: Tensor, scale: int) -> Tensor:
-        """Make the next state, [B, C, h, w] of the size of ``x``, at 1 / ``scale`` of it."""
-        state = self.conv_stem(resize(x, 1 / scale).to(self.conv_stem.layer.weight.dtype))
+        """Make the next state, [1, C, h, w], of what is seen at 1 / ``scale`` of its size."""
+        state = self.conv_stem(x)
         for unit in self.conv_backbone:
             state = unit(state)
         return resize(state, scale)
@@ -80,21 +84,102 @@ class _Flow(nn.Module):
         )
         self.getscale = nn.Sequential(
             activated(nn.Conv2d(config.step_inputs, width, 1), prelu=False),
-            activated(
-                nn.Conv2d(width, width, 1), prelu=False
-            ),  # its stride is in ``probabilities``
+            activated(nn.Conv2d(width, width, 1), prelu=False),  # its stride: see ``_Seen``
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             nn.Linear(width, 2),
             nn.Sigmoid(),
         )
 
-    def probabilities(self, x: Tensor) -> Tensor:
-        """Say at which scale a step shall work, [B, 2] in (0, 1).
+    def flow_update(self, state: Tensor) -> Tensor:
+        """Return what a step adds to the flow, [1, 6, h, w], px of the frame.
 
-        The second layer has stride 2 and both see single pixels: the others need not be computed.
+        The layer's four outputs for a channel are pixels of the frame. Only their mean is read, and
+        that is one output with the mean of their weights.
         """
-        return self.getscale(x[:, :, ::2, ::2])
+        layer = cast("nn.Conv2d", self.convflow[0])
+        weight, bias = (
+            x.unflatten(0, (_FLOW_CHANNELS, 4)).mean(1)
+            for x in cast("tuple[Tensor, Tensor]", (layer.weight, layer.bias))
+        )
+        return F.conv2d(state.float(), weight, bias, padding=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a step sees of a pair, computed only where it is asked for.
+
+    Attributes:
+        pair: both frames, encoded, of batch size 1.
+        state: [1, C, h, w] of the step before.
+        flow: [1, 6, h, w] px of the frame, which has twice this resolution.
+    """
+
+    pair: Pair
+    state: Tensor
+    flow: Tensor
+
+    def for_routing(self) -> list[Tensor]:
+        """Return every second pixel, [1, ..., h/2, w/2] each.
+
+        One of the layers that find the scale has stride 2, and all see single pixels.
+        """
+        every = slice(None, None, 2)
+        state, flow = self.state[:, :, every, every], self.flow[:, :, every, every]
+        return [state, flow, *self._warped(every, every), _timestep(flow)]
+
+    def reduced(self, scale: int) -> list[Tensor]:
+        """Return it at 1 / ``scale`` of its size, [1, ..., h / scale, w / scale] each."""
+        state, flow = resize(self.state, 1 / scale), resize(self.flow, 1 / scale)
+        return [state, flow, *self._reduced_frames(scale), _timestep(flow)]
+
+    def _reduced_frames(self, scale: int) -> list[Tensor]:
+        """Warp and resize both frames: a pixel becomes the mean of the 2x2 around its centre."""
+        if scale == 1:
+            return self._warped(_ALL, _ALL)
+        places = [slice(scale // 2 + place, None, scale) for place in (-1, 0)]
+        samples = [self._warped(rows, cols) for rows in places for cols in places]
+        return [(a + b + c + d) / 4 for a, b, c, d in zip(*samples, strict=True)]
+
+    def _warped(self, rows: slice, cols: slice) -> list[Tensor]:
+        return [
+            _warp(self.pair.frame0, self.flow[:, 0:2], rows, cols),
+            _warp(self.pair.frame1, self.flow[:, 2:4], rows, cols),
+        ]
+
+
+def _warp(features: Tensor, flow: Tensor, rows: slice = _ALL, cols: slice = _ALL) -> Tensor:
+    """Warp features by a flow in px of the frame, only at some rows and columns."""
+    height, width = flow.shape[2:]
+    crossings = torch.arange(height)[rows], torch.arange(width)[cols]
+    return sample_features(features, flow[:, :, rows, cols] * 0.5, *crossings)
+
+
+def _timestep(like: Tensor) -> Tensor:
+    return torch.zeros_like(like[:, :1])  # trained for, always 0
+
+
+class _Joiner:
+    """Concatenates what a convolution reads, in memory that is used again for the next one.
+
+    On a CPU the system's work for new memory takes ten times as long as writing to it.
+    """
+
+    def __init__(self, features: Tensor, most_channels: int) -> None:
+        self._memory = None
+        if features.device.type == "cpu":
+            num_pixels = features.shape[2] * features.shape[3]
+            self._memory = features.new_empty(most_channels * num_pixels)
+
+    def __call__(self, *parts: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Concatenate [1, ..., h, w] to [1, C, h, w], valid until the next call."""
+        if self._memory is None:
+            return torch.cat(parts, 1).to(dtype)
+        height, width = parts[0].shape[2:]
+        channels = sum(part.shape[1] for part in parts)
+        memory = self._memory.view(dtype)[: height * width * channels]
+        interleaved = memory.view(1, height, width, channels)  # as convolutions like it best
+        return torch.cat(parts, 1, out=interleaved.permute(0, 3, 1, 2))
 
 
 class SAFA(nn.Module):
@@ -144,34 +229,28 @@ class SAFA(nn.Module):
         Returns:
             [B, 3, H, W] float32, about [0, 1], not clamped.
         """
-        state = self.shuffle(torch.cat((own, other), 1).to(self.dtype))
-        batch, _, height, width = own.shape
-        flow = own.new_zeros(batch, _FLOW_CHANNELS, 2 * height, 2 * width)
+        # One by one: each works at its own scales, whatever else is in the batch.
+        return torch.cat([self._enhance(pair, router) for pair in Pair(own, other).items()])
+
+    def _enhance(self, pair: Pair, router: Router) -> Tensor:
+        own, other = pair.frame0, pair.frame1
+        join = _Joiner(own, max(self.config.step_inputs, 4 * self.config.width))
+        state = self.shuffle(join(own, other, dtype=self.dtype))
+        flow = own.new_zeros(1, _FLOW_CHANNELS, *own.shape[2:])
         states: list[Tensor] = []
         for step in self.block.convblock:
-            state, flow = self._run_step(cast("_Step", step), Pair(own, other), state, flow, router)
+            seen = _Seen(pair, state, flow)
+            (scale,) = scales_of(router(self.block.getscale(join(*seen.for_routing()))))
+            state = cast("_Step", step)(join(*seen.reduced(scale), dtype=self.dtype), scale)
+            flow = flow + self.block.flow_update(state)
             states.append(state)
-        warped = backward_warp(other, resize(flow[:, 2:4], 0.5) * 0.5)
-        seen = torch.cat((own, warped, states[-1], states[-3]), 1).to(self.dtype)
+        warped = _warp(other, flow[:, 2:4])
+        return self._write(join(own, warped, states[-1], states[-3], dtype=self.dtype))
+
+    def _write(self, seen: Tensor) -> Tensor:
+        """Make the picture of all that is known, [1, 4 * C, h, w] -> [1, 3, H, W]."""
         fused = self.lastconv1[0](torch.cat((self.lastconv0(seen), seen), 1))
         return self.lastconv1[2](self.lastconv1[1](fused.float()))
-
-    def _run_step(
-        self, step: _Step, pair: Pair, state: Tensor, flow: Tensor, router: Router
-    ) -> tuple[Tensor, Tensor]:
-        """Return the next state and flow.
-
-        Flow is in px of the frame at the frame's resolution; features have half of both.
-        """
-        half = resize(flow, 0.5)  # as an input it keeps its unit
-        warped = pair.warped(half[:, :4] * 0.5)
-        timestep = half.new_zeros(len(half), 1, *half.shape[2:])  # trained for, always 0
-        x = torch.cat((state, half, warped.frame0, warped.frame1, timestep), 1)
-        scales = scales_of(router(self.block.probabilities(x)))
-        # Each item at its own scale: that of one in a batch says nothing about the others.
-        items = zip(x.split(1), scales, strict=True)
-        state = torch.cat([step(item, scale) for item, scale in items])
-        return state, flow + self.block.convflow(state.float())
 
 
 def scales_of(choices: Tensor) -> list[int]:

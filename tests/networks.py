@@ -106,5 +106,12 @@ def _safa_weight(key: str, values: np.ndarray) -> Tensor:
     return _weight(key, values)
 
 
+def save_enhancer(path: Path, config: SafaConfig = TINY_SAFA, seed: int = 0) -> Path:
+    """Save weights under the names that upstream's training gives them."""
+    weights = {f"module.{key}": value for key, value in safa_weights(config, seed).items()}
+    torch.save(weights, path)
+    return path
+
+
 def random_enhancer(config: SafaConfig = TINY_SAFA, seed: int = 0) -> Enhancer:
     return Enhancer(build_enhancer(config, safa_weights(config, seed)), name="random")

@@ -16,6 +16,14 @@ A message has the form ``<thing>: expected <x>, got <y>. <next step>``.
 class VfiError(Exception):
     """Root of everything this package raises on purpose."""
 
+    # Programs name an error by this and the class. Python's own value has, in ComfyUI, the path of
+    # the pack's folder in it: a line of text that would stand before every message.
+    __module__ = "vfi"
+
+    def __init_subclass__(cls) -> None:
+        """Let every kind of error go by the name of the package."""
+        cls.__module__ = VfiError.__module__
+
 
 class InputError(VfiError, ValueError):
     """An option or an input of the user is wrong; the message says how to put it right."""

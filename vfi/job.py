@@ -73,6 +73,14 @@ class Sink(Protocol):
     ) -> None: ...
 
 
+class FrameSource(Protocol):
+    """Makes the frames of a result."""
+
+    def __call__(self, *, first: int, is_deep: bool) -> Generator[Tensor, None, None]:
+        """Yield [H, W, C], from the frame of this number on, with more than 8 bits if wanted."""
+        ...
+
+
 @dataclass(frozen=True)
 class Job:
     """What is to be shown of a clip, and when.
@@ -137,20 +145,15 @@ class Job:
         Args:
             details: what the caller knows: the model and its settings.
         """
-        if not self.clip.identity:
-            return None
         masks = [hashlib.sha256(mask.numpy().tobytes()).hexdigest() for mask in self._masks]
         settings = [
-            __version__,
-            self.clip.identity,
             repr(self.schedule),
             repr(replace(self.preparation, masks=())),
             *masks,
             self.at_cut.value,
             repr(self.montage and self.montage.settings),
-            *details,
         ]
-        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+        return hash_settings(self.clip, *settings, *details)
 
     @property
     def _masks(self) -> Sequence[Tensor]:
@@ -193,6 +196,13 @@ class Job:
                 yield replace(frame, pixels=as_float(frame.pixels)) if is_deep else frame
 
 
+def hash_settings(clip: Clip, *settings: str) -> str | None:
+    """Hash what decides the pixels; None if the source cannot be told from others."""
+    if not clip.identity:
+        return None
+    return hashlib.sha256(json.dumps([__version__, clip.identity, *settings]).encode()).hexdigest()
+
+
 def plan_job(
     clip: Clip,
     schedule: Schedule,
@@ -209,11 +219,9 @@ def plan_job(
 
 
 def render(
-    job: Job,
-    interpolator: Interpolator[FeaturesT],
+    frames: FrameSource,
     sinks: Sequence[Sink],
     *,
-    report: Callable[[Cut], object],
     watch: Callable[[int, Tensor | None], object],
 ) -> int:
     """Write the result, from where an interrupted run of the same job has stopped.
@@ -222,10 +230,8 @@ def render(
     before; only the network's work is spared.
 
     Args:
-        job: what.
-        interpolator: the model.
+        frames: makes them, such as :meth:`Job.frames` with its model.
         sinks: where to; not entered yet.
-        report: called with each cut, in order.
         watch: called at first and after each frame, with the number of frames that are there and
             the last of them. What it raises ends the job.
 
@@ -235,12 +241,11 @@ def render(
     number = _first_frame(sinks)
     is_deep = any(sink.depth > 8 for sink in sinks)
     with ExitStack() as stack:
-        frames = job.frames(interpolator, report, first=number, is_deep=is_deep)
-        stack.enter_context(closing(frames))
+        source = stack.enter_context(closing(frames(first=number, is_deep=is_deep)))
         for sink in sinks:
             stack.enter_context(sink)
         watch(number, None)
-        for pixels in frames:
+        for pixels in source:
             for sink in sinks:
                 sink.write(_fitted(pixels, sink))
             number += 1

@@ -27,3 +27,19 @@ class Interpolator(Generic[FeaturesT]):
     encode: Callable[[Tensor], FeaturesT]
     interpolate: Callable[[FeaturesT, FeaturesT, Sequence[float]], Iterator[Tensor]]
     device: torch.device
+
+
+@dataclass(frozen=True, slots=True)
+class FrameEnhancer(Generic[FeaturesT]):
+    """A model that makes frames anew, cut where its work can be shared between neighbours.
+
+    Attributes:
+        encode: [1, 3, H, W] float32 in [0, 1] -> features of one frame.
+        enhance: features of the frame and of the one that helps it, which may be the same ->
+            [1, 3, H, W] in [0, 1].
+        device: where ``encode`` wants its input.
+    """
+
+    encode: Callable[[Tensor], FeaturesT]
+    enhance: Callable[[FeaturesT, FeaturesT], Tensor]
+    device: torch.device

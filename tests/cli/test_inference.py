@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import torch
 
-import inference_video
 from rife_arch import QUALITIES, load_checkpoint
 from rife_arch.canonicalize import canonical_bytes
 from tests.cli.running import (
@@ -707,7 +706,7 @@ def test_full_gpu_is_explained(cli: RunCli, clip: Path, monkeypatch: pytest.Monk
     def fill_the_gpu(*_: object, **__: object) -> int:
         raise torch.OutOfMemoryError("Tried to allocate 9 GiB.\ndetails")
 
-    monkeypatch.setattr(inference_video, "render", fill_the_gpu)
+    monkeypatch.setattr("cli.run.render", fill_the_gpu)
     ended = cli("--video", clip)
     assert ended.code == 1
     assert ended.err.endswith(

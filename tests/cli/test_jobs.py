@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -15,7 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.running import PICTURES, RunCli, running, same, script, snapshot, wait_until
+from tests.cli.running import (
+    ONE_THREAD,
+    PICTURES,
+    RunCli,
+    running,
+    same,
+    script,
+    snapshot,
+    wait_until,
+)
 from tests.clips import (
     Picture,
     count_frames,
@@ -102,7 +110,8 @@ def test_file_that_is_no_video_does_not_stop_the_others(cli: RunCli, clips: Path
         "a_2X_48fps.mp4",
         "b_2X_48fps.mp4",
     ]
-    assert [result["input"] for result in last_line(ended.out)["results"]][0].endswith("text.mp4")
+    (failed,) = [result for result in last_line(ended.out)["results"] if "error" in result]
+    assert failed["input"].endswith("text.mp4")
 
 
 def test_two_clips_with_one_name_are_refused(cli: RunCli, clips: Path, folder: Path) -> None:
@@ -164,9 +173,7 @@ def test_raw_frames_on_a_pipe_are_those_of_the_pngs(
 ) -> None:
     cli("--video", clip, "--png-only", "--output", "out")
     command = script(checkpoint, "--video", clip, "--output", "-")
-    ended = subprocess.run(
-        command, capture_output=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    ended = subprocess.run(command, capture_output=True, check=True, env=ONE_THREAD)
     frames = np.frombuffer(ended.stdout, np.uint8).reshape(-1, 48, 64, 3)
     assert same(list(frames), read_pictures(Path("out")))
     assert b"done: standard output (8 frames" in ended.stderr
@@ -204,18 +211,19 @@ def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
     cli: RunCli, folder: Path, checkpoint: Path, number: signal.Signals
 ) -> None:
     talkie = write_clip(folder / "talkie.mp4", moving_pictures(24), sound="aac")
-    options = ("--video", talkie, "--multi", 64, "--device", "cpu")
+    options = ("--video", talkie, "--multi", 32, "--device", "cpu")
     with running(script(checkpoint, *options, "--output", "out.mp4")) as process:
-        wait_until(lambda: len(list(folder.glob("out.mp4.parts/*-*.mp4"))) >= 2, process)
+        wait_until(lambda: len(list(folder.glob("out.mp4.parts/*-*.mp4"))) >= 1, process)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert not (folder / "out.mp4").exists()
     if number == signal.SIGINT:
         assert "what is done is kept: the same command goes on from there." in err
     command = script(checkpoint, *options, "--output", "out.mp4")
-    ended = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert re.search(r"\b(500|750|1000|1250)/1536", ended.stderr)  # where the bar began
-    subprocess.run(script(checkpoint, *options, "--output", "whole.mp4"), check=True)
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, env=ONE_THREAD)
+    assert re.search(r"\b(250|500|750)/768", ended.stderr)  # where the bar began
+    whole = script(checkpoint, *options, "--output", "whole.mp4")
+    subprocess.run(whole, check=True, env=ONE_THREAD)
     assert same(decoded(Path("out.mp4")), decoded(Path("whole.mp4")))
     assert sound_packets(Path("out.mp4")) == sound_packets(talkie)
     assert sorted(path.name for path in folder.iterdir()) == ["out.mp4", "talkie.mp4", "whole.mp4"]

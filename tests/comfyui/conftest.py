@@ -43,12 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comfy]:
     """A server with a tiny checkpoint, a broken one, and two pictures to load."""
+    yield from serve(tmp_path_factory.mktemp("comfyui"))
+
+
+def serve(base: Path, *options: str) -> Iterator[Comfy]:
+    """Yield such a server, with more options of its own, as long as a test needs it."""
     try:
         host = find_host()
     except HostError as reason:
         pytest.skip(str(reason))
-    base = tmp_path_factory.mktemp("comfyui")
-    server = Comfy(host, base)
+    server = Comfy(host, base, *options)
     try:
         models = base / "models" / "frame_interpolation"
         torch.save(random_weights(TINY_CONFIG, seed=0), models / "rife_tiny.pth")

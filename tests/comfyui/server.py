@@ -21,7 +21,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACK_FOLDER = "comfyui-practical-rife"  # a dash: no Python package can be called so
 _PATIENCE = 120.0  # seconds
-_WHOLE_TEXT = 0x81  # first byte of a websocket message that is text and in one piece
+_WHOLE_TEXT, _WHOLE_BYTES = 0x81, 0x82  # first byte of a websocket message in one piece
+_PREVIEW_IMAGE = b"\0\0\0\1"  # first bytes of those of bytes that are pictures
 
 Workflow = Mapping[str, Mapping[str, Any]]
 """Node id -> class_type and inputs; a link is [node id, number of the output]."""
@@ -72,10 +73,12 @@ class Ended:
     Attributes:
         outputs: node id -> what the node showed.
         messages: event -> its data.
+        num_previews: how many live pictures were sent on the way.
     """
 
     outputs: Mapping[str, Any]
     messages: Mapping[str, Any]
+    num_previews: int
 
     @property
     def succeeded(self) -> bool:
@@ -94,8 +97,8 @@ class Ended:
 class Comfy:
     """A running server with this pack, in a base folder of its own."""
 
-    def __init__(self, host: Host, base: Path) -> None:
-        """Start it; it answers after :meth:`wait_until_ready`."""
+    def __init__(self, host: Host, base: Path, *options: str) -> None:
+        """Start it, with more options of its own; it answers after :meth:`wait_until_ready`."""
         self.input = base / "input"
         self.models = base / "models"
         self.output = base / "output"
@@ -107,7 +110,7 @@ class Comfy:
         command = [host.python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port"]
         command += [str(self._port)]
         command += ["--base-directory", base, "--database-url", "sqlite:///:memory:"]
-        command += ["--disable-auto-launch", "--disable-api-nodes"]
+        command += ["--disable-auto-launch", "--disable-api-nodes", *options]
         environment = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -170,18 +173,20 @@ class Comfy:
         """
         client = uuid.uuid4().hex
         prompt = {"prompt": workflow, "client_id": client, "extra_data": extra_data}
+        num_previews = 0
         with closing(self._listen(client)) as events:
             next(events)  # the connection stands
             answer = self.post("/prompt", prompt)
             assert "error" not in answer, answer
             assert not answer["node_errors"], answer
             for event, data in events:
+                num_previews += event == "preview"
                 if event == "progress" and data["node"] == interrupt and data["value"] > after:
                     self.post("/interrupt", {"prompt_id": answer["prompt_id"]})
                 if event == "executing" and data["node"] is None:
                     break  # ComfyUI's last word on a prompt
         entry = self.get(f"/history/{answer['prompt_id']}")[answer["prompt_id"]]
-        return Ended(entry["outputs"], dict(entry["status"]["messages"]))
+        return Ended(entry["outputs"], dict(entry["status"]["messages"]), num_previews)
 
     def _listen(self, client: str) -> Generator[tuple[str, Any], None, None]:
         """Yield what the server tells a client: as much of RFC 6455 (websockets) as that needs."""
@@ -203,6 +208,13 @@ class Comfy:
                 if kind == _WHOLE_TEXT:
                     message = json.loads(payload)
                     yield message["type"], message["data"]
+                elif kind == _WHOLE_BYTES and payload.startswith(_PREVIEW_IMAGE):
+                    yield "preview", payload
+
+    def memory(self) -> int:
+        """Return how much of the server is in main memory, bytes."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def children(self) -> list[str]:
         """Commands of the server's child processes."""

@@ -69,6 +69,23 @@ CONTRACT = {
         ],
         ["IMAGE", "FLOAT", "INT"],
     ),
+    "RIFELoadEnhancer": (["model", "precision"], ["RIFE_ENHANCER"]),
+    "RIFEEnhance": (["enhancer", "images", "scene_threshold", "cuts"], ["IMAGE"]),
+    "RIFEEnhanceVideo": (
+        [
+            "enhancer",
+            "video",
+            "filename_prefix",
+            "preset",
+            "crf",
+            "audio",
+            "scene_threshold",
+            "cuts",
+            "ffmpeg_options",
+            "resume",
+        ],
+        ["VIDEO"],
+    ),
     "RIFEExportPNG": (
         ["images", "filename_prefix", "bit_depth", "compression", "workflow_in"],
         ["STRING"],
@@ -110,6 +127,17 @@ def test_inputs_and_outputs_keep_their_names_and_order(node: dict[str, Any]) -> 
     assert node["output"] == outputs
 
 
+def test_inputs_of_the_modes_keep_their_names_and_order(comfy: Comfy) -> None:
+    # Saved workflows hold values by position, and these lie between the others.
+    mode = options(comfy.get("/object_info/RIFEInterpolateVideo")["RIFEInterpolateVideo"])["mode"]
+    assert {choice["key"]: list(choice["inputs"]["required"]) for choice in mode["options"]} == {
+        "multiplier": ["multi"],
+        "target fps": ["fps"],
+        "speed": ["speed", "fps"],
+        "speed ramp": ["ramp", "fps"],
+    }
+
+
 def test_every_input_and_output_has_a_tooltip(node: dict[str, Any]) -> None:
     assert all(option["tooltip"] for option in options(node).values())
     assert all(node["output_tooltips"])
@@ -134,6 +162,9 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
         ("RIFEMontage", False),
         ("RIFEInterpolateVideo", True),
         ("RIFEPreviewMotion", True),
+        ("RIFELoadEnhancer", False),
+        ("RIFEEnhance", False),
+        ("RIFEEnhanceVideo", True),
         ("RIFEExportPNG", True),
         ("RIFEExportVideo", True),
     ],
@@ -157,9 +188,60 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         "RIFEJoinClips": [],
         "RIFEDetectCuts": ["fps"],
         "RIFEMontage": ["before_label", "after_label"],
+        "RIFELoadEnhancer": [],
+        "RIFEEnhance": ["scene_threshold", "cuts"],
+        "RIFEEnhanceVideo": ["scene_threshold", "cuts", "ffmpeg_options", "resume"],
         "RIFEExportPNG": ["bit_depth", "compression", "workflow_in"],
         "RIFEExportVideo": ["audio", "preset", "ffmpeg_options"],
     }
+
+
+def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
+    folded = {
+        name: [key for key, how in options(node).items() if how.get("advanced")]
+        for name in CONTRACT
+        for node in comfy.get(f"/object_info/{name}").values()
+    }
+    shared = ["at_cut", "duplicates", "end", "cuts"]
+    assert folded == {
+        "RIFELoadModel": ["precision", "torch_compile"],
+        "RIFEInterpolate": shared,
+        "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume"],
+        "RIFEPreviewMotion": [],
+        "RIFELoadEnhancer": ["precision"],
+        "RIFEEnhance": ["cuts"],
+        "RIFEEnhanceVideo": ["cuts", "ffmpeg_options", "resume"],
+        "RIFERetime": shared,
+        "RIFESpeedRamp": shared,
+        "RIFEJoinClips": [],
+        "RIFEDetectCuts": [],
+        "RIFEMontage": ["before_label", "after_label"],
+        "RIFEExportPNG": ["compression", "workflow_in"],
+        "RIFEExportVideo": ["ffmpeg_options"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("RIFEInterpolate", "scene_threshold"),
+        ("RIFEDetectCuts", "threshold"),
+        ("RIFEPreviewMotion", "timestep"),
+        ("RIFEExportVideo", "crf"),
+        ("RIFEExportPNG", "compression"),
+    ],
+)
+def test_what_is_set_by_feel_is_a_slider(comfy: Comfy, name: str, field: str) -> None:
+    assert options(comfy.get(f"/object_info/{name}")[name])[field]["display"] == "slider"
+
+
+@pytest.mark.parametrize(
+    "name", ["RIFEInterpolate", "RIFEInterpolateVideo", "RIFERetime", "RIFESpeedRamp"]
+)
+def test_nodes_that_make_frames_are_found_by_the_names_people_type(comfy: Comfy, name: str) -> None:
+    aliases = comfy.get(f"/object_info/{name}")[name]["search_aliases"]
+    typed = {"rife", "RIFE VFI", "frame interpolation", "vfi", "slow motion", "fps", "smooth"}
+    assert typed <= set(aliases)
 
 
 def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
@@ -175,6 +257,8 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFEInterpolate", "scale", {"default": "1", "options": ["0.25", "0.5", "1", "2", "4"]}),
         ("RIFEInterpolate", "end", {"default": "last-frame"}),
         ("RIFEInterpolate", "at_cut", {"default": "nearest"}),
+        ("RIFEInterpolate", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
+        ("RIFEPreviewMotion", "timestep", {"default": 0.5, "min": 0.0, "max": 1.0}),
         ("RIFEInterpolate", "duplicates", {"default": "keep"}),
         ("RIFEInterpolate", "loop", {"default": False}),
         ("RIFERetime", "end", {"default": "full-duration"}),
@@ -193,6 +277,11 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),
         ("RIFEExportVideo", "preset", {"default": "share"}),
         ("RIFEExportVideo", "ffmpeg_options", {"default": ""}),
+        ("RIFELoadEnhancer", "model", {"default": "SAFA 0.5"}),
+        ("RIFELoadEnhancer", "precision", {"default": "auto"}),
+        ("RIFEEnhance", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
+        ("RIFEEnhanceVideo", "preset", {"default": "share"}),
+        ("RIFEEnhanceVideo", "resume", {"default": True}),
         ("RIFEExportPNG", "filename_prefix", {"default": "RIFE"}),
         ("RIFEExportPNG", "bit_depth", {"default": "8", "options": ["8", "16"]}),
         ("RIFEExportPNG", "compression", {"default": 4, "min": 0, "max": 9}),

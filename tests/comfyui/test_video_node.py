@@ -102,6 +102,18 @@ def test_mode_decides_which_moments_are_shown(
         assert count_frames(path) == num_frames
 
 
+@pytest.mark.parametrize(
+    ("preset", "previewed"), [("share", False), ("gif", False), ("lossless", True)]
+)
+def test_live_pictures_do_not_take_the_place_of_the_player(
+    comfy: Comfy, talkie: Path, preset: str, previewed: bool
+) -> None:
+    ended = run(comfy, f"live_{preset}", mode_multi=2, preset=preset)
+    assert ended.succeeded
+    assert (ended.num_previews > 0) == previewed
+    assert bool(ended.outputs.get("smooth")) == (not previewed)
+
+
 def test_sound_follows_the_speed(comfy: Comfy, talkie: Path) -> None:
     run(comfy, "slow", "speed", mode_speed=0.5, mode_fps=0.0)
     path = made(comfy, "slow")

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def job(clip: Clip, rate: int = 2, **settings: Any) -> Job:
 
 
 def run(job: Job, *sinks: Kept, watch: Any = lambda number, pixels: None) -> int:
-    return render(job, Blend()(), sinks, report=lambda cut: None, watch=watch)
+    return render(partial(job.frames, Blend()(), print), sinks, watch=watch)
 
 
 def values(sink: Kept) -> list[int]:
@@ -141,9 +142,10 @@ def test_sinks_that_have_different_frames_begin_together() -> None:
 def test_finished_frames_cost_the_model_nothing() -> None:
     model, sink = Blend(), Kept()
     the_job = job(greys([0, 100, 40, 220]))
-    render(the_job, model(), [sink], report=print, watch=lambda number, pixels: None)
+    frames = partial(the_job.frames, model(), print)
+    render(frames, [sink], watch=lambda number, pixels: None)
     model.num_made = 0
-    render(the_job, model(), [sink], report=print, watch=lambda number, pixels: None)
+    render(frames, [sink], watch=lambda number, pixels: None)
     assert model.num_made == 0
 
 

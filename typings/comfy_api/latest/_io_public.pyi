@@ -18,6 +18,10 @@ class Hidden(str, Enum):
     extra_pnginfo = "EXTRA_PNGINFO"
     unique_id = "UNIQUE_ID"
 
+class NumberDisplay(str, Enum):
+    number = "number"
+    slider = "slider"
+
 class HiddenHolder:
     prompt: dict[str, Any] | None
     extra_pnginfo: dict[str, Any] | None
@@ -79,6 +83,8 @@ class Int(ComfyTypeIO):
             min: int | None = None,
             max: int | None = None,
             step: int | None = None,
+            advanced: bool | None = None,
+            display_mode: NumberDisplay | None = None,
         ) -> None: ...
 
 class Float(ComfyTypeIO):
@@ -94,6 +100,8 @@ class Float(ComfyTypeIO):
             max: float | None = None,
             step: float | None = None,
             round: float | None = None,
+            advanced: bool | None = None,
+            display_mode: NumberDisplay | None = None,
         ) -> None: ...
 
 class String(ComfyTypeIO):
@@ -105,6 +113,7 @@ class String(ComfyTypeIO):
             optional: bool = False,
             tooltip: str | None = None,
             default: str | None = None,
+            advanced: bool | None = None,
         ) -> None: ...
 
 class Combo(ComfyTypeIO):
@@ -117,6 +126,7 @@ class Combo(ComfyTypeIO):
             optional: bool = False,
             tooltip: str | None = None,
             default: str | None = None,
+            advanced: bool | None = None,
         ) -> None: ...
 
 class Autogrow(ComfyTypeIO):

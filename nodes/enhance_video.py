@@ -1,0 +1,97 @@
+"""RIFEEnhanceVideo: a video becomes a cleaner file, a few frames at a time."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from comfy_api.latest import Input, InputImpl, io
+
+from ..vfi.cuts import parse_cuts
+from ..vfi.enhance_job import EnhanceJob
+from ..vfi.job import render
+from ..vfi.scene import DEFAULT_THRESHOLD
+from ..vfi.tracks import Sound
+from .enhance import SAFA_ALIASES, cut_inputs, enhancer_input, make_frame_enhancer
+from .files import (
+    Encoding,
+    crf_input,
+    encoder_options_input,
+    new_output,
+    open_video_writer,
+    prefix_input,
+    preset_input,
+    preview,
+    resume_input,
+)
+from .progress import Progress, Stopwatch, show_text, tell_cut
+from .types import CATEGORY, ManagedEnhancer, take
+from .video_source import open_source
+
+
+class RIFEEnhanceVideo(io.ComfyNode):
+    """Clean up a video, from file to file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RIFEEnhanceVideo",
+            display_name="RIFE Enhance Video",
+            category=CATEGORY,
+            description="Clean up a video of any length and save it, with its size, rate, sound, "
+            "subtitles, chapters and workflow. A few frames are in memory at a time; a run that "
+            "was cancelled goes on where it stopped.",
+            search_aliases=SAFA_ALIASES,
+            inputs=[
+                enhancer_input(),
+                io.Video.Input("video", tooltip="From Load Video, or from a node that makes one."),
+                prefix_input("video/RIFE"),
+                preset_input(optional=False),
+                crf_input(),
+                io.Combo.Input(
+                    "audio",
+                    options=[sound.value for sound in Sound],
+                    default=Sound.COPY.value,
+                    tooltip="copy keeps the sound as it is, aac encodes it anew, none leaves it "
+                    "out.",
+                ),
+                *cut_inputs(),
+                encoder_options_input(),
+                resume_input(),
+            ],
+            outputs=[io.Video.Output(display_name="video", tooltip="The finished file.")],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        enhancer: ManagedEnhancer,
+        video: Input.Video,
+        filename_prefix: str,
+        audio: str = Sound.COPY.value,
+        scene_threshold: float = DEFAULT_THRESHOLD,
+        cuts: str = "",
+        resume: bool = True,
+        **options: Any,
+    ) -> io.NodeOutput:
+        """Write the file, which appears under its name when it is complete."""
+        encoding = take(options, Encoding)
+        network = enhancer.enhancer
+        with open_source(video, alpha=encoding.chosen.has_alpha) as clip:
+            job = EnhanceJob(clip, scene_threshold, parse_cuts(cuts))
+            base, subfolder = new_output(filename_prefix, job.width, job.height)
+            path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
+            settings = [network.identity] if resume else None
+            writer = open_video_writer(cls, path, job, encoding, audio=audio, resume=settings)
+            stopwatch = Stopwatch()
+            model = make_frame_enhancer(enhancer, clip.height, clip.width)
+            # The front end would show the last picture in place of the video, or break the player.
+            shown = preview(encoding.chosen, path, subfolder)
+            progress = Progress(job.num_frames, shows_frames=shown is None)
+            count = render(partial(job.frames, model, tell_cut), [writer], watch=progress)
+        show_text(cls, stopwatch.speed(count, network.name))
+        output = InputImpl.VideoFromFile(str(path))
+        return io.NodeOutput(output, ui=shown)

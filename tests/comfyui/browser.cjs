@@ -1,0 +1,96 @@
+// Use ComfyUI's front end as a person does. Called as: node browser.cjs JSON, with
+// {browser, url, pictures, command, ...arguments of the command}; prints the command's result as JSON.
+"use strict";
+const fs = require("fs");
+const path = require("path");
+const { chromium } = require("playwright-core");
+
+const commands = {
+  // Open a template by clicking, choose what its widgets show, run it, and wait for the player.
+  async run_template(page, { pack, template, widgets, video }) {
+    await page.evaluate(() => app.extensionManager.command.execute("Comfy.BrowseTemplates"));
+    await page.getByText(pack).first().click();
+    const card = page.getByTestId(`template-workflow-${template}`);
+    await card.locator("img").first().waitFor();
+    await picture(page, "templates");
+    await card.click();
+    await page.waitForFunction(
+      (type) => app.graph.nodes.some((node) => node.type === type), widgets[0].type);
+    await page.evaluate(choose, widgets);
+    await page.getByTestId("queue-button").click();
+    const shown = await page.waitForFunction((name) => {
+      const players = [...document.querySelectorAll("video")];
+      const player = players.find((one) => (one.currentSrc || one.src).includes(name));
+      return player?.videoWidth ? [player.videoWidth, player.videoHeight] : null;
+    }, video);
+    await picture(page, "player");
+    return shown.jsonValue();
+  },
+
+  // Drop a file on the canvas; tell which graph that gives.
+  async drop(page, { file, type }) {
+    await page.evaluate(async ([content, name, type]) => {
+      app.graph.clear();
+      const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+      await app.handleFile(new File([bytes], name, { type }));
+    }, [fs.readFileSync(file, "base64"), path.basename(file), type]);
+    await page.waitForFunction(() => app.graph.nodes.length > 1);
+    await picture(page, `dropped${path.extname(file)}`);
+    return page.evaluate(() => app.graph.nodes.map((node) => [String(node.id), node.type]));
+  },
+
+  // Load workflows; tell what the front end would send to the server for each.
+  async convert(page, { files }) {
+    const prompts = [];
+    for (const file of files) {
+      const workflow = JSON.parse(fs.readFileSync(file, "utf8"));
+      await page.evaluate((workflow) => app.loadGraphData(workflow), workflow);
+      prompts.push(await page.evaluate(async () => (await app.graphToPrompt()).output));
+    }
+    return prompts;
+  },
+};
+
+// In the page: set widgets, each by the nth node of a type.
+function choose(widgets) {
+  for (const { type, nth, name, value } of widgets) {
+    const node = app.graph.nodes.filter((one) => one.type === type)[nth ?? 0];
+    const widget = node.widgets.find((one) => one.name === name);
+    widget.value = value;
+    widget.callback?.(value, app.canvas, node); // as a choice from the list does
+  }
+}
+
+const job = JSON.parse(process.argv[2]);
+
+async function picture(page, name) {
+  await page.waitForTimeout(1000); // until it has been drawn
+  await page.screenshot({ path: path.join(job.pictures, `${name}.png`) });
+}
+
+async function main() {
+  // Chromium has no sandbox as root, which is what runs in most containers.
+  const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+  const browser = await chromium.launch({ executablePath: job.browser, args });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1400, height: 840 } });
+    page.setDefaultTimeout(60000);
+    await page.goto(job.url);
+    await page.waitForFunction(
+      () => window.app?.extensionManager && LiteGraph.registered_node_types.RIFELoadModel);
+    await page.waitForTimeout(1500); // the graph of the last session is loaded after the nodes
+    try {
+      process.stdout.write(JSON.stringify(await commands[job.command](page, job)));
+    } catch (error) {
+      await picture(page, "failed");
+      throw error;
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
+main().catch((error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+});

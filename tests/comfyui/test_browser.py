@@ -1,0 +1,158 @@
+"""What a person does in the front end: open a template, run it, drop files of ours on the canvas.
+
+Needs node, Chromium, and playwright-core (``npm install playwright-core``, found through NODE_PATH).
+COMFYUI_FRONTEND may name the folder of another front end than the one that ComfyUI comes with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clips import moving_pictures, sound_duration, write_clip
+from tests.comfyui.conftest import serve
+from tests.comfyui.server import PACK_FOLDER, Comfy
+from tests.comfyui.test_examples import BLUEPRINT, EXAMPLES, read, with_small_inputs
+from tests.comfyui.test_workflows import png, shown_files
+from tests.comfyui.ui_form import to_api
+
+SCRIPT = Path(__file__).with_name("browser.cjs")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ADDED_BY_THE_FRONT_END = {"upload", "video-preview"}  # widgets that the server does not know
+(WITH_SOUND,) = (path for path in EXAMPLES if path.stem.startswith("LTX"))
+(VIDEO_TO_VIDEO,) = (path for path in EXAMPLES if path.stem.startswith("Long"))
+
+Browse = Callable[..., Any]
+
+
+@pytest.fixture(scope="module", params=["pinned", "newer"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Comfy]:
+    """A server with each of the front ends."""
+    if request.param == "pinned":
+        yield request.getfixturevalue("comfy")
+    elif folder := os.environ.get("COMFYUI_FRONTEND"):
+        yield from serve(tmp_path_factory.mktemp("newer"), "--front-end-root", folder)
+    else:
+        pytest.skip("COMFYUI_FRONTEND names no other front end")
+
+
+@pytest.fixture
+def browse(server: Comfy, tmp_path: Path) -> Browse:
+    """Do a command of the script on the server's page; returns what that found."""
+    node = shutil.which("node")
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if node is None or browser is None:
+        pytest.skip("needs node and Chromium on PATH")
+    known = subprocess.run([node, "-e", "require('playwright-core')"], capture_output=True)
+    if known.returncode:
+        pytest.skip("needs playwright-core: npm install it, and set NODE_PATH to its node_modules")
+    server.post("/settings", {"Comfy.TutorialCompleted": True})  # else templates open by themselves
+
+    def command(name: str, **arguments: object) -> Any:
+        job = {"browser": browser, "url": server.address("/"), "pictures": str(tmp_path)}
+        done = subprocess.run(
+            [node, SCRIPT, json.dumps({**job, "command": name, **arguments})],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{done.stderr}\nThere is a picture of it in {tmp_path}"
+        return json.loads(done.stdout)
+
+    return command
+
+
+def test_template_is_opened_and_run_and_its_video_plays(browse: Browse) -> None:
+    widgets = [
+        {"type": "RIFELoadModel", "name": "model", "value": "rife_tiny.pth"},
+        {"type": "LoadImage", "nth": 0, "name": "image", "value": "frame_0.png"},
+        {"type": "LoadImage", "nth": 1, "name": "image", "value": "frame_1.png"},
+    ]
+    template = "Slow motion from two images"
+    shown = browse(
+        "run_template", pack=PACK_FOLDER, template=template, widgets=widgets, video="slow_motion"
+    )
+    assert shown == [96, 64]
+
+
+def test_templates_are_sent_to_the_server_as_the_host_tests_send_them(
+    server: Comfy, browse: Browse
+) -> None:
+    schemas = server.get("/object_info")
+    prompts = browse("convert", files=list(map(str, EXAMPLES)))
+    for path, prompt in zip(EXAMPLES, prompts, strict=True):
+        sent = {
+            id_: {
+                "class_type": node["class_type"],
+                "inputs": {
+                    name: value
+                    for name, value in node["inputs"].items()
+                    if name not in ADDED_BY_THE_FRONT_END
+                },
+            }
+            for id_, node in prompt.items()
+        }
+        assert sent == to_api(read(path), schemas), path.stem
+
+
+def test_blueprint_keeps_what_its_widgets_show(browse: Browse) -> None:
+    (prompt,) = browse("convert", files=[str(BLUEPRINT)])
+    (smooth,) = (node for node in prompt.values() if "mode" in node["inputs"])
+    assert smooth["inputs"]["mode"] == "target fps"
+    assert smooth["inputs"]["mode.fps"] == 60
+    assert smooth["inputs"]["preset"] == "share"
+
+
+def make_png(comfy: Comfy, clip: str) -> tuple[Path, Path]:
+    """Write a PNG of RIFEExportPNG; return it and the workflow that it holds."""
+    workflow = with_small_inputs(to_api(read(WITH_SOUND), comfy.get("/object_info")), clip)
+    (export,) = (id_ for id_, node in workflow.items() if "crf" in node["inputs"])
+    workflow[export] = png("dropped/png", workflow[export]["inputs"]["images"])
+    return run(comfy, workflow, export, WITH_SOUND), WITH_SOUND
+
+
+def make_mp4(comfy: Comfy, clip: str) -> tuple[Path, Path]:
+    """Write an MP4 of RIFEExportVideo, with sound."""
+    workflow = with_small_inputs(to_api(read(WITH_SOUND), comfy.get("/object_info")), clip)
+    (export,) = (id_ for id_, node in workflow.items() if "crf" in node["inputs"])
+    return run(comfy, workflow, export, WITH_SOUND), WITH_SOUND
+
+
+def make_webm(comfy: Comfy, clip: str) -> tuple[Path, Path]:
+    """Write a WebM of RIFEInterpolateVideo, with sound."""
+    workflow = with_small_inputs(to_api(read(VIDEO_TO_VIDEO), comfy.get("/object_info")), clip)
+    (export,) = (id_ for id_, node in workflow.items() if "crf" in node["inputs"])
+    workflow[export]["inputs"]["preset"] = "webm"
+    return run(comfy, workflow, export, VIDEO_TO_VIDEO), VIDEO_TO_VIDEO
+
+
+def run(comfy: Comfy, workflow: dict[str, Any], export: str, holds: Path) -> Path:
+    """Run a workflow as if ``holds`` were on the canvas; return the first file of the export."""
+    ended = comfy.run(workflow, extra_pnginfo={"workflow": read(holds)})
+    assert ended.succeeded, ended.messages
+    return shown_files(comfy, ended.outputs[export])[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "type_"),
+    [(make_png, "image/png"), (make_mp4, "video/mp4"), (make_webm, "video/webm")],
+    ids=["png", "mp4", "webm"],
+)
+def test_dropped_file_restores_its_graph(
+    server: Comfy, browse: Browse, make: Callable[[Comfy, str], tuple[Path, Path]], type_: str
+) -> None:
+    clip = write_clip(server.input / "dropped.mp4", moving_pictures(6), sound="aac")
+    file, workflow = make(server, clip.name)
+    if type_ != "image/png":
+        assert sound_duration(file) > 0
+    nodes = browse("drop", file=str(file), type=type_)
+    expected = [[str(node["id"]), node["type"]] for node in read(workflow)["nodes"]]
+    assert sorted(nodes) == sorted(expected)
