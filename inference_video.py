@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
-from cli.clips import Plan, open_sinks, plan_all, plan_interpolation
+from cli.clips import Plan, plan_interpolation
 from cli.options import build_parser
 from cli.presets import list_presets
 from cli.run import (
     Result,
     describe_clip,
     end_on_terminate,
-    fail,
     make_files,
+    plan_clips,
     run_program,
     work_through,
 )
@@ -55,9 +55,7 @@ def interpolate(args: argparse.Namespace, results: list[Result]) -> None:
         args.multi = 2**args.exp
     if args.demo:
         args.video = [make_demo(overwrite=args.overwrite)]
-    plans = plan_all(args, plan_interpolation, print, partial(fail, args, results))
-    for plan in plans:
-        open_sinks(args, plan, None)  # they refuse what they cannot write, before the work
+    plans = plan_clips(args, results, plan_interpolation)
     if not plans:
         return
     model = load_model(args)

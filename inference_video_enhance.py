@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from cli.checkpoints import load_enhancing_model
-from cli.clips import Plan, open_sinks, plan_all, plan_enhancement
+from cli.clips import Plan, plan_enhancement
 from cli.options import build_enhance_parser
 from cli.presets import list_presets
 from cli.run import (
     Result,
     describe_clip,
     end_on_terminate,
-    fail,
     make_files,
+    plan_clips,
     run_program,
     work_through,
 )
@@ -35,9 +35,7 @@ def run(args: argparse.Namespace, results: list[Result]) -> None:
     if args.list_presets:
         print(list_presets())
         return
-    plans = plan_all(args, plan_enhancement, print, partial(fail, args, results))
-    for plan in plans:
-        open_sinks(args, plan, None)  # they refuse what they cannot write, before the work
+    plans = plan_clips(args, results, plan_enhancement)
     if plans:
         model = load_enhancing_model(args)
         work_through(args, results, plans, partial(enhance_clip, args, model))

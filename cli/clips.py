@@ -350,7 +350,7 @@ def _open_video_writer(
         crf=args.crf,
         options=args.ffmpeg_options,
         has_alpha=clip.has_alpha and preset.has_alpha,
-        depth=16 if preset.is_deep else 8,
+        depth=preset.depth,
         pixel_aspect=clip.pixel_aspect,
         tracks=plan.job.tracks(Sound(args.audio)),
         notify=note,

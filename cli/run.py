@@ -27,7 +27,7 @@ from vfi.job import Job, render
 from vfi.timing import format_rate
 from vfi.tracks import Sound
 
-from .clips import STANDARD_OUTPUT, JobT, Plan, open_sinks
+from .clips import STANDARD_OUTPUT, JobT, MakeJob, Plan, open_sinks, plan_all
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 _MOST_CUTS_SHOWN = 20
@@ -93,6 +93,16 @@ def _explain(error: Exception, args: argparse.Namespace) -> str:
         reason = str(error).split("\n", 1)[0]
         return f"{reason} {args.memory_advice}"
     return str(error)
+
+
+def plan_clips(
+    args: argparse.Namespace, results: list[Result], make_job: MakeJob[JobT]
+) -> list[Plan[JobT]]:
+    """Decide what becomes of all clips, and refuse what cannot be written, before any work."""
+    plans = plan_all(args, make_job, print, partial(fail, args, results))
+    for plan in plans:
+        open_sinks(args, plan, None)
+    return plans
 
 
 def work_through(

@@ -85,6 +85,18 @@ def scale_input() -> io.Input:
     )
 
 
+def cuts_input() -> io.Input:
+    """Describe the input ``cuts``."""
+    return io.String.Input(
+        "cuts",
+        default="",
+        optional=True,
+        advanced=True,
+        tooltip="Cuts you know, in addition: numbers from 0 of the first frames of scenes, such "
+        "as 48, 96. RIFE Detect Cuts gives such a list.",
+    )
+
+
 def option_inputs(end: EndRule) -> list[io.Input]:
     """Describe the optional inputs in their order; workflows saved without them still run.
 
@@ -151,14 +163,7 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             tooltip="Where nothing may move, such as text and logos: there the nearest source "
             "frame is shown. One mask for all frames, or one for each.",
         ),
-        io.String.Input(
-            "cuts",
-            default="",
-            optional=True,
-            advanced=True,
-            tooltip="Cuts you know, in addition: numbers from 0 of the first frames of scenes, such "
-            "as 48, 96. RIFE Detect Cuts gives such a list.",
-        ),
+        cuts_input(),
     ]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from fractions import Fraction
 
-import comfy.model_management
-from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -20,9 +18,16 @@ from ..vfi.frames import Frame
 from ..vfi.protocol import FrameEnhancer
 from ..vfi.scene import DEFAULT_THRESHOLD
 from .checkpoints import find_checkpoint, list_enhancers
-from .clips import to_batch
+from .clips import cuts_input, to_batch
 from .progress import Stopwatch, show_text, tell_cut
-from .types import CATEGORY, EnhancerType, ManagedEnhancer, require_pictures
+from .types import (
+    CATEGORY,
+    EnhancerType,
+    ManagedEnhancer,
+    hand_over,
+    host_precision,
+    require_pictures,
+)
 
 _log = logging.getLogger(__name__)
 SAFA_ALIASES = ["rife", "safa", "enhance video", "restore", "denoise", "deblur", "clean up"]
@@ -66,19 +71,11 @@ class RIFELoadEnhancer(io.ComfyNode):
     @classmethod
     def execute(cls, model: str, precision: Precision) -> io.NodeOutput:
         """Load the checkpoint into main memory; the GPU gets it when a node runs."""
-        device = comfy.model_management.get_torch_device()
-        if precision == "auto" and device.type != "cpu":
-            precision = "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
         path = find_checkpoint(model, load_enhancers())
-        enhancer = load_enhancer(path, precision=precision)
+        enhancer = load_enhancer(path, precision=host_precision(precision))
         _log.info("loaded %s (%s) from %s", enhancer.name, enhancer.precision, path)
         show_text(cls, f"{enhancer.name}, {enhancer.precision}")
-        patcher = ModelPatcher(
-            enhancer.network,
-            load_device=device,
-            offload_device=comfy.model_management.unet_offload_device(),
-        )
-        return io.NodeOutput(ManagedEnhancer(enhancer, patcher))
+        return io.NodeOutput(ManagedEnhancer(enhancer, hand_over(enhancer.network)))
 
 
 class RIFEEnhance(io.ComfyNode):
@@ -142,14 +139,7 @@ def cut_inputs() -> list[io.Input]:
             tooltip="How much a frame must stand out to count as the first of a new scene, which is "
             "enhanced with itself. Lower finds more cuts; 0 finds none.",
         ),
-        io.String.Input(
-            "cuts",
-            default="",
-            optional=True,
-            advanced=True,
-            tooltip="Cuts you know, in addition: numbers from 0 of the first frames of scenes, such "
-            "as 48, 96. RIFE Detect Cuts gives such a list.",
-        ),
+        cuts_input(),
     ]
 
 

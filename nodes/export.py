@@ -200,7 +200,7 @@ class RIFEExportVideo(io.ComfyNode):
                 crf=crf if chosen.has_crf else None,
                 options=options,
                 has_alpha=has_alpha,
-                depth=16 if chosen.is_deep else 8,
+                depth=chosen.depth,
                 tracks=tracks,
                 metadata=metadata_of(cls),
                 notify=_log.info,

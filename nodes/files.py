@@ -162,7 +162,7 @@ def open_video_writer(
         crf=encoding.kept_crf,
         options=encoding.options,
         has_alpha=clip.has_alpha and chosen.has_alpha,
-        depth=16 if chosen.is_deep else 8,
+        depth=chosen.depth,
         pixel_aspect=clip.pixel_aspect,
         tracks=job.tracks(Sound(audio)),
         metadata=metadata_of(node),

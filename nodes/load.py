@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 
-import comfy.model_management
-from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..rife_arch import load_interpolator
 from ..rife_arch.load import PRECISIONS, Precision
 from .checkpoints import find_checkpoint, list_choices
 from .progress import show_text
-from .types import CATEGORY, ManagedModel, RifeModelType
+from .types import CATEGORY, ManagedModel, RifeModelType, hand_over, host_precision
 
 _log = logging.getLogger(__name__)
 
@@ -70,16 +68,10 @@ class RIFELoadModel(io.ComfyNode):
         cls, model: str, precision: Precision, torch_compile: bool = False
     ) -> io.NodeOutput:
         """Load the checkpoint into main memory; the GPU gets it when a node runs."""
-        device = comfy.model_management.get_torch_device()
-        if precision == "auto" and device.type != "cpu":
-            precision = "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
         path = find_checkpoint(model)
-        rife = load_interpolator(path, precision=precision, torch_compile=torch_compile)
+        rife = load_interpolator(
+            path, precision=host_precision(precision), torch_compile=torch_compile
+        )
         _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
         show_text(cls, f"RIFE {rife.name}, {rife.precision}")
-        patcher = ModelPatcher(
-            rife.network,
-            load_device=device,
-            offload_device=comfy.model_management.unet_offload_device(),
-        )
-        return io.NodeOutput(ManagedModel(rife, patcher))
+        return io.NodeOutput(ManagedModel(rife, hand_over(rife.network)))

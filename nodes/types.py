@@ -9,9 +9,10 @@ from typing import Any, TypeVar, cast
 import comfy.model_management
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..rife_arch import Enhancer, RifeModel
+from ..rife_arch.load import Precision
 from ..vfi.errors import InputError
 from ..vfi.timing import parse_rate
 
@@ -63,6 +64,23 @@ class ManagedEnhancer:
         """Bring the network onto its device, with room for ``working_bytes`` beside it."""
         _load(self.patcher, working_bytes)
         return self.enhancer
+
+
+def host_precision(precision: Precision) -> Precision:
+    """Choose what ``auto`` means where ComfyUI runs networks; a CPU's choice is the network's."""
+    device = comfy.model_management.get_torch_device()
+    if precision != "auto" or device.type == "cpu":
+        return precision
+    return "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
+
+
+def hand_over(network: nn.Module) -> ModelPatcher:
+    """Let ComfyUI move a network between its devices."""
+    return ModelPatcher(
+        network,
+        load_device=comfy.model_management.get_torch_device(),
+        offload_device=comfy.model_management.unet_offload_device(),
+    )
 
 
 def _load(patcher: ModelPatcher, working_bytes: int) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import logging
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from .config import SafaConfig
-from .families import lowest_dtype, network_identity, precision_name
+from .loaded import LoadedNetwork
 from .safa import SAFA, Router
 
 _log = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ class EncodedFrame:
     width: int
 
 
-class Enhancer:
+class Enhancer(LoadedNetwork[SAFA]):
     """Enhance frames with one loaded checkpoint.
 
     Attributes:
@@ -44,34 +43,13 @@ class Enhancer:
     """
 
     def __init__(self, network: SAFA, name: str) -> None:
-        self.network = network
-        self.name = name
+        super().__init__(network, name)
         self._precise: SAFA | None = None
 
     @property
     def config(self) -> SafaConfig:
         """What kind of network this is."""
         return self.network.config
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network runs; inputs are moved there."""
-        return next(self.network.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of the convolutions; the lowest, where some must be finer."""
-        return lowest_dtype(self.network)
-
-    @property
-    def precision(self) -> str:
-        """``dtype`` by its short name: fp32, fp16 or bf16."""
-        return precision_name(self.dtype)
-
-    @cached_property
-    def identity(self) -> str:
-        """What tells what it makes from what others make: a hash of weights, network, precision."""
-        return network_identity(self.network, repr(self.config), self.precision, self.device.type)
 
     @torch.inference_mode()
     def encode(self, img: Tensor) -> EncodedFrame:

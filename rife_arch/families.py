@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -59,26 +58,6 @@ def set_precision(network: Network | SAFA, dtype: torch.dtype) -> None:
         network.set_precision(dtype)
     else:
         network.to(dtype)
-
-
-def lowest_dtype(network: nn.Module) -> torch.dtype:
-    """Return the precision of the convolutions; the lowest, where some must be finer."""
-    dtypes = {parameter.dtype for parameter in network.parameters()}
-    return min(dtypes, key=lambda dtype: dtype.itemsize)
-
-
-def precision_name(dtype: torch.dtype) -> str:
-    """Return the short name of a precision: fp32, fp16 or bf16."""
-    return {torch.float16: "fp16", torch.bfloat16: "bf16"}.get(dtype, "fp32")
-
-
-def network_identity(network: nn.Module, *details: str) -> str:
-    """Hash the weights, and details: what tells the pictures of a network from those of others."""
-    digest = hashlib.sha256(repr(details).encode())
-    for name, weight in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(weight.cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def expected_shapes(config: NetworkConfig | SafaConfig) -> dict[str, tuple[int, ...]]:

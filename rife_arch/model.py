@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .config import NetworkConfig
-from .families import Network, lowest_dtype, network_identity, precision_name
+from .families import Network
 from .ifnet import IFNet
+from .loaded import LoadedNetwork
 from .pair import Made, Pair
 from .pyramid import Pyramid, supports_pyramid
 
@@ -110,7 +111,7 @@ class _View:
         return image.flip(3) if self.is_mirrored else image
 
 
-class RifeModel:
+class RifeModel(LoadedNetwork[Network]):
     """Interpolate between frames with one loaded checkpoint.
 
     Attributes:
@@ -126,8 +127,7 @@ class RifeModel:
         evaluation: Evaluation | Literal["auto"] = "auto",
         torch_compile: bool = False,
     ) -> None:
-        self.network = network
-        self.name = name
+        super().__init__(network, name)
         self._wanted = "exact" if torch_compile else evaluation
         self._compiles = torch_compile
         self._most_at_once = _MOST_AT_ONCE
@@ -173,26 +173,6 @@ class RifeModel:
     def config(self) -> NetworkConfig:
         """What kind of network this is."""
         return self.network.config
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network runs; inputs are moved there."""
-        return next(self.network.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of the convolutions; the lowest, where some must be finer."""
-        return lowest_dtype(self.network)
-
-    @property
-    def precision(self) -> str:
-        """``dtype`` by its short name: fp32, fp16 or bf16."""
-        return precision_name(self.dtype)
-
-    @cached_property
-    def identity(self) -> str:
-        """What tells what it makes from what others make: a hash of weights, network, precision."""
-        return network_identity(self.network, repr(self.config), self.precision, self.device.type)
 
     def note_on_multiplier(self, multiplier: int) -> str | None:
         """Say what happens to a multiplier whose moments this network cannot hit exactly."""

@@ -16,7 +16,6 @@ from torch import Tensor
 from .errors import DecodeError, InputError
 from .frames import Frame, from_16_bits
 from .picture import probe_picture, read_picture
-from .png_writer import PngWriter as PngWriter
 
 logger = logging.getLogger(__name__)
 

@@ -113,6 +113,11 @@ class Preset:
         return all(encoder.is_deep for encoder in self.encoders)
 
     @property
+    def depth(self) -> int:
+        """Bits of a value in the frames it is given."""
+        return 16 if self.is_deep else 8
+
+    @property
     def has_crf(self) -> bool:
         """Whether each of its encoders has a quality number."""
         return all(encoder.quality for encoder in self.encoders)
@@ -123,6 +128,16 @@ _VBR = {"b": "0"}  # or the quality is a lower bound to a bit rate of some defau
 
 # A palette for each frame: one for all needs all frames in memory before the first is written.
 _OWN_PALETTES = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
+
+
+def _ffv1(opaque: str, transparent: str) -> tuple[Encoder, Encoder]:
+    # level 3 has checksums, which tell a damaged archive; each frame stands alone.
+    options = {"level": "3", "g": "1"}
+    return (
+        Encoder("ffv1", "ffv1", opaque, options),
+        Encoder("ffv1", "ffv1", transparent, options, has_alpha=True),
+    )
+
 
 _PRESETS = (
     Preset(
@@ -189,20 +204,13 @@ _PRESETS = (
         name="lossless",
         purpose="bit for bit, with transparency: FFV1 in RGB, 8 bit",
         suffixes=(".mkv",),
-        encoders=tuple(
-            # level 3 has checksums, which tell a damaged archive; each frame stands alone.
-            Encoder("ffv1", "ffv1", pixel_format, {"level": "3", "g": "1"}, has_alpha=has_alpha)
-            for pixel_format, has_alpha in (("bgr0", False), ("bgra", True))
-        ),
+        encoders=_ffv1("bgr0", "bgra"),
     ),
     Preset(
         name="lossless-16",
         purpose="bit for bit, with transparency: FFV1 in RGB, 16 bit",
         suffixes=(".mkv",),
-        encoders=tuple(
-            Encoder("ffv1", "ffv1", pixel_format, {"level": "3", "g": "1"}, has_alpha=has_alpha)
-            for pixel_format, has_alpha in (("gbrp16le", False), ("gbrap16le", True))
-        ),
+        encoders=_ffv1("gbrp16le", "gbrap16le"),
     ),
     Preset(
         name="gif",

@@ -16,7 +16,8 @@ from PIL import Image
 from vfi import png_writer
 from vfi.errors import DecodeError, EncodeError, InputError
 from vfi.frames import to_uint8, to_uint16
-from vfi.png import PngWriter, probe_image_folder, read_image_folder, read_mask
+from vfi.png import probe_image_folder, read_image_folder, read_mask
+from vfi.png_writer import PngWriter
 
 GREY = np.full((4, 6, 3), 128, np.uint8)
 
@@ -651,7 +652,7 @@ def test_killed_process_leaves_complete_files_only(tmp_path):
     code = (
         "import numpy as np, os, signal, sys, threading\n"
         "from pathlib import Path\n"
-        "from vfi.png import PngWriter\n"
+        "from vfi.png_writer import PngWriter\n"
         "pixels = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)\n"
         "threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
         "with PngWriter(Path(sys.argv[1]), job='j') as writer:\n"
