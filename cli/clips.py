@@ -226,6 +226,7 @@ def plan_interpolation(args: argparse.Namespace, clip: Clip) -> tuple[Job, str]:
         preparation=_plan_preparation(args),
         at_cut=AtCut(args.at_cut),
         montage=_plan_montage(args, clip, args.fps or rate),
+        dither=args.dither,
     )
     multi = "" if args.target_fps else f"{args.multi}X_"
     return job, f"{multi}{format_rate(job.shown_rate)}fps"
@@ -233,7 +234,7 @@ def plan_interpolation(args: argparse.Namespace, clip: Clip) -> tuple[Job, str]:
 
 def plan_enhancement(args: argparse.Namespace, clip: Clip) -> tuple[EnhanceJob, str]:
     """Plan to enhance a clip; see ``plan_all``."""
-    return EnhanceJob(clip, args.scene_threshold, args.cuts), "enhanced"
+    return EnhanceJob(clip, args.scene_threshold, args.cuts, args.dither), "enhanced"
 
 
 def _open_clip(args: argparse.Namespace, source: Path) -> Clip:
@@ -350,7 +351,7 @@ def _open_video_writer(
         crf=args.crf,
         options=args.ffmpeg_options,
         has_alpha=clip.has_alpha and preset.has_alpha,
-        depth=preset.depth,
+        depth=preset.frame_depth(dither=args.dither),
         pixel_aspect=clip.pixel_aspect,
         tracks=plan.job.tracks(Sound(args.audio)),
         notify=note,

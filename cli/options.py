@@ -357,6 +357,11 @@ def _add_output_options(parser: argparse.ArgumentParser, name: str) -> Group:
         help='options of the encoder, which take precedence: "-preset slow -tune film"',
     )
     group.add_argument(
+        "--dither",
+        action="store_true",
+        help="against bands in gradients: spread what 8 bits cannot hold over the pixels around; worth it for PNG, lossless, webm, and share with a --crf of 14 or less",
+    )
+    group.add_argument(
         "--audio",
         choices=[sound.value for sound in Sound],
         default=Sound.COPY.value,

@@ -150,7 +150,9 @@ def make_files(
     started = perf_counter()
     try:
         with _progress(job) as watch:
-            num_frames = render(partial(make_frames, cuts.append), sinks, watch=watch)
+            num_frames = render(
+                partial(make_frames, cuts.append), sinks, watch=watch, dither=job.dither
+            )
     except BaseException:
         if plan.is_kept():
             print("what is done is kept: the same command goes on from there.", file=sys.stderr)

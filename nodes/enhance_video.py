@@ -5,27 +5,26 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from comfy_api.latest import Input, InputImpl, io
+from comfy_api.latest import Input, io
 
 from ..vfi.cuts import parse_cuts
 from ..vfi.enhance_job import EnhanceJob
-from ..vfi.job import render
+from ..vfi.job import FrameSource
 from ..vfi.scene import DEFAULT_THRESHOLD
 from ..vfi.tracks import Sound
 from .enhance import SAFA_ALIASES, cut_inputs, enhancer_input, make_frame_enhancer
 from .files import (
     Encoding,
     crf_input,
+    dither_input,
     encoder_options_input,
-    new_output,
-    open_video_writer,
     prefix_input,
     preset_input,
-    preview,
     resume_input,
 )
-from .progress import Progress, Stopwatch, show_text, tell_cut
+from .progress import show_text, tell_cut
 from .types import CATEGORY, ManagedEnhancer, take
+from .video_result import make_video
 from .video_source import open_source
 
 
@@ -59,6 +58,7 @@ class RIFEEnhanceVideo(io.ComfyNode):
                 *cut_inputs(),
                 encoder_options_input(),
                 resume_input(),
+                dither_input(),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The finished file.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
@@ -81,17 +81,20 @@ class RIFEEnhanceVideo(io.ComfyNode):
         encoding = take(options, Encoding)
         network = enhancer.enhancer
         with open_source(video, alpha=encoding.chosen.has_alpha) as clip:
-            job = EnhanceJob(clip, scene_threshold, parse_cuts(cuts))
-            base, subfolder = new_output(filename_prefix, job.width, job.height)
-            path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
-            settings = [network.identity] if resume else None
-            writer = open_video_writer(cls, path, job, encoding, audio=audio, resume=settings)
-            stopwatch = Stopwatch()
-            model = make_frame_enhancer(enhancer, clip.height, clip.width)
-            # The front end would show the last picture in place of the video, or break the player.
-            shown = preview(encoding.chosen, path, subfolder)
-            progress = Progress(job.num_frames, shows_frames=shown is None)
-            count = render(partial(job.frames, model, tell_cut), [writer], watch=progress)
-        show_text(cls, stopwatch.speed(count, network.name))
-        output = InputImpl.VideoFromFile(str(path))
-        return io.NodeOutput(output, ui=shown)
+            job = EnhanceJob(clip, scene_threshold, parse_cuts(cuts), encoding.dither)
+
+            def load() -> FrameSource:
+                model = make_frame_enhancer(enhancer, clip.height, clip.width)
+                return partial(job.frames, model, tell_cut)
+
+            result = make_video(
+                cls,
+                job,
+                encoding,
+                prefix=filename_prefix,
+                audio=audio,
+                resume=[network.identity] if resume else None,
+                load=load,
+            )
+        show_text(cls, result.stopwatch.speed(result.count, network.name))
+        return io.NodeOutput(result.video, ui=result.shown)

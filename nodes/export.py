@@ -9,14 +9,14 @@ from typing import Any, Literal
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
-from ..vfi.encoder_options import parse_encoder_options
-from ..vfi.frames import to_uint8, to_uint16
+from ..vfi.frames import to_depth
 from ..vfi.png_writer import PngWriter
-from ..vfi.presets import DEFAULT_PRESET, find_preset
 from ..vfi.writer import VideoWriter
 from .files import (
+    Encoding,
     audio_file,
     crf_input,
+    dither_input,
     encoder_options_input,
     metadata_of,
     new_output,
@@ -25,7 +25,7 @@ from .files import (
     preview,
 )
 from .progress import with_progress
-from .types import CATEGORY, exact_rate, require_pictures
+from .types import CATEGORY, exact_rate, require_pictures, take
 
 _log = logging.getLogger(__name__)
 # What the user chooses -> which files PngWriter puts the workflow into, None: none.
@@ -80,6 +80,7 @@ class RIFEExportPNG(io.ComfyNode):
                     tooltip="Which files restore the graph when they are dropped on ComfyUI. A big "
                     "graph in each of many small files takes space.",
                 ),
+                dither_input(),
             ],
             outputs=[io.String.Output(display_name="folder", tooltip="Where the files are.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -94,6 +95,7 @@ class RIFEExportPNG(io.ComfyNode):
         bit_depth: str = "8",
         compression: int = 4,
         workflow_in: str = "every file",
+        dither: bool = False,
     ) -> io.NodeOutput:
         """Write the folder, which appears under its name when it is complete."""
         require_pictures(images)
@@ -108,10 +110,10 @@ class RIFEExportPNG(io.ComfyNode):
             metadata=metadata_of(cls) if metadata_in else None,
             metadata_in=metadata_in or "all",
         )
-        rounded = to_uint16 if writer.depth == 16 else to_uint8
         with writer:
             for pixels in with_progress(images, len(images)):
-                writer.write(rounded(pixels).cpu().numpy())
+                rounded = to_depth(pixels, writer.depth, dither=dither)
+                writer.write(rounded.cpu().numpy())
         shown = [
             ui.SavedResult(
                 path.name, f"{subfolder}/{folder.name}".lstrip("/"), io.FolderType.output
@@ -163,6 +165,7 @@ class RIFEExportVideo(io.ComfyNode):
                 ),
                 preset_input(optional=True),
                 encoder_options_input(),
+                dither_input(),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The finished file.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -175,15 +178,13 @@ class RIFEExportVideo(io.ComfyNode):
         images: Tensor,
         fps: float,
         filename_prefix: str,
-        crf: int,
         audio: dict[str, Any] | None = None,
-        preset: str = DEFAULT_PRESET,
-        ffmpeg_options: str = "",
+        **options: Any,
     ) -> io.NodeOutput:
         """Encode the file, which appears under its name when it is complete."""
         rate = exact_rate(fps)
-        chosen = find_preset(preset)
-        options = parse_encoder_options(ffmpeg_options)
+        encoding = take(options, Encoding)
+        chosen = encoding.chosen
         _, height, width, channels = images.shape
         base, subfolder = new_output(filename_prefix, width, height)
         path = base.with_name(f"{base.name}{chosen.suffixes[0]}")
@@ -196,18 +197,19 @@ class RIFEExportVideo(io.ComfyNode):
                 width=width,
                 height=height,
                 rate=rate,
-                preset=chosen.name,
-                crf=crf if chosen.has_crf else None,
-                options=options,
+                preset=encoding.preset,
+                crf=encoding.kept_crf,
+                options=encoding.options,
                 has_alpha=has_alpha,
-                depth=chosen.depth,
+                depth=encoding.frame_depth,
                 tracks=tracks,
                 metadata=metadata_of(cls),
                 notify=_log.info,
             )
-            rounded = to_uint16 if chosen.is_deep else to_uint8
             with writer:
                 for pixels in with_progress(images, len(images)):
-                    writer.write(rounded(pixels[..., : 4 if has_alpha else 3]).cpu().numpy())
+                    kept = pixels[..., : 4 if has_alpha else 3]
+                    rounded = to_depth(kept, writer.depth, dither=encoding.dither)
+                    writer.write(rounded.cpu().numpy())
         shown = preview(chosen, path, subfolder)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=shown)

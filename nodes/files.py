@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,13 +19,9 @@ from torch import Tensor
 
 from ..vfi.audio import write_wav
 from ..vfi.encoder_options import parse_encoder_options
-from ..vfi.enhance_job import EnhanceJob
-from ..vfi.job import Job
 from ..vfi.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
-from ..vfi.tracks import Sound, SourceTracks
-from ..vfi.writer import VideoWriter
+from ..vfi.tracks import SourceTracks
 
-_log = logging.getLogger(__name__)
 _WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
 
 
@@ -37,6 +32,7 @@ class Encoding:
     preset: str = DEFAULT_PRESET
     crf: int = 20
     ffmpeg_options: str = ""
+    dither: bool = False
 
     @property
     def chosen(self) -> Preset:
@@ -52,6 +48,11 @@ class Encoding:
     def kept_crf(self) -> int | None:
         """The quality number, where the preset has one."""
         return self.crf if self.chosen.has_crf else None
+
+    @property
+    def frame_depth(self) -> int:
+        """Bits of a value in the frames that the encoder is given."""
+        return self.chosen.frame_depth(dither=self.dither)
 
 
 def prefix_input(default: str) -> io.Input:
@@ -112,6 +113,20 @@ def encoder_options_input() -> io.Input:
     )
 
 
+def dither_input() -> io.Input:
+    """Describe the input ``dither``."""
+    return io.Boolean.Input(
+        "dither",
+        default=False,
+        optional=True,
+        advanced=True,
+        tooltip="Against bands in skies and other gradients where the file has 8 bits: what lies "
+        "between two levels is spread over the pixels around. Worth it for PNG, lossless, webm, and "
+        "share with a crf of 14 or less; files get larger. Above that the encoder of share smooths "
+        "it away. Presets of 10 bits need none.",
+    )
+
+
 def preview(preset: Preset, path: Path, subfolder: str) -> io.UIOutput | None:
     """Show a file of the output folder, if a browser can play it; the others are there all the same."""
     saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
@@ -129,47 +144,6 @@ def new_output(prefix: str, width: int, height: int) -> tuple[Path, str]:
         prefix, folder_paths.get_output_directory(), width, height
     )
     return Path(folder) / f"{name}_{counter:05}_", subfolder
-
-
-def open_video_writer(
-    node: type[io.ComfyNode],
-    path: Path,
-    job: Job | EnhanceJob,
-    encoding: Encoding,
-    *,
-    audio: str,
-    resume: Sequence[str] | None,
-) -> VideoWriter:
-    """Make the writer of a node that makes a video of a video.
-
-    Args:
-        node: whose workflow is embedded.
-        path: of the video.
-        job: what is written.
-        encoding: how.
-        audio: what is done to the sound, a value of :class:`Sound`.
-        resume: what decides the pixels beside the job, to go on with what a cancelled run of the
-            same has left; None: begin anew.
-    """
-    chosen, clip = encoding.chosen, job.clip
-    fingerprint = None if resume is None else job.fingerprint(*resume)
-    return VideoWriter(
-        path,
-        width=job.width,
-        height=job.height,
-        rate=job.shown_rate,
-        preset=encoding.preset,
-        crf=encoding.kept_crf,
-        options=encoding.options,
-        has_alpha=clip.has_alpha and chosen.has_alpha,
-        depth=chosen.depth,
-        pixel_aspect=clip.pixel_aspect,
-        tracks=job.tracks(Sound(audio)),
-        metadata=metadata_of(node),
-        notify=_log.info,
-        job=fingerprint,
-        parts=path.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
-    )
 
 
 def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:

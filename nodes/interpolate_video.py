@@ -8,11 +8,11 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from comfy_api.latest import Input, InputImpl, io
+from comfy_api.latest import Input, io
 
 from ..vfi.clip import Clip
 from ..vfi.errors import InputError
-from ..vfi.job import Job, plan_job, render
+from ..vfi.job import FrameSource, Job, plan_job
 from ..vfi.stream import AtCut
 from ..vfi.timing import EndRule, Schedule, SpeedCurve, constant_speed, parse_ramp, parse_speed
 from ..vfi.tracks import Sound
@@ -20,16 +20,15 @@ from .clips import ClipOptions, make_interpolator, model_settings, option_inputs
 from .files import (
     Encoding,
     crf_input,
+    dither_input,
     encoder_options_input,
-    new_output,
-    open_video_writer,
     prefix_input,
     preset_input,
-    preview,
     resume_input,
 )
-from .progress import Progress, Stopwatch, show_text, tell_cut
+from .progress import show_text, tell_cut
 from .types import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate, take
+from .video_result import make_video
 from .video_source import open_source
 
 
@@ -162,6 +161,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 *option_inputs(EndRule.FULL_DURATION),
                 encoder_options_input(),
                 resume_input(),
+                dither_input(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file."),
@@ -187,25 +187,27 @@ class RIFEInterpolateVideo(io.ComfyNode):
         encoding = take(options, Encoding)
         how = ClipOptions(**options)
         with open_source(video, alpha=encoding.chosen.has_alpha) as clip:
-            job = _plan(clip, mode or {}, how)
-            base, subfolder = new_output(filename_prefix, job.width, job.height)
-            path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
-            settings = model_settings(model, how) if resume else None
-            writer = open_video_writer(cls, path, job, encoding, audio=audio, resume=settings)
-            interpolator = make_interpolator(model, clip.height, clip.width, how)
-            stopwatch = Stopwatch()
-            # The front end would show the last picture in place of the video, or break the player.
-            shown = preview(encoding.chosen, path, subfolder)
-            progress = Progress(job.num_frames, shows_frames=shown is None)
-            frames = partial(job.frames, interpolator, tell_cut)
-            count = render(frames, [writer], watch=progress)
-        rates = clip.rate, job.shown_rate
-        show_text(cls, stopwatch.summary((clip.num_frames, count), rates, model.rife.name))
-        output = InputImpl.VideoFromFile(str(path))
-        return io.NodeOutput(output, float(job.shown_rate), count, ui=shown)
+            job = _plan(clip, mode or {}, how, dither=encoding.dither)
+
+            def load() -> FrameSource:
+                interpolator = make_interpolator(model, clip.height, clip.width, how)
+                return partial(job.frames, interpolator, tell_cut)
+
+            result = make_video(
+                cls,
+                job,
+                encoding,
+                prefix=filename_prefix,
+                audio=audio,
+                resume=model_settings(model, how) if resume else None,
+                load=load,
+            )
+        counts, rates = (clip.num_frames, result.count), (clip.rate, job.shown_rate)
+        show_text(cls, result.stopwatch.summary(counts, rates, model.rife.name))
+        return io.NodeOutput(result.video, float(job.shown_rate), result.count, ui=result.shown)
 
 
-def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions) -> Job:
+def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions, *, dither: bool) -> Job:
     name = values.get("mode", "")
     mode = _MODES.get(name)
     if mode is None:  # ComfyUI does not check this one
@@ -216,4 +218,5 @@ def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions) -> Job:
         Schedule(rate, 1 / clip.rate, EndRule(options.end), speed),
         preparation=options.preparation(None),
         at_cut=AtCut(options.at_cut),
+        dither=dither,
     )

@@ -13,7 +13,7 @@ from torch import Tensor
 from .clip import Clip
 from .cuts import Cut, CutList, with_cuts
 from .enhance import enhance_stream
-from .frames import Frame, as_float
+from .frames import Frame, in_floats
 from .job import hash_settings
 from .prefetch import prefetched
 from .protocol import FeaturesT, FrameEnhancer
@@ -29,11 +29,13 @@ class EnhanceJob:
         clip: the source.
         scene_threshold: of the cut detector; 0 turns it off.
         cuts: those given by hand.
+        dither: see ``Job``.
     """
 
     clip: Clip
     scene_threshold: float = DEFAULT_THRESHOLD
     cuts: CutList = field(default_factory=CutList)
+    dither: bool = False
 
     @property
     def num_frames(self) -> int | None:
@@ -67,7 +69,7 @@ class EnhanceJob:
 
     def fingerprint(self, *details: str) -> str | None:
         """Hash everything that decides the pixels; see ``Job.fingerprint``."""
-        settings = ("enhance", repr(self.scene_threshold), repr(self.cuts))
+        settings = ("enhance", repr(self.scene_threshold), repr(self.cuts), repr(self.dither))
         return hash_settings(self.clip, *settings, *details)
 
     def frames(
@@ -87,9 +89,7 @@ class EnhanceJob:
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
             marked = with_cuts(frames, self.scene_threshold, self.cuts, report)
-            if is_deep:
-                marked = (replace(frame, pixels=as_float(frame.pixels)) for frame in marked)
-            yield from steady(marked, self.clip.rate)
+            yield from steady(in_floats(marked) if is_deep else marked, self.clip.rate)
 
 
 def steady(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -110,11 +110,55 @@ def as_float(pixels: Tensor) -> Tensor:
     return pixels if pixels.is_floating_point() else pixels.float().div_(255)
 
 
+def in_floats(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Convert the pixels of frames with :func:`as_float`."""
+    return (replace(frame, pixels=as_float(frame.pixels)) for frame in frames)
+
+
 def to_uint8(pixels: Tensor) -> Tensor:
     """Convert to uint8: clamped to [0, 1], rounded to the nearest code value, never truncated."""
     if pixels.dtype == torch.uint8:
         return pixels
     return pixels.float().clamp(0, 1).mul_(255).round_().to(torch.uint8)
+
+
+def to_dithered_uint8(pixels: Tensor) -> Tensor:
+    """Convert to uint8 so that a gradient shows no bands: ordered dithering.
+
+    What lies between two code values is rounded up at as many pixels of a small block as its share
+    says, so the average stays. What is a code value itself, such as a frame of an 8-bit source,
+    stays as it is; and the pattern stands still, so that nothing flickers.
+
+    Args:
+        pixels: [H, W, C] uint8 or floating point.
+    """
+    if pixels.dtype == torch.uint8:
+        return pixels
+    height, width, _ = pixels.shape
+    side = len(_BAYER)
+    tiles = _BAYER.repeat(-(-height // side), -(-width // side))[:height, :width, None]
+    levels = pixels.float().clamp(0, 1).mul_(255)
+    return levels.add_(tiles.to(levels.device)).floor_().to(torch.uint8)
+
+
+def to_depth(pixels: Tensor, depth: int, *, dither: bool = False) -> Tensor:
+    """Convert to unsigned integers of 8 or 16 bits; 8 with dithering, if wanted."""
+    if depth > 8:
+        return to_uint16(pixels)
+    return to_dithered_uint8(pixels) if dither else to_uint8(pixels)
+
+
+def _bayer_matrix(order: int) -> Tensor:
+    """Return the thresholds of ordered dithering, [2^order, 2^order] in (0, 1) (Bayer, 1973)."""
+    ranks = torch.zeros(1, 1)
+    for _ in range(order):
+        rows = (4 * ranks, 4 * ranks + 2), (4 * ranks + 3, 4 * ranks + 1)
+        ranks = torch.cat([torch.cat(row, 1) for row in rows])
+    # Half a step from 0 and from 1: a code value that float32 holds inexactly is not moved.
+    return (ranks + 0.5) / ranks.numel()
+
+
+_BAYER = _bayer_matrix(3)
 
 
 def from_16_bits(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:

@@ -22,7 +22,7 @@ from torch import Tensor
 from . import __version__
 from .clip import Clip
 from .cuts import Cut
-from .frames import Frame, as_float, to_uint8, to_uint16
+from .frames import Frame, in_floats, to_depth
 from .montage import Montage
 from .prefetch import prefetched
 from .prepare import Preparation
@@ -93,6 +93,8 @@ class Job:
             result plays slower or faster.
         at_cut: what is shown between two scenes.
         montage: shows each frame together with the source, as it plays without interpolation.
+        dither: where 8 bits are written, spread what lies between two levels over the pixels
+            around, see :func:`render`.
     """
 
     clip: Clip
@@ -101,6 +103,7 @@ class Job:
     preparation: Preparation = field(default_factory=Preparation)
     at_cut: AtCut = AtCut.NEAREST
     montage: Montage | None = None
+    dither: bool = False
 
     @property
     def num_frames(self) -> int | None:
@@ -152,6 +155,7 @@ class Job:
             *masks,
             self.at_cut.value,
             repr(self.montage and self.montage.settings),
+            repr(self.dither),
         ]
         return hash_settings(self.clip, *settings, *details)
 
@@ -192,8 +196,8 @@ class Job:
         self, report: Callable[[Cut], object], is_deep: bool
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
-            for frame in self.preparation.apply(frames, 1 / self.clip.rate, report):
-                yield replace(frame, pixels=as_float(frame.pixels)) if is_deep else frame
+            prepared = self.preparation.apply(frames, 1 / self.clip.rate, report)
+            yield from in_floats(prepared) if is_deep else prepared
 
 
 def hash_settings(clip: Clip, *settings: str) -> str | None:
@@ -211,11 +215,12 @@ def plan_job(
     preparation: Preparation | None = None,
     at_cut: AtCut = AtCut.NEAREST,
     montage: Montage | None = None,
+    dither: bool = False,
 ) -> Job:
     """Make a job of a clip and the moments to show; by default it plays at their rate."""
     preparation = preparation or Preparation()
     schedule = preparation.schedule(schedule)
-    return Job(clip, schedule, shown_rate or schedule.rate, preparation, at_cut, montage)
+    return Job(clip, schedule, shown_rate or schedule.rate, preparation, at_cut, montage, dither)
 
 
 def render(
@@ -223,6 +228,7 @@ def render(
     sinks: Sequence[Sink],
     *,
     watch: Callable[[int, Tensor | None], object],
+    dither: bool = False,
 ) -> int:
     """Write the result, from where an interrupted run of the same job has stopped.
 
@@ -234,12 +240,14 @@ def render(
         sinks: where to; not entered yet.
         watch: called at first and after each frame, with the number of frames that are there and
             the last of them. What it raises ends the job.
+        dither: for sinks of 8 bits, have frames made with more and dither them, see
+            :func:`to_dithered_uint8`.
 
     Returns:
         How many frames the result has.
     """
     number = _first_frame(sinks)
-    is_deep = any(sink.depth > 8 for sink in sinks)
+    is_deep = dither or any(sink.depth > 8 for sink in sinks)
     with ExitStack() as stack:
         source = stack.enter_context(closing(frames(first=number, is_deep=is_deep)))
         for sink in sinks:
@@ -247,7 +255,7 @@ def render(
         watch(number, None)
         for pixels in source:
             for sink in sinks:
-                sink.write(_fitted(pixels, sink))
+                sink.write(_fitted(pixels, sink, dither=dither))
             number += 1
             watch(number, pixels)
     return number
@@ -268,7 +276,6 @@ def _can_begin_at(sink: Sink, number: int) -> bool:
     return is_end or number % sink.part_length == 0
 
 
-def _fitted(pixels: Tensor, sink: Sink) -> npt.NDArray[np.uint8 | np.uint16]:
+def _fitted(pixels: Tensor, sink: Sink, *, dither: bool) -> npt.NDArray[np.uint8 | np.uint16]:
     colours = pixels if sink.has_alpha else pixels[..., :3]
-    rounded = to_uint16(colours) if sink.depth > 8 else to_uint8(colours)
-    return rounded.numpy()
+    return to_depth(colours, sink.depth, dither=dither).numpy()

@@ -107,15 +107,14 @@ class Preset:
         """Whether transparency can be kept."""
         return any(encoder.has_alpha for encoder in self.encoders)
 
-    @property
-    def is_deep(self) -> bool:
-        """Whether frames of more than 8 bits are worth giving to it."""
-        return all(encoder.is_deep for encoder in self.encoders)
+    def frame_depth(self, *, dither: bool = False) -> int:
+        """Bits of a value in the frames that are worth giving to it: 8 or 16.
 
-    @property
-    def depth(self) -> int:
-        """Bits of a value in the frames it is given."""
-        return 16 if self.is_deep else 8
+        With ``dither`` also 16 for YUV of 8 bits. ffmpeg dithers where it makes that of more; what
+        is dithered before would lose most of it when RGB becomes YUV.
+        """
+        takes_more = all(e.is_deep or (dither and e.is_yuv) for e in self.encoders)
+        return 16 if takes_more else 8
 
     @property
     def has_crf(self) -> bool:

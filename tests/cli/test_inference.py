@@ -247,6 +247,20 @@ def test_lossless_preset_keeps_source_frames_bit_for_bit(cli: RunCli, clip: Path
     assert same(frames[::2], PICTURES)
 
 
+def test_dithering_changes_new_frames_by_a_level_and_source_frames_not_at_all(
+    cli: RunCli, clip: Path
+) -> None:
+    cli("--video", clip, "--png-only", "--output", "plain")
+    cli("--video", clip, "--png-only", "--output", "dithered", "--dither")
+    plain, dithered = (
+        np.stack(read_pictures(Path(name))).astype(int) for name in ("plain", "dithered")
+    )
+    assert same(list(dithered[::2]), PICTURES)
+    difference = np.abs(dithered - plain)
+    assert difference.max() == 1
+    assert (difference[1] > 0).mean() > 0.05
+
+
 def test_crf_and_options_reach_the_encoder(cli: RunCli, clip: Path) -> None:
     options = ("--crf", 33, "--ffmpeg-options", "-preset ultrafast -g 5")
     assert cli("--video", clip, "--output", "out.mp4", *options).code == 0

@@ -30,6 +30,7 @@ CONTRACT = {
             *OPTIONS,
             "ffmpeg_options",
             "resume",
+            "dither",
         ],
         ["VIDEO", "FLOAT", "INT"],
     ),
@@ -83,15 +84,16 @@ CONTRACT = {
             "cuts",
             "ffmpeg_options",
             "resume",
+            "dither",
         ],
         ["VIDEO"],
     ),
     "RIFEExportPNG": (
-        ["images", "filename_prefix", "bit_depth", "compression", "workflow_in"],
+        ["images", "filename_prefix", "bit_depth", "compression", "workflow_in", "dither"],
         ["STRING"],
     ),
     "RIFEExportVideo": (
-        ["images", "fps", "filename_prefix", "crf", "audio", "preset", "ffmpeg_options"],
+        ["images", "fps", "filename_prefix", "crf", "audio", "preset", "ffmpeg_options", "dither"],
         ["VIDEO"],
     ),
 }
@@ -181,7 +183,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
     assert optional == {
         "RIFELoadModel": ["torch_compile"],
         "RIFEInterpolate": ["quality", *OPTIONS, "fps"],
-        "RIFEInterpolateVideo": ["quality", *OPTIONS, "ffmpeg_options", "resume"],
+        "RIFEInterpolateVideo": ["quality", *OPTIONS, "ffmpeg_options", "resume", "dither"],
         "RIFEPreviewMotion": [],
         "RIFERetime": ["quality", *OPTIONS],
         "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],
@@ -190,9 +192,9 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         "RIFEMontage": ["before_label", "after_label"],
         "RIFELoadEnhancer": [],
         "RIFEEnhance": ["scene_threshold", "cuts"],
-        "RIFEEnhanceVideo": ["scene_threshold", "cuts", "ffmpeg_options", "resume"],
-        "RIFEExportPNG": ["bit_depth", "compression", "workflow_in"],
-        "RIFEExportVideo": ["audio", "preset", "ffmpeg_options"],
+        "RIFEEnhanceVideo": ["scene_threshold", "cuts", "ffmpeg_options", "resume", "dither"],
+        "RIFEExportPNG": ["bit_depth", "compression", "workflow_in", "dither"],
+        "RIFEExportVideo": ["audio", "preset", "ffmpeg_options", "dither"],
     }
 
 
@@ -206,18 +208,18 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
     assert folded == {
         "RIFELoadModel": ["precision", "torch_compile"],
         "RIFEInterpolate": shared,
-        "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume"],
+        "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume", "dither"],
         "RIFEPreviewMotion": [],
         "RIFELoadEnhancer": ["precision"],
         "RIFEEnhance": ["cuts"],
-        "RIFEEnhanceVideo": ["cuts", "ffmpeg_options", "resume"],
+        "RIFEEnhanceVideo": ["cuts", "ffmpeg_options", "resume", "dither"],
         "RIFERetime": shared,
         "RIFESpeedRamp": shared,
         "RIFEJoinClips": [],
         "RIFEDetectCuts": [],
         "RIFEMontage": ["before_label", "after_label"],
-        "RIFEExportPNG": ["compression", "workflow_in"],
-        "RIFEExportVideo": ["ffmpeg_options"],
+        "RIFEExportPNG": ["compression", "workflow_in", "dither"],
+        "RIFEExportVideo": ["ffmpeg_options", "dither"],
     }
 
 
@@ -282,6 +284,8 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFEEnhance", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
         ("RIFEEnhanceVideo", "preset", {"default": "share"}),
         ("RIFEEnhanceVideo", "resume", {"default": True}),
+        ("RIFEExportPNG", "dither", {"default": False}),
+        ("RIFEExportVideo", "dither", {"default": False}),
         ("RIFEExportPNG", "filename_prefix", {"default": "RIFE"}),
         ("RIFEExportPNG", "bit_depth", {"default": "8", "options": ["8", "16"]}),
         ("RIFEExportPNG", "compression", {"default": 4, "min": 0, "max": 9}),

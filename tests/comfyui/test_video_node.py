@@ -181,10 +181,12 @@ def test_result_goes_on_to_the_next_node(comfy: Comfy, talkie: Path) -> None:
     assert count_frames(made(comfy, "chain_b")) == 4 * NUM_FRAMES
 
 
+@pytest.mark.parametrize("dither", [False, True])
 def test_command_line_makes_the_same_pixels(
-    comfy: Comfy, talkie: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    comfy: Comfy, talkie: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dither: bool
 ) -> None:
-    run(comfy, "same", "target fps", mode_fps=60.0, preset="lossless")
+    folder = f"same_{dither}"
+    run(comfy, folder, "target fps", mode_fps=60.0, preset="lossless", dither=dither)
     monkeypatch.chdir(tmp_path)
     checkpoint = comfy.models / "frame_interpolation" / "rife_tiny.pth"
     threads = torch.get_num_threads()
@@ -192,10 +194,11 @@ def test_command_line_makes_the_same_pixels(
     try:
         command = ["--video", str(talkie), "--model", str(checkpoint), "--precision", "fp32"]
         command += ["--target-fps", "60", "--scene-threshold", "0", "--preset", "lossless"]
+        command += ["--dither"] * dither
         assert inference_video.main([*command, "--device", "cpu", "--output", "out.mkv"]) == 0
     finally:
         torch.set_num_threads(threads)
-    assert np.array_equal(decoded(Path("out.mkv")), decoded(made(comfy, "same")))
+    assert np.array_equal(decoded(Path("out.mkv")), decoded(made(comfy, folder)))
 
 
 def test_cancelled_job_goes_on_where_it_stopped(comfy: Comfy) -> None:

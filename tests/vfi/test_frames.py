@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vfi import frames as frames_module
-from vfi.frames import from_16_bits, from_planar, to_planar, to_uint16
+from vfi.frames import from_16_bits, from_planar, to_depth, to_planar, to_uint16
 
 CPU = torch.device("cpu")
 
@@ -59,6 +59,39 @@ def test_every_value_of_16_bits_survives_the_way_there_and_back():
     assert pixels.dtype == np.float32
     assert (pixels.min(), pixels.max()) == (0, 1)
     assert np.array_equal(to_uint16(torch.from_numpy(pixels)).numpy(), values)
+
+
+def test_dithering_leaves_every_code_value_alone():
+    greys = torch.arange(256, dtype=torch.uint8).reshape(1, 256, 1).expand(11, 256, 4)
+
+    inexact = torch.nextafter(greys / 255, torch.tensor([0.0]))
+
+    assert torch.equal(to_depth(greys / 255, 8, dither=True), greys)
+    assert torch.equal(to_depth(inexact, 8, dither=True), greys)
+    assert torch.equal(to_depth(greys, 8, dither=True), greys)
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.75])
+def test_dithering_keeps_the_average_of_small_blocks(share):
+    pixels = torch.full((16, 24, 3), (100 + share) / 255)
+    blocks = to_depth(pixels, 8, dither=True).float().unfold(0, 8, 8).unfold(1, 8, 8)
+
+    assert blocks.unique().tolist() == ([100] if share == 0 else [100, 101])
+    assert blocks.mean((-1, -2)).sub(100 + share).abs().max() < 1 / 64
+
+
+def test_dithering_does_not_leave_the_range():
+    pixels = torch.tensor([-0.1, 0, 1, 1.1]).reshape(1, 4, 1).expand(8, 4, 3)
+
+    assert to_depth(pixels, 8, dither=True)[:, :, 0].unique(dim=0).tolist() == [[0, 0, 255, 255]]
+
+
+def test_dithering_does_not_change_the_frame():
+    pixels = torch.full((8, 8, 3), 0.3)
+
+    to_depth(pixels, 8, dither=True)
+
+    assert (pixels == 0.3).all()
 
 
 def test_model_output_is_clamped_and_not_modified():

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
@@ -90,7 +91,8 @@ def job(clip: Clip, rate: int = 2, **settings: Any) -> Job:
 
 
 def run(job: Job, *sinks: Kept, watch: Any = lambda number, pixels: None) -> int:
-    return render(partial(job.frames, Blend()(), print), sinks, watch=watch)
+    frames = partial(job.frames, Blend()(), print)
+    return render(frames, sinks, watch=watch, dither=job.dither)
 
 
 def values(sink: Kept) -> list[int]:
@@ -153,6 +155,14 @@ def test_deep_sink_gets_steps_between_levels() -> None:
     sink = Kept(depth=16)
     run(job(greys([0, 1])), sink)
     assert values(sink) == [0, 128, 257, 257]  # 257 takes 255 to 65535
+
+
+def test_dithering_spreads_what_lies_between_levels_and_leaves_source_frames_alone() -> None:
+    sink = Kept()
+    dithered = job(greys([0, 1]), dither=True)
+    run(dithered, sink)
+    assert [np.unique(frame).tolist() for frame in sink.frames] == [[0], [0, 1], [1], [1]]
+    assert 0.4 < sink.frames[1].mean() < 0.6
 
 
 def test_sink_without_alpha_gets_colours_alone() -> None:
@@ -227,6 +237,7 @@ def test_any_other_setting_is_another_job(pictures: Path) -> None:
         job(clip, at_cut=AtCut.BLEND),
         job(clip, montage=Montage(Layout.SPLIT, 4, 6, Fraction(2))),
         job(clip, montage=Montage(Layout.STACKED, 4, 6, Fraction(2))),
+        job(clip, dither=True),
         job(open_folder(pictures, Fraction(25))),
         job(open_folder(pictures, Fraction(24), Fraction(1, 24))),
     ]

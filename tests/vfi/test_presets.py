@@ -11,13 +11,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from vfi.encoders import available_presets, choose_encoder
 from vfi.errors import InputError
 from vfi.ffmpeg import find_ffmpeg
-from vfi.frames import to_uint8, to_uint16
+from vfi.frames import to_depth, to_uint8, to_uint16
 from vfi.media import probe_video, read_video
 from vfi.presets import PRESETS, Encoder, Preset, find_preset
 from vfi.tracks import SourceTracks
@@ -231,6 +232,26 @@ def test_deep_colours_return_within_1_of_1023(tmp_path: Path, preset: str) -> No
     # Rounding to 876 levels of brightness and 896 of colour costs this much, and no more.
     assert errors[:5].max() <= 0.5 * 1023 / 876 + 0.1
     assert errors.max() <= 0.5 * 1023 / 876 + 0.5 * 1.8556 * 1023 / 896 + 0.1
+
+
+@pytest.mark.parametrize(("preset", "crf"), [("share", 6), ("webm", 4), ("lossless", None)])
+def test_dithering_keeps_a_gradient_free_of_bands(
+    tmp_path: Path, preset: str, crf: int | None
+) -> None:
+    """Without it the average of a block is off by the rounding of the band that it lies in."""
+    blue = torch.linspace(20, 24, 256).div(255).reshape(1, 256, 1).expand(64, 256, 1)
+    sky = blue * torch.tensor([0.7, 0.85, 1])
+
+    def error(*, dither: bool) -> float:
+        depth = find_preset(preset).frame_depth(dither=dither)
+        frame = to_depth(sky, depth, dither=dither).numpy()
+        path = place(tmp_path, preset)
+        write(path, [frame] * 3, preset, crf=crf, options=None)
+        difference = torch.from_numpy(read(path)[1]).float() - sky * 255
+        blocks = difference.unfold(0, 16, 16).unfold(1, 16, 16).mean((-1, -2))
+        return blocks.abs().mean().item()
+
+    assert error(dither=True) < error(dither=False) / 2
 
 
 def test_deep_frames_keep_their_transparency(tmp_path: Path) -> None:
