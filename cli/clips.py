@@ -15,8 +15,8 @@ from vfi.enhance_job import EnhanceJob
 from vfi.errors import DecodeError, InputError, VfiError
 from vfi.job import Job, Sink, plan_job
 from vfi.montage import Layout, Montage, label_texts
+from vfi.picture_writer import PictureWriter
 from vfi.png import read_mask
-from vfi.png_writer import PngWriter
 from vfi.prepare import Duplicates, Preparation
 from vfi.presets import find_preset
 from vfi.raw import RawWriter
@@ -319,9 +319,10 @@ def open_sinks(
     sinks: list[Sink] = []
     if plan.pngs:
         sinks.append(
-            PngWriter(
+            PictureWriter(
                 plan.pngs,
-                depth=16 if clip.is_deep else 8,
+                suffix=f".{args.picture_format}",
+                depth=_picture_depth(args, clip),
                 has_alpha=clip.has_alpha,
                 overwrite=args.overwrite,
                 job=fingerprint,
@@ -332,6 +333,12 @@ def open_sinks(
     elif plan.video:
         sinks.append(_open_video_writer(args, plan, plan.video, fingerprint, note))
     return sinks
+
+
+def _picture_depth(args: argparse.Namespace, clip: Clip) -> int:
+    if args.picture_format == "exr":
+        return 32
+    return 16 if clip.is_deep else 8
 
 
 def _open_video_writer(

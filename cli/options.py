@@ -367,9 +367,15 @@ def _add_output_options(parser: argparse.ArgumentParser, name: str) -> Group:
         default=Sound.COPY.value,
         help="copy, where the container takes it; encode anew as aac (Opus in webm); or none (default copy)",
     )
-    group.add_argument("--png-only", action="store_true", help="numbered PNG files, no video")
+    group.add_argument("--png-only", action="store_true", help="numbered pictures, no video")
     group.add_argument(
-        "--keep-pngs", action="store_true", help="numbered PNG files in vid_out/ beside the video"
+        "--keep-pngs", action="store_true", help="numbered pictures in vid_out/ beside the video"
+    )
+    group.add_argument(
+        "--picture-format",
+        choices=["png", "exr"],
+        default="png",
+        help="of numbered pictures: png, or exr, linear light in 32-bit floating point (default png)",
     )
     group.add_argument("--overwrite", action="store_true", help="replace existing output")
     group.add_argument(

@@ -10,7 +10,7 @@ from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..vfi.frames import to_depth
-from ..vfi.png_writer import PngWriter
+from ..vfi.picture_writer import PictureWriter
 from ..vfi.writer import VideoWriter
 from .files import (
     Encoding,
@@ -28,7 +28,7 @@ from .progress import with_progress
 from .types import CATEGORY, exact_rate, require_pictures, take
 
 _log = logging.getLogger(__name__)
-# What the user chooses -> which files PngWriter puts the workflow into, None: none.
+# What the user chooses -> which files PictureWriter puts the workflow into, None: none.
 _WORKFLOW_IN: Mapping[str, Literal["all", "first"] | None] = {
     "every file": "all",
     "first file": "first",
@@ -102,7 +102,7 @@ class RIFEExportPNG(io.ComfyNode):
         _, height, width, channels = images.shape
         folder, subfolder = new_output(filename_prefix, width, height)
         metadata_in = _WORKFLOW_IN[workflow_in]
-        writer = PngWriter(
+        writer = PictureWriter(
             folder,
             depth=int(bit_depth),
             has_alpha=channels == 4,

@@ -142,7 +142,9 @@ def to_dithered_uint8(pixels: Tensor) -> Tensor:
 
 
 def to_depth(pixels: Tensor, depth: int, *, dither: bool = False) -> Tensor:
-    """Convert to unsigned integers of 8 or 16 bits; 8 with dithering, if wanted."""
+    """Convert to integers of 8 or 16 bits, 8 with dithering if wanted, or to float32 for 32."""
+    if depth > 16:
+        return as_float(pixels).float().clamp(0, 1)
     if depth > 8:
         return to_uint16(pixels)
     return to_dithered_uint8(pixels) if dither else to_uint8(pixels)

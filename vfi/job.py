@@ -13,9 +13,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
@@ -36,7 +35,7 @@ class Sink(Protocol):
     """Where frames go: a context manager whose files have their names when its block ends well.
 
     Attributes:
-        depth: bits of a value it takes, 8 or 16.
+        depth: bits of a value it takes: 8, 16, or 32 for floating point.
         has_alpha: it takes RGBA.
         part_length: of how many frames ``begin_at`` takes multiples.
         is_whole: the frames that are finished are all there will be; ``begin_at`` takes that too.
@@ -61,8 +60,8 @@ class Sink(Protocol):
         ...
 
     def __enter__(self) -> object: ...
-    def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
-        """Take the next frame, [H, W, 3 or 4]."""
+    def write(self, pixels: npt.NDArray[Any]) -> None:
+        """Take the next frame, [H, W, 3 or 4], unsigned or float32 as ``depth`` says."""
         ...
 
     def __exit__(
@@ -276,6 +275,6 @@ def _can_begin_at(sink: Sink, number: int) -> bool:
     return is_end or number % sink.part_length == 0
 
 
-def _fitted(pixels: Tensor, sink: Sink, *, dither: bool) -> npt.NDArray[np.uint8 | np.uint16]:
+def _fitted(pixels: Tensor, sink: Sink, *, dither: bool) -> npt.NDArray[Any]:
     colours = pixels if sink.has_alpha else pixels[..., :3]
     return to_depth(colours, sink.depth, dither=dither).numpy()

@@ -1,6 +1,7 @@
 """One picture in a file: what it is, its pixels with all their bits, and how a PNG is made of them.
 
-Pillow reads and writes 8 bits, FFmpeg's codecs 16 bits per channel, which Pillow cuts down to 8.
+Pillow reads and writes 8 bits, FFmpeg's codecs 16 bits per channel, which Pillow cuts down to 8, and
+floating point (``exr``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from .errors import DecodeError
+from .exr import probe_exr, read_exr
+from .frames import from_16_bits
 
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 # What Pillow raises on a damaged file, by its plugins' sources.
@@ -37,7 +40,7 @@ class PictureInfo:
 
     Attributes:
         size: width and height in px.
-        is_deep: its values have 16 bits.
+        is_deep: its values have 16 bits or more.
         has_alpha: it has transparency.
     """
 
@@ -53,6 +56,9 @@ def probe_picture(file: Path) -> PictureInfo:
         DecodeError: it is no picture.
     """
     try:
+        if _is_exr(file):
+            size, has_alpha = probe_exr(file)
+            return PictureInfo(size, is_deep=True, has_alpha=has_alpha)
         with Image.open(file) as image:
             has_alpha = image.mode in _ALPHA_MODES or "transparency" in image.info
             return PictureInfo(image.size, _is_deep_grey(image) or _is_deep(image), has_alpha)
@@ -60,39 +66,45 @@ def probe_picture(file: Path) -> PictureInfo:
         raise _damaged(file, error) from error
 
 
-def read_picture(file: Path, *, is_deep: bool, alpha: bool) -> npt.NDArray[np.uint8 | np.uint16]:
+def read_picture(file: Path, *, is_deep: bool, alpha: bool) -> npt.NDArray[np.uint8 | np.float32]:
     """Decode a picture; grey is repeated, palettes are looked up, EXIF orientation is ignored.
 
     Args:
         file: what :func:`probe_picture` accepts.
-        is_deep: give 16 bits, also of a picture that has 8; otherwise it must have 8.
+        is_deep: give floating point, also of a picture of 8 bits; otherwise it must have 8.
         alpha: give transparency, opaque where there is none; otherwise it is dropped.
 
     Returns:
-        [H, W, 3] RGB or [H, W, 4] RGBA with straight alpha; uint8, or uint16 if ``is_deep``.
+        [H, W, 3] RGB or [H, W, 4] RGBA with straight alpha; uint8 in [0, 255], or
+        float32 in [0, 1] if ``is_deep``, from which ``to_uint16`` gets 16 bits back; an EXR file
+        may hold more than 1.
 
     Raises:
         DecodeError: it is damaged, or deeper than was said.
     """
+    pixels = _decode(file, alpha=alpha)
+    if pixels.dtype == np.uint8 and is_deep:
+        return from_16_bits(pixels.astype(np.uint16) * np.uint16(257))  # white stays white
+    if pixels.dtype != np.uint8 and not is_deep:
+        raise DecodeError(
+            f"{file}: expected 8 bits, got more. It was changed meanwhile: start again."
+        )
+    return from_16_bits(pixels) if pixels.dtype == np.uint16 else pixels
+
+
+def _decode(file: Path, *, alpha: bool) -> npt.NDArray[Any]:
+    """Return the values as they are kept: 8 or 16 bits, or floating point."""
     try:
+        if _is_exr(file):
+            return read_exr(file, alpha=alpha)
         with Image.open(file) as image:
             if _is_deep_grey(image) and "transparency" not in image.info:
-                pixels = _deep_grey(image, alpha=alpha)
-            elif _is_deep_grey(image) or _is_deep(image):
-                pixels = _deep_colour(file, alpha=alpha)
-            else:
-                pixels = _colour(image, alpha=alpha)
+                return _deep_grey(image, alpha=alpha)
+            if _is_deep_grey(image) or _is_deep(image):
+                return _deep_colour(file, alpha=alpha)
+            return _colour(image, alpha=alpha)
     except (*_PILLOW_ERRORS, FFmpegError) as error:
         raise _damaged(file, error) from error
-    if pixels.dtype == np.uint8 and is_deep:
-        return pixels.astype(np.uint16) * np.uint16(
-            257
-        )  # takes both ends of the range to the other's
-    if pixels.dtype == np.uint16 and not is_deep:
-        raise DecodeError(
-            f"{file}: expected 8 bits, got 16. It was changed meanwhile: start again."
-        )
-    return pixels
 
 
 def encode_png(
@@ -113,6 +125,10 @@ def encode_png(
     file = BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=compress_level, pnginfo=chunks)
     return file.getvalue()
+
+
+def _is_exr(file: Path) -> bool:
+    return file.suffix.lower() == ".exr"
 
 
 def _is_deep_grey(image: Image.Image) -> bool:

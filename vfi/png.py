@@ -1,4 +1,4 @@
-"""Numbered pictures in a folder: read them as a clip (``png_writer`` writes a clip as them)."""
+"""Numbered pictures in a folder: read them as a clip (``picture_writer`` writes a clip as them)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import DecodeError, InputError
-from .frames import Frame, from_16_bits
+from .frames import Frame
 from .picture import probe_picture, read_picture
 
 logger = logging.getLogger(__name__)
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".exr"})
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class FolderInfo:
         files: the pictures in the order of their numbers.
         width: px, of every picture.
         height: px, of every picture.
-        is_deep: a picture has values of 16 bits.
+        is_deep: a picture has values of 16 bits or more.
         has_alpha: a picture has transparency.
     """
 
@@ -90,7 +89,7 @@ def read_image_folder(
 
     Yields:
         Frames of [H, W, 3] RGB: uint8, or if ``info.is_deep`` float32 in [0, 1] with the precision
-        of 16 bits. With ``alpha`` and ``info.has_alpha`` all of them are [H, W, 4] RGBA; alpha is
+        of 16 bits or, of an EXR file, its own. With ``alpha`` and ``info.has_alpha`` all of them are [H, W, 4] RGBA; alpha is
         straight, not premultiplied.
 
     Raises:
@@ -98,15 +97,19 @@ def read_image_folder(
     """
     if info.has_alpha and not alpha:
         logger.info("%s: transparency is dropped", info.path)
+    is_clipped = False
     for number, file in enumerate(info.files):
         pixels = read_picture(file, is_deep=info.is_deep, alpha=alpha and info.has_alpha)
+        if info.is_deep and pixels.max() > 1:
+            if not is_clipped:
+                logger.warning("%s: what is brighter than white is clipped", file)
+            is_clipped, pixels = True, pixels.clip(max=1)
         if pixels.shape[:2] != (info.height, info.width):
             raise DecodeError(
                 f"{file}: expected {info.width}x{info.height}, got "
                 f"{pixels.shape[1]}x{pixels.shape[0]}. It was changed meanwhile: start again."
             )
-        values = from_16_bits(pixels.astype(np.uint16, copy=False)) if info.is_deep else pixels
-        yield Frame(torch.from_numpy(values), number / rate)
+        yield Frame(torch.from_numpy(pixels), number / rate)
 
 
 def read_mask(file: Path) -> Tensor:
@@ -121,8 +124,7 @@ def read_mask(file: Path) -> Tensor:
     """
     if not file.is_file():
         raise InputError(f"{file}: expected a picture, found no such file. Check the path.")
-    pixels = from_16_bits(read_picture(file, is_deep=True, alpha=False).astype(np.uint16))
-    return torch.from_numpy(pixels).mean(dim=2)
+    return torch.from_numpy(read_picture(file, is_deep=True, alpha=False)).clamp(max=1).mean(dim=2)
 
 
 def _list_pictures(folder: Path) -> list[Path]:

@@ -49,6 +49,7 @@ from tests.clips import (
 from tests.networks import TINY_CONFIG, preset_config, random_weights
 from vfi.errors import InputError
 from vfi.ffmpeg import find_ffmpeg
+from vfi.frames import to_uint8
 from vfi.media import probe_video, read_video
 from vfi.png import probe_image_folder, read_image_folder
 
@@ -98,6 +99,20 @@ def test_video_of_10_bits_becomes_pngs_of_16_bit_for_bit(
     ]
     for picture, original in zip(pictures[::2], originals, strict=True):
         assert torch.equal(picture, original)
+
+
+def test_exr_pictures_become_exr_pictures(cli: RunCli, clip: Path) -> None:
+    how = ("--png-only", "--picture-format", "exr", "--end", "last-frame")
+    assert cli("--video", clip, *how, "--output", "first").code == 0
+    assert cli("--img", "first", "--source-fps", 24, *how, "--output", "second").code == 0
+    first, second = (
+        [f.pixels for f in read_image_folder(probe_image_folder(Path(name)), Fraction(1))]
+        for name in ("first", "second")
+    )
+    assert same([to_uint8(pixels).numpy() for pixels in first[::2]], PICTURES)
+    assert len(second) == 13
+    for picture, original in zip(second[::2], first, strict=True):
+        assert torch.allclose(picture, original, atol=1e-6)
 
 
 def test_frames_between_are_those_of_the_network(cli: RunCli, clip: Path, checkpoint: Path) -> None:

@@ -13,11 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
-from vfi import png_writer
+from vfi import picture_writer
 from vfi.errors import DecodeError, EncodeError, InputError
 from vfi.frames import to_uint8, to_uint16
+from vfi.picture_writer import PictureWriter
 from vfi.png import probe_image_folder, read_image_folder, read_mask
-from vfi.png_writer import PngWriter
 
 GREY = np.full((4, 6, 3), 128, np.uint8)
 
@@ -36,7 +36,7 @@ def first_pixel(folder):
 
 
 def write(folder, count=3, **options):
-    with PngWriter(folder, **options) as writer:
+    with PictureWriter(folder, **options) as writer:
         for number in range(count):
             writer.write(np.full((4, 6, 3), number, np.uint8))
     return folder
@@ -238,7 +238,7 @@ def test_opaque_folder_has_no_alpha_channel(tmp_path):
 def test_picture_that_changed_its_depth_meanwhile_is_refused(tmp_path):
     info = probe_image_folder(save(tmp_path / "1.png").parent)
     save_deep(tmp_path / "1.png", np.zeros((4, 6, 3), np.uint16), "rgb48be")
-    with pytest.raises(DecodeError, match="expected 8 bits, got 16"):
+    with pytest.raises(DecodeError, match="expected 8 bits, got more"):
         list(read_image_folder(info, Fraction(25)))
 
 
@@ -354,7 +354,7 @@ def test_compression_level_reaches_the_file(tmp_path):
 
 def test_caller_may_reuse_its_array(tmp_path):
     pixels = np.zeros((256, 256, 3), np.uint8)
-    with PngWriter(tmp_path / "out") as writer:
+    with PictureWriter(tmp_path / "out") as writer:
         for number in range(8):
             pixels[:] = number
             writer.write(pixels)
@@ -364,7 +364,7 @@ def test_caller_may_reuse_its_array(tmp_path):
 
 
 def test_folder_appears_only_when_complete(tmp_path):
-    with PngWriter(tmp_path / "sub" / "out") as writer:
+    with PictureWriter(tmp_path / "sub" / "out") as writer:
         writer.write(GREY)
         assert [path.name for path in (tmp_path / "sub").iterdir()] == ["out.partial"]
 
@@ -373,7 +373,7 @@ def test_folder_appears_only_when_complete(tmp_path):
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
 def test_exception_leaves_nothing(tmp_path, error):
-    with pytest.raises(error), PngWriter(tmp_path / "out") as writer:  # noqa: PT012
+    with pytest.raises(error), PictureWriter(tmp_path / "out") as writer:  # noqa: PT012
         writer.write(GREY)
         raise error
 
@@ -383,7 +383,7 @@ def test_exception_leaves_nothing(tmp_path, error):
 def test_folder_with_files_is_refused(tmp_path):
     save(tmp_path / "1.png")
     with pytest.raises(InputError, match="expected a new or empty folder, got 1 entries"):
-        PngWriter(tmp_path)
+        PictureWriter(tmp_path)
 
 
 def test_empty_folder_is_filled(tmp_path):
@@ -394,7 +394,7 @@ def test_empty_folder_is_filled(tmp_path):
 
 def test_overwriting_replaces_an_earlier_run_on_success_only(tmp_path):
     folder = write(tmp_path / "out", count=5)
-    with pytest.raises(RuntimeError), PngWriter(folder, overwrite=True):
+    with pytest.raises(RuntimeError), PictureWriter(folder, overwrite=True):
         raise RuntimeError
     assert len(list(folder.iterdir())) == 5
 
@@ -403,8 +403,8 @@ def test_overwriting_replaces_an_earlier_run_on_success_only(tmp_path):
 
 def test_overwriting_never_deletes_other_files(tmp_path):
     (tmp_path / "diary.txt").write_text("dear diary")
-    with pytest.raises(InputError, match=r"expected numbered PNGs only, .* got diary\.txt"):
-        PngWriter(tmp_path, overwrite=True)
+    with pytest.raises(InputError, match=r"expected numbered pictures only, .* got diary\.txt"):
+        PictureWriter(tmp_path, overwrite=True)
 
 
 def test_leftover_of_a_killed_run_is_removed(tmp_path):
@@ -423,7 +423,7 @@ def test_folder_that_only_looks_like_a_leftover_is_kept(tmp_path):
 def test_file_as_output_is_refused(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(InputError, match="expected a folder, got a file"):
-        PngWriter(tmp_path / "out")
+        PictureWriter(tmp_path / "out")
 
 
 def test_place_that_cannot_be_written_is_refused(tmp_path):
@@ -437,12 +437,12 @@ def test_place_that_cannot_be_written_is_refused(tmp_path):
 )
 def test_wrong_option_is_refused(tmp_path, option):
     with pytest.raises(InputError, match="expected start >= 0, compress_level 0 to 9 and depth"):
-        PngWriter(tmp_path / "out", **option)
+        PictureWriter(tmp_path / "out", **option)
 
 
 def test_wrong_shape_is_refused(tmp_path):
     message = r"\[H, W, 3\] uint8, got \[4, 6\] uint8"
-    with pytest.raises(ValueError, match=message), PngWriter(tmp_path / "out") as writer:
+    with pytest.raises(ValueError, match=message), PictureWriter(tmp_path / "out") as writer:
         writer.write(GREY[..., 0])
 
 
@@ -451,7 +451,7 @@ def full_disk(monkeypatch):
     def encode(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(png_writer, "encode_png", encode)
+    monkeypatch.setattr(picture_writer, "encode_png", encode)
 
 
 def test_error_in_a_thread_reaches_the_end_of_the_block(tmp_path, full_disk):
@@ -462,7 +462,7 @@ def test_error_in_a_thread_reaches_the_end_of_the_block(tmp_path, full_disk):
 
 def test_error_in_a_thread_stops_the_writing(tmp_path, full_disk):
     written = []
-    with pytest.raises(EncodeError), PngWriter(tmp_path / "out") as writer:  # noqa: PT012
+    with pytest.raises(EncodeError), PictureWriter(tmp_path / "out") as writer:  # noqa: PT012
         for number in range(1000):
             writer.write(GREY)
             written.append(number)
@@ -476,8 +476,8 @@ def test_waiting_frames_are_bounded(tmp_path, monkeypatch):
         gate.wait(10)
         return b""
 
-    monkeypatch.setattr(png_writer, "encode_png", encode)
-    writer = PngWriter(tmp_path / "out").__enter__()
+    monkeypatch.setattr(picture_writer, "encode_png", encode)
+    writer = PictureWriter(tmp_path / "out").__enter__()
 
     def feed():
         for number in range(50):
@@ -505,7 +505,7 @@ def test_every_kind_of_picture_comes_back_bit_for_bit(tmp_path, depth, channels)
     kind = np.dtype(f"uint{depth}")
     noise = np.random.default_rng(0).integers(0, 1 << depth, (5, 48, 63, channels), kind)
     options = {"depth": depth, "has_alpha": channels == 4, "metadata": {"prompt": "é 日本"}}
-    with PngWriter(tmp_path / "out", **options) as writer:
+    with PictureWriter(tmp_path / "out", **options) as writer:
         for pixels in noise:
             writer.write(pixels)
     info = probe_image_folder(tmp_path / "out")
@@ -519,7 +519,9 @@ def test_every_kind_of_picture_comes_back_bit_for_bit(tmp_path, depth, channels)
 @pytest.mark.parametrize("depth", [8, 16])
 def test_first_file_alone_has_the_tags_on_request(tmp_path, depth):
     tags = {"workflow": "x" * 300_000, "prompt": "é 日本"}
-    with PngWriter(tmp_path, depth=depth, metadata=tags, metadata_in="first", start=3) as writer:
+    with PictureWriter(
+        tmp_path, depth=depth, metadata=tags, metadata_in="first", start=3
+    ) as writer:
         for _ in range(3):
             writer.write(GREY.astype(f"uint{depth}"))
 
@@ -534,7 +536,7 @@ def test_first_file_alone_has_the_tags_on_request(tmp_path, depth):
 def test_compression_level_reaches_a_deep_file(tmp_path):
     sizes = []
     for level in (0, 9):
-        with PngWriter(tmp_path / str(level), depth=16, compress_level=level) as writer:
+        with PictureWriter(tmp_path / str(level), depth=16, compress_level=level) as writer:
             writer.write(np.zeros((64, 64, 3), np.uint16))
         sizes.append((tmp_path / str(level) / "0000000.png").stat().st_size)
 
@@ -552,7 +554,7 @@ def test_compression_level_reaches_a_deep_file(tmp_path):
     ids=["alpha", "no alpha", "shallow", "deep"],
 )
 def test_frames_of_another_kind_are_refused(tmp_path, options, pixels):
-    writer = PngWriter(tmp_path / "out", **options)
+    writer = PictureWriter(tmp_path / "out", **options)
     with pytest.raises(ValueError, match=r"pixels must be \[H, W, .\] uint"), writer:
         writer.write(pixels)
 
@@ -562,7 +564,7 @@ def test_frames_of_another_kind_are_refused(tmp_path, options, pixels):
 
 def interrupted(folder, count, **options):
     """Write ``count`` of the frames and fail."""
-    writer = PngWriter(folder, **options)
+    writer = PictureWriter(folder, **options)
     with pytest.raises(KeyboardInterrupt), writer:  # noqa: PT012
         for number in range(count):
             writer.write(np.full((4, 6, 3), number, np.uint8))
@@ -572,7 +574,7 @@ def interrupted(folder, count, **options):
 
 
 def go_on(folder, begin, count, **options):
-    writer = PngWriter(folder, **options)
+    writer = PictureWriter(folder, **options)
     writer.begin_at(begin)
     with writer:
         for number in range(begin, count):
@@ -589,7 +591,7 @@ def test_interrupted_job_goes_on_and_gives_the_same_files(tmp_path, begin):
     whole = write(tmp_path / "whole", count=8, **options)
     interrupted(tmp_path / "out", 5, job="j", **options)
 
-    assert PngWriter(tmp_path / "out", job="j", **options).num_finished == 5
+    assert PictureWriter(tmp_path / "out", job="j", **options).num_finished == 5
     go_on(tmp_path / "out", begin, 8, job="j", **options)
 
     assert contents(tmp_path / "out") == contents(whole)
@@ -607,7 +609,7 @@ def test_files_after_a_gap_do_not_count(tmp_path):
     interrupted(tmp_path / "out", 5, job="j")
     (tmp_path / "out.partial" / "0000002.png").rename(tmp_path / "out.partial" / "0000002.png.part")
 
-    assert PngWriter(tmp_path / "out", job="j").num_finished == 2
+    assert PictureWriter(tmp_path / "out", job="j").num_finished == 2
     go_on(tmp_path / "out", 2, 6, job="j")
     assert len(contents(tmp_path / "out")) == 6
 
@@ -615,7 +617,7 @@ def test_files_after_a_gap_do_not_count(tmp_path):
 @pytest.mark.parametrize("job", ["other", None])
 def test_leftover_of_another_job_is_replaced(tmp_path, job):
     interrupted(tmp_path / "out", 5, job="j")
-    writer = PngWriter(tmp_path / "out", job=job)
+    writer = PictureWriter(tmp_path / "out", job=job)
 
     assert writer.num_finished == 0
     with pytest.raises(ValueError, match="number must be 0 to 0, got 1"):
@@ -626,7 +628,7 @@ def test_leftover_of_another_job_is_replaced(tmp_path, job):
 
 
 def test_job_that_fails_before_its_first_file_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), PngWriter(tmp_path / "out", job="j"):
+    with pytest.raises(RuntimeError), PictureWriter(tmp_path / "out", job="j"):
         raise RuntimeError
 
     assert list(tmp_path.iterdir()) == []
@@ -645,23 +647,23 @@ def test_file_that_was_not_written_to_its_end_does_not_count(tmp_path, monkeypat
     with pytest.raises(EncodeError, match=r"0000002\.png"):
         write(tmp_path / "out", job="j")
 
-    assert PngWriter(tmp_path / "out", job="j").num_finished == 2
+    assert PictureWriter(tmp_path / "out", job="j").num_finished == 2
 
 
 def test_killed_process_leaves_complete_files_only(tmp_path):
     code = (
         "import numpy as np, os, signal, sys, threading\n"
         "from pathlib import Path\n"
-        "from vfi.png_writer import PngWriter\n"
+        "from vfi.picture_writer import PictureWriter\n"
         "pixels = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)\n"
         "threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
-        "with PngWriter(Path(sys.argv[1]), job='j') as writer:\n"
+        "with PictureWriter(Path(sys.argv[1]), job='j') as writer:\n"
         "    while True:\n"
         "        writer.write(pixels)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "out")]
-    subprocess.run(command, cwd=Path(png_writer.__file__).parents[1], check=False)
-    count = PngWriter(tmp_path / "out", job="j").num_finished
+    subprocess.run(command, cwd=Path(picture_writer.__file__).parents[1], check=False)
+    count = PictureWriter(tmp_path / "out", job="j").num_finished
 
     assert count > 0
     for number in range(count):

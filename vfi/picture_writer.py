@@ -11,23 +11,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import EncodeError, InputError
+from .exr import encode_exr
 from .picture import encode_png
 
 _JOB_FILE = "job.txt"
 _UNFINISHED = ".part"
-_PICTURE_NAME = re.compile(r"([0-9]{7,})\.png(\.part)?")
+_PICTURE_NAME = re.compile(r"([0-9]{7,})\.(?:png|exr)(\.part)?")
+_DEPTHS = {".png": (8, 16), ".exr": (32,)}  # extension -> bits of a value
+_KINDS = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
 _MAX_WORKERS = 4
 
 
 @dataclass
-class PngWriter:
-    """Write frames as ``0000000.png``, ``0000001.png``, …; a context manager.
+class PictureWriter:
+    """Write frames as ``0000000.png``, ``0000001.png``, …, or ``.exr``; a context manager.
 
     The files go to ``<folder>.partial``, which takes its final name when all are written; leaving
     the block by an exception removes it. Compression runs in up to four threads, and at most twice
@@ -37,7 +40,7 @@ class PngWriter:
     With a ``job``, an exception leaves the complete files in ``<folder>.partial``, as does a killed
     process. Another writer with the same job finds them and goes on::
 
-        writer = PngWriter(folder, job=job)
+        writer = PictureWriter(folder, job=job)
         writer.begin_at(writer.num_finished)
         with writer:
             ...  # write the frames from there on
@@ -45,14 +48,15 @@ class PngWriter:
     Attributes:
         folder: made when the block ends well. May exist if empty.
         start: number of the first file.
-        depth: bits of a value, 8 or 16.
+        depth: bits of a value: 8 or 16, for EXR 32.
         has_alpha: frames are RGBA.
         compress_level: of zlib, 0 (none) to 9 (small and slow).
-        metadata: text chunks.
+        metadata: text chunks, of PNG only.
         metadata_in: which files get them: all, or the first.
-        overwrite: replace an existing folder, provided it holds nothing but numbered PNGs.
+        overwrite: replace an existing folder, provided it holds nothing but numbered pictures.
         job: names everything that decides the pictures, in one line; what another job has left in
             ``<folder>.partial`` is replaced. None: nothing is left, and nothing is found.
+        suffix: ".png" or ".exr", the format.
 
     Raises:
         InputError: an option is wrong, or the folder exists and may not be replaced.
@@ -68,6 +72,7 @@ class PngWriter:
     metadata_in: Literal["all", "first"] = "all"
     overwrite: bool = False
     job: str | None = None
+    suffix: str = ".png"
 
     _partial: Path = field(init=False, repr=False)
     _next: int = field(init=False, default=0, repr=False)
@@ -78,11 +83,16 @@ class PngWriter:
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
         self._partial = self.folder.with_name(self.folder.name + ".partial")
-        if self.start < 0 or not 0 <= self.compress_level <= 9 or self.depth not in (8, 16):
+        if (
+            self.start < 0
+            or not 0 <= self.compress_level <= 9
+            or self.depth not in _DEPTHS[self.suffix]
+        ):
             raise InputError(
-                "png: expected start >= 0, compress_level 0 to 9 and depth 8 or 16, "
+                f"{self.suffix[1:]}: expected start >= 0, compress_level 0 to 9 and depth "
+                f"{' or '.join(map(str, _DEPTHS[self.suffix]))}, "
                 f"got {self.start}, {self.compress_level} and {self.depth}. "
-                "The defaults are 0, 4 and 8."
+                "The defaults are 0, 4 and 8, for EXR 32."
             )
         _require_replaceable(self.folder, self.overwrite)
         num_workers = min(_MAX_WORKERS, os.cpu_count() or 1)
@@ -123,7 +133,7 @@ class PngWriter:
             raise ValueError(f"number must be 0 to {self.num_finished}, got {number}")
         self._next = number
 
-    def __enter__(self) -> PngWriter:
+    def __enter__(self) -> PictureWriter:
         if self._next == 0:
             _remove_leftover(self._partial)
         try:
@@ -138,19 +148,19 @@ class PngWriter:
             ) from error
         return self
 
-    def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
+    def write(self, pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32]) -> None:
         """Hand over one frame; waits while too many are being compressed.
 
         Args:
-            pixels: [H, W, 3] RGB, or [H, W, 4] RGBA with ``has_alpha``; uint8, or uint16 in
-                [0, 65535] with a ``depth`` of 16; copied.
+            pixels: [H, W, 3] RGB, or [H, W, 4] RGBA with ``has_alpha``; uint8, uint16 in
+                [0, 65535] with a ``depth`` of 16, float32 in [0, 1] with one of 32; copied.
 
         Raises:
             ValueError: ``pixels`` is something else.
             EncodeError: a file written earlier has failed.
         """
         pixels = np.array(pixels)
-        channels, kind = 4 if self.has_alpha else 3, np.dtype(f"uint{self.depth}")
+        channels, kind = 4 if self.has_alpha else 3, _KINDS[self.depth]
         if pixels.ndim != 3 or pixels.shape[2] != channels or pixels.dtype != kind:
             raise ValueError(
                 f"pixels must be [H, W, {channels}] {kind}, got {list(pixels.shape)} {pixels.dtype}"
@@ -187,15 +197,17 @@ class PngWriter:
             _replace_folder(self._partial, self.folder)
 
     def _path(self, number: int) -> Path:
-        return self._partial / f"{number:07}.png"
+        return self._partial / f"{number:07}{self.suffix}"
 
-    def _save(
-        self, path: Path, pixels: npt.NDArray[np.uint8 | np.uint16], text: Mapping[str, str]
-    ) -> None:
+    def _encode(self, pixels: npt.NDArray[Any], text: Mapping[str, str]) -> bytes:
+        if self.suffix == ".exr":
+            return encode_exr(pixels)
+        return encode_png(pixels, compress_level=self.compress_level, text=text)
+
+    def _save(self, path: Path, pixels: npt.NDArray[Any], text: Mapping[str, str]) -> None:
         unfinished = path.with_name(path.name + _UNFINISHED)
         try:
-            data = encode_png(pixels, compress_level=self.compress_level, text=text)
-            unfinished.write_bytes(data)
+            unfinished.write_bytes(self._encode(pixels, text))
             unfinished.replace(path)
         except OSError as error:
             raise EncodeError(
@@ -232,7 +244,7 @@ def _require_replaceable(folder: Path, overwrite: bool) -> None:
     for name in names:
         if name != _JOB_FILE and not _PICTURE_NAME.fullmatch(name):
             raise InputError(
-                f"{folder}: expected numbered PNGs only, to overwrite them, got {name}. "
+                f"{folder}: expected numbered pictures only, to overwrite them, got {name}. "
                 "Choose another folder, or move the file away."
             )
 
@@ -248,7 +260,7 @@ def _remove_leftover(partial: Path) -> None:
 def _replace_folder(partial: Path, folder: Path) -> None:
     try:
         if folder.exists():
-            shutil.rmtree(folder)  # checked by the constructor: empty, or numbered PNGs
+            shutil.rmtree(folder)  # checked by the constructor: empty, or numbered pictures
         partial.rename(folder)
     except OSError as error:
         raise EncodeError(
