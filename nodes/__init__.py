@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .compare import RIFECompare
 from .detect_cuts import RIFEDetectCuts
 from .enhance import RIFEEnhance, RIFELoadEnhancer
 from .enhance_video import RIFEEnhanceVideo
@@ -31,6 +32,7 @@ class PracticalRifeExtension(ComfyExtension):
             RIFEJoinClips,
             RIFEDetectCuts,
             RIFEMontage,
+            RIFECompare,
             RIFEPreviewMotion,
             RIFELoadEnhancer,
             RIFEEnhance,

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
-from itertools import count
-
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -14,9 +10,8 @@ from ..vfi.montage import (
     DEFAULT_LABEL,
     Layout,
     Montage,
-    count_pictures,
-    held_frames,
     label_texts,
+    same_moments,
 )
 from .clips import to_batch
 from .types import CATEGORY, exact_rate
@@ -46,7 +41,7 @@ class RIFEMontage(io.ComfyNode):
             inputs=[
                 io.Image.Input("before", tooltip="The clip as it was."),
                 io.Image.Input("after", tooltip="The clip as it is now, of the same size."),
-                *_rate_inputs(),
+                *rate_inputs(),
                 io.Combo.Input(
                     "layout",
                     options=[layout.value for layout in Layout],
@@ -75,25 +70,28 @@ class RIFEMontage(io.ComfyNode):
         after_label: str = DEFAULT_LABEL,
     ) -> io.NodeOutput:
         """Fill the output batch frame by frame."""
-        _require_same_size(before, after)
+        require_comparable(before, after)
         _, height, width, channels = before.shape
         rates = exact_rate(before_fps), exact_rate(after_fps)
-        rate = max(rates)
         labels = label_texts((before_label, after_label), rates)
-        montage = Montage(Layout(layout), height, width, rate, labels)
-        clips = list(zip((before, after), rates, strict=True))
-        total = max(count_pictures(len(images), own_rate, rate) for images, own_rate in clips)
-        held = [_held(images, own_rate, rate, total) for images, own_rate in clips]
-        pictures = map(montage.picture, *held, count())
+        montage = Montage(Layout(layout), height, width, max(rates), labels)
+        moments = same_moments((len(before), len(after)), rates)
+        pictures = (
+            montage.picture(before[first], after[second], number)
+            for number, (first, second) in enumerate(moments)
+        )
         like = before.new_empty((1, montage.height, montage.width, channels))
-        return io.NodeOutput(to_batch(pictures, total, like), float(rate), total)
+        images = to_batch(pictures, len(moments), like)
+        return io.NodeOutput(images, float(max(rates)), len(moments))
 
 
-def _held(images: Tensor, own_rate: Fraction, rate: Fraction, total: int) -> Iterator[Tensor]:
-    return (images[index] for index in held_frames(len(images), own_rate, rate, total))
-
-
-def _require_same_size(before: Tensor, after: Tensor) -> None:
+def require_comparable(before: Tensor, after: Tensor) -> None:
+    """Refuse clips whose frames cannot stand beside each other."""
+    for name, images in (("before", before), ("after", after)):
+        if not len(images):
+            raise InputError(
+                f"{name}: expected at least one frame, got none. Look at what is connected there."
+            )
     sizes = [
         f"{width}x{height} with {channels} channels"
         for _, height, width, channels in (before.shape, after.shape)
@@ -104,7 +102,8 @@ def _require_same_size(before: Tensor, after: Tensor) -> None:
         )
 
 
-def _rate_inputs() -> list[io.Input]:
+def rate_inputs() -> list[io.Input]:
+    """Ask for the rate of each clip."""
     return [
         io.Float.Input(
             name,

@@ -16,6 +16,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from .alpha import seen
 from .errors import InputError
 from .timing import format_rate
 
@@ -112,6 +113,36 @@ def count_pictures(num_frames: int, frame_rate: Fraction, rate: Fraction) -> int
 def held_frames(num_frames: int, frame_rate: Fraction, rate: Fraction, count: int) -> Iterator[int]:
     """Yield which frame of a clip is on screen at each of ``count`` pictures; the last one stays."""
     return (min(floor(k * frame_rate / rate), num_frames - 1) for k in range(count))
+
+
+def same_moments(
+    lengths: tuple[int, int], rates: tuple[Fraction, Fraction]
+) -> list[tuple[int, int]]:
+    """List which frames of two clips are on screen together, picture by picture.
+
+    Args:
+        lengths: how many frames each has.
+        rates: at which it is shown; the pictures come at the higher of both.
+
+    Returns:
+        Numbers from 0 of a frame of each, until the longer clip has ended.
+    """
+    rate = max(rates)
+    clips = list(zip(lengths, rates, strict=True))
+    total = max(count_pictures(length, own_rate, rate) for length, own_rate in clips)
+    held = (held_frames(length, own_rate, rate, total) for length, own_rate in clips)
+    return list(zip(*held, strict=True))
+
+
+def mean_difference(before: Tensor, after: Tensor) -> float:
+    """Tell how far apart what is seen of two frames is on average, as a part of the full range.
+
+    Args:
+        before: [H, W, C], RGB or RGBA, uint8 in [0, 255] or floating point in [0, 1].
+        after: the same.
+    """
+    apart = seen(before)[..., :3] - seen(after)[..., :3]
+    return float(apart.abs_().mean()) / _peak(before)
 
 
 def label_texts(labels: tuple[str, str], rates: tuple[Fraction, Fraction]) -> tuple[str, str]:

@@ -29,6 +29,9 @@ const smooth = node('RIFEInterpolate', {
 const look = node('RIFEPreviewMotion', {
   model: ['model', 0], images: ['pair', 0], frame: 0, timestep: 0.5, scale: '1',
 });
+const compare = node('RIFECompare', {
+  before: ['pair', 0], after: ['smooth', 0], before_fps: 16, after_fps: 32, frame: -1,
+});
 const video = (multi) => ({
   clip: node('CreateVideo', { images: ['pair', 0], fps: 2 }),
   smooth: node('RIFEInterpolateVideo', {
@@ -47,6 +50,7 @@ const PLACES = {
   model: [0, 0, 300, 110], first: [0, 210, 300, 320], second: [0, 590, 300, 320],
   pair: [340, 200, 240, 80], clip: [340, 340, 240, 110],
   smooth: [640, 0, 340, 700], look: [640, 0, 620, 800], exported: [1040, 0, 300, 260],
+  compare: [1040, 0, 480, 640],
 };
 
 // name -> workflow, Nodes 2.0 or classic, size of the picture
@@ -55,6 +59,7 @@ const SCREENS = {
   // Another number, or it would be answered from the cache, without the line of the result.
   'video-node': [{ ...pair, model: load(model), ...video(4) }, true, 860, 830],
   'motion-node': [{ ...pair, model: load(model), look }, true, 1040, 800],
+  'compare-node': [{ ...pair, model: load(model), smooth, compare }, true, 1190, 560],
   'missing-checkpoint': [{ ...pair, model: load(missing), smooth, exported }, true, 1260, 620],
 };
 

@@ -70,6 +70,7 @@ CONTRACT = {
         ],
         ["IMAGE", "FLOAT", "INT"],
     ),
+    "RIFECompare": (["before", "after", "before_fps", "after_fps", "frame", "slider"], ["INT"]),
     "RIFELoadEnhancer": (["model", "precision"], ["RIFE_ENHANCER"]),
     "RIFEEnhance": (["enhancer", "images", "scene_threshold", "cuts"], ["IMAGE"]),
     "RIFEEnhanceVideo": (
@@ -162,6 +163,7 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
         ("RIFEJoinClips", False),
         ("RIFEDetectCuts", False),
         ("RIFEMontage", False),
+        ("RIFECompare", True),
         ("RIFEInterpolateVideo", True),
         ("RIFEPreviewMotion", True),
         ("RIFELoadEnhancer", False),
@@ -190,6 +192,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         "RIFEJoinClips": [],
         "RIFEDetectCuts": ["fps"],
         "RIFEMontage": ["before_label", "after_label"],
+        "RIFECompare": ["slider"],
         "RIFELoadEnhancer": [],
         "RIFEEnhance": ["scene_threshold", "cuts"],
         "RIFEEnhanceVideo": ["scene_threshold", "cuts", "ffmpeg_options", "resume", "dither"],
@@ -218,6 +221,7 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
         "RIFEJoinClips": [],
         "RIFEDetectCuts": [],
         "RIFEMontage": ["before_label", "after_label"],
+        "RIFECompare": [],
         "RIFEExportPNG": ["compression", "workflow_in", "dither"],
         "RIFEExportVideo": ["ffmpeg_options", "dither"],
     }

@@ -540,6 +540,84 @@ def test_montage_of_two_sizes_is_explained(comfy: Comfy) -> None:
     assert expected in complaint(comfy, workflow)
 
 
+def behind_slider(**optional: object) -> dict[str, Any]:
+    """The pair at 8 fps before what is made of it at 24, or what is given."""
+    given = {"before": ["pair", 0], "after": ["smooth", 0], "before_fps": 8.0, "after_fps": 24.0}
+    given |= {"frame": -1}
+    return node("RIFECompare", **(given | optional))
+
+
+def read_temporary(comfy: Comfy, shown: list[dict[str, str]]) -> list[Any]:
+    """Pictures that a node wrote to be looked at."""
+    assert {file["type"] for file in shown} == {"temp"}
+    folder = comfy.output.parent / "temp"
+    return [np.array(Image.open(folder / file["subfolder"] / file["filename"])) for file in shown]
+
+
+def test_slider_gets_the_frames_of_a_moment_and_so_do_front_ends_without_one(comfy: Comfy) -> None:
+    workflow = {**smooth_pair(multi=3), "look": behind_slider(frame=1)}
+    shown = comfy.run(workflow).outputs["look"]
+    (before,) = read_temporary(comfy, shown["a_images"])
+    (after,) = read_temporary(comfy, shown["b_images"])
+    assert np.array_equal(before, PICTURES[0])
+    assert not any(np.array_equal(after, picture) for picture in PICTURES)
+    assert shown["images"] == [*shown["a_images"], *shown["b_images"]]
+
+
+def test_slider_shows_what_the_slower_clip_has_on_screen(comfy: Comfy) -> None:
+    workflow = {**smooth_pair(multi=3), "look": behind_slider(frame=4)}
+    shown = comfy.run(workflow).outputs["look"]
+    for picture in read_temporary(comfy, shown["images"]):
+        assert np.array_equal(picture, PICTURES[1])
+
+
+def test_slider_finds_where_the_clips_differ_most(comfy: Comfy) -> None:
+    clips = several("first", "first", "second", "first")
+    look = behind_slider(before=["still", 0], after=["clip", 0], after_fps=8.0)
+    still = node("RepeatImageBatch", image=["first", 0], amount=4)
+    show = {"number": node("PreviewAny", source=["look", 0])}
+    ended = comfy.run({**clips, "still": still, "look": look, **show})
+    assert ended.text("number") == "2"
+
+
+def test_slider_gets_transparent_pictures_as_they_are_seen(comfy: Comfy) -> None:
+    """One lies on the other: through a transparent one, that would be seen."""
+    look = behind_slider(before=["clip", 0], after=["clip", 0], frame=0)
+    shown = comfy.run({**see_through("first", "second"), "look": look}).outputs["look"]
+    before, after = read_temporary(comfy, shown["images"])
+    assert np.array_equal(before, after)
+    assert np.allclose(before, PICTURES[0] * 0.75, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"after": ["other", 0]},
+            "after: expected 96x64 with 3 channels like before, got 64x64 with 3 channels.",
+        ),
+        ({"after": ["nothing", 0]}, "after: expected at least one frame, got none."),
+        (
+            {"frame": 6},
+            "frame: expected 0 to 5, or -1 for the one where the clips differ most, got 6.",
+        ),
+    ],
+    ids=["sizes", "empty", "frame"],
+)
+def test_what_the_slider_cannot_show_is_explained(
+    comfy: Comfy, change: dict[str, Any], expected: str
+) -> None:
+    look = behind_slider(**{"after": ["pair", 0], **change})
+    others = {"other": blank(2), "nothing": node("NoPictures")}
+    assert expected in complaint(comfy, {**PAIR, **others, "look": look})
+
+
+def test_single_pictures_are_compared(comfy: Comfy) -> None:
+    look = behind_slider(before=["first", 0], after=["second", 0])
+    shown = comfy.run({**PAIR, "look": look}).outputs["look"]
+    assert np.array_equal(read_temporary(comfy, shown["images"]), PICTURES)
+
+
 # --- transparency --------------------------------------------------------------------------------
 
 
@@ -624,6 +702,7 @@ def test_cached_pictures_are_not_modified(comfy: Comfy) -> None:
             **smooth_pair(5),
             "png": png("shared/RIFE", ["smooth", 0]),
             "video": video("shared/RIFE", ["pair", 0]),
+            "look": behind_slider(),
         }
     )
     again = node("SaveImage", images=["pair", 0], filename_prefix="shared/again")

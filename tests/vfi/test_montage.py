@@ -13,7 +13,9 @@ from vfi.montage import (
     count_pictures,
     held_frames,
     label_texts,
+    mean_difference,
     parse_labels,
+    same_moments,
 )
 
 
@@ -172,3 +174,28 @@ def test_held_frames_of_an_hour_do_not_drift() -> None:
 )
 def test_pictures_last_as_long_as_the_clip(num_frames: int, rate: int, expected: int) -> None:
     assert count_pictures(num_frames, Fraction(rate), Fraction(32)) == expected
+
+
+def test_same_moments_pair_what_is_on_screen_together() -> None:
+    moments = same_moments((2, 4), (Fraction(8), Fraction(24)))
+    assert moments == [(0, 0), (0, 1), (0, 2), (1, 3), (1, 3), (1, 3)]
+
+
+def test_same_moments_of_equal_rates_pair_equal_numbers() -> None:
+    assert same_moments((2, 3), (Fraction(16), Fraction(16))) == [(0, 0), (1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "peak"), [(torch.uint8, 255), (torch.float16, 1), (torch.float32, 1)]
+)
+def test_mean_difference_is_a_part_of_the_full_range(dtype: torch.dtype, peak: int) -> None:
+    before, after = flat(0, dtype), flat(0, dtype)
+    after[:45] = peak
+    assert mean_difference(before, before) == 0
+    assert mean_difference(before, after) == mean_difference(after, before) == 0.5
+
+
+def test_what_transparency_hides_makes_no_difference() -> None:
+    before, after = torch.zeros(4, 4, 4), torch.ones(4, 4, 4)
+    after[..., 3] = 0
+    assert mean_difference(before, after) == 0

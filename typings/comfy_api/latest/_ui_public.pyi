@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -15,3 +16,4 @@ class PreviewVideo(UIOutput):
 
 class PreviewImage(UIOutput):
     def __init__(self, image: Tensor, *, cls: type[ComfyNode]) -> None: ...
+    def as_dict(self) -> dict[str, Any]: ...
