@@ -39,6 +39,25 @@ const commands = {
     return page.evaluate(() => app.graph.nodes.map((node) => [String(node.id), node.type]));
   },
 
+  // Run a workflow with RIFE Compare; tell which pictures it shows, and what would be sent next.
+  async compare(page, { workflow, has_slider }) {
+    await page.evaluate((workflow) => app.loadApiJson(workflow, "compare"), workflow);
+    await page.getByTestId("queue-button").click();
+    const shown = await page.waitForFunction((has_slider) => {
+      const [node] = app.graph.nodes.filter((one) => one.type === "RIFECompare");
+      const pictures = has_slider
+        ? [...document.querySelectorAll(`[data-node-id="${node.id}"] img`)] : node.imgs ?? [];
+      return pictures.length && pictures.every((one) => one.naturalWidth)
+        ? pictures.map((one) => new URL(one.src).searchParams.get("filename")) : null;
+    }, has_slider);
+    await picture(page, "compared");
+    const inputs = await page.evaluate(async () => {
+      const sent = Object.values((await app.graphToPrompt()).output);
+      return Object.keys(sent.find((node) => node.class_type === "RIFECompare").inputs);
+    });
+    return [await shown.jsonValue(), inputs];
+  },
+
   // Load workflows; tell what the front end would send to the server for each.
   async convert(page, { files }) {
     const prompts = [];

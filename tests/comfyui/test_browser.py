@@ -20,7 +20,7 @@ from tests.clips import moving_pictures, sound_duration, write_clip
 from tests.comfyui.conftest import serve
 from tests.comfyui.server import PACK_FOLDER, Comfy
 from tests.comfyui.test_examples import BLUEPRINT, EXAMPLES, read, with_small_inputs
-from tests.comfyui.test_workflows import png, shown_files
+from tests.comfyui.test_workflows import PAIR, behind_slider, png, shown_files
 from tests.comfyui.ui_form import to_api
 
 SCRIPT = Path(__file__).with_name("browser.cjs")
@@ -109,6 +109,24 @@ def test_blueprint_keeps_what_its_widgets_show(browse: Browse) -> None:
     assert smooth["inputs"]["mode"] == "target fps"
     assert smooth["inputs"]["mode.fps"] == 60
     assert smooth["inputs"]["preset"] == "share"
+
+
+@pytest.fixture(params=[True, False], ids=["Nodes 2.0", "classic"])
+def has_slider(request: pytest.FixtureRequest, server: Comfy) -> Iterator[bool]:
+    """Either renderer; only one knows the compare widget."""
+    server.post("/settings", {"Comfy.VueNodes.Enabled": request.param})
+    yield request.param
+    server.post("/settings", {"Comfy.VueNodes.Enabled": False})
+
+
+def test_compared_frames_are_seen(server: Comfy, browse: Browse, has_slider: bool) -> None:
+    """The slider has the second picture below the first; a preview has them in their order."""
+    workflow = {**PAIR, "look": behind_slider(before=["first", 0], after=["second", 0])}
+    shown, sent = browse("compare", workflow=workflow, has_slider=has_slider)
+    ran, *_ = server.get("/history?max_items=1").values()
+    files = [file["filename"] for file in ran["outputs"]["look"]["images"]]
+    assert shown == (files[::-1] if has_slider else files)
+    assert "slider" not in sent
 
 
 def make_png(comfy: Comfy, clip: str) -> tuple[Path, Path]:
