@@ -135,6 +135,7 @@ def cut_inputs() -> list[io.Input]:
             min=0.0,
             max=1.0,
             step=0.01,
+            display_mode=io.NumberDisplay.slider,
             optional=True,
             tooltip="How much a frame must stand out to count as the first of a new scene, which is "
             "enhanced with itself. Lower finds more cuts; 0 finds none.",

@@ -233,6 +233,8 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
         ("RIFEInterpolate", "scene_threshold"),
         ("RIFEDetectCuts", "threshold"),
         ("RIFEPreviewMotion", "timestep"),
+        ("RIFEEnhance", "scene_threshold"),
+        ("RIFEEnhanceVideo", "scene_threshold"),
         ("RIFEExportVideo", "crf"),
         ("RIFEExportPNG", "compression"),
     ],
