@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ SHOWN = {"web", "locales", "example_workflows", "subgraphs"}
 # What a person reads or calls; a program at the top is for users:
 READ = {"README.md", "LICENSE", "CHANGELOG.md", "docs", "requirements.txt", "requirements-dev.txt"}
 PROGRAMS = {path.name for path in ROOT.glob("*.py")} | {"migrate"}
+HELP_PAGES = sorted((ROOT / "web" / "docs").rglob("*.md"))
 
 
 def git_files(*options: str) -> set[str]:
@@ -63,6 +65,23 @@ def test_archive_holds_users_documents_without_developers(archive: set[str]) -> 
     documents = {name for name in archive if name.startswith("docs/")}
     assert {"docs/checkpoints.md", "docs/images/interpolation.jpg"} <= documents
     assert not any("decisions" in name or "architecture" in name for name in documents)
+
+
+@pytest.mark.parametrize("page", HELP_PAGES, ids=lambda path: path.stem)
+def test_help_page_shows_a_picture_that_is_packed(page: Path, archive: set[str]) -> None:
+    links = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert links
+    # Relative to web/docs, whatever the language of the page: so the front end finds them.
+    assert {f"web/docs/{link}" for link in links} <= archive
+
+
+def test_pictures_of_help_pages_are_small_and_all_shown(archive: set[str]) -> None:
+    pages = "".join(page.read_text(encoding="utf-8") for page in HELP_PAGES)
+    pictures = {name for name in archive if name.startswith("web/docs/images/")}
+    assert all(name.removeprefix("web/docs/") in pages for name in pictures)
+    sizes = [(ROOT / name).stat().st_size for name in pictures]
+    assert max(sizes) <= 120_000
+    assert sum(sizes) < 600_000
 
 
 def test_archive_is_small(archive: set[str]) -> None:

@@ -1,111 +1,266 @@
-// Makes the pictures of docs/nodes.md in the front end of a running ComfyUI with this pack.
+// Makes the pictures of a running ComfyUI: those of the help pages in web/docs/images, which
+// docs/nodes.md shows as well, and those of this folder that a front end is in.
 //
-//   npm install playwright-core          (anywhere; Chromium from the system)
-//   node docs/images/screens.mjs http://127.0.0.1:8188 4.26 4.25 [names of pictures]
+//   npm install playwright-core          (anywhere; Chromium from the system, or where CHROMIUM says)
+//   NODE_PATH=<its node_modules> node docs/images/screens.mjs http://127.0.0.1:8188 4.26 4.0 4.25 [names]
 //
-// The first version must be on the server's disk. The second must not be, nor may it be reachable:
-// its failure is one of the pictures.
+// The first two checkpoints must be on the server's disk, the second is compared with the first. The
+// third must neither be there nor be reachable: its failure is one of the pictures. The names are those
+// of SCREENS. Frames are put into the server's input folder, so let it have a base directory of its own.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { FrontEnd, arrange, choose, fit, load, place, run, save, seek, widenPanel } from './front_end.mjs';
 
-const [url, model, missing, ...wanted] = process.argv.slice(2);
-const here = dirname(fileURLToPath(import.meta.url));
+const [url, model, other, missing, ...wanted] = process.argv.slice(2);
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const ONTO_HELP_PAGES = join(root, 'web/docs/images');
+const BESIDE = join(root, 'docs/images');
+
+// --- workflows in API form -------------------------------------------------------------------------
+
 const node = (class_type, inputs) => ({ class_type, inputs });
-
-const load = (version) => node('RIFELoadModel', { model: version, precision: 'auto', torch_compile: false });
-const pair = {
-  first: node('LoadImage', { image: 'rife_pair_0.png' }),
-  second: node('LoadImage', { image: 'rife_pair_1.png' }),
-  pair: node('BatchImagesNode', { 'images.image0': ['first', 0], 'images.image1': ['second', 0] }),
-};
+const CAR = { x: 84, y: 98, width: 224, height: 128 }; // px: where it drives
 const options = {
   quality: 'fast', loop: false, scene_threshold: 0.2, at_cut: 'nearest', duplicates: 'keep', cuts: '',
 };
-const smooth = node('RIFEInterpolate', {
-  model: ['model', 0], images: ['pair', 0], multi: 2, scale: '1', ...options, end: 'last-frame', fps: 16,
+const encoding = { filename_prefix: 'video/RIFE', preset: 'share', crf: 20, ffmpeg_options: '' };
+
+const loadModel = (version) => node('RIFELoadModel', { model: version, precision: 'auto', torch_compile: false });
+const loadClip = (file) => node('LoadVideo', { file });
+const framesOf = (video) => node('GetVideoComponents', { video: [video, 0] });
+const interpolate = (images, multi, fps) => node('RIFEInterpolate', {
+  model: ['model', 0], images: [images, 0], multi, scale: '1', ...options, end: 'last-frame', fps,
 });
-const look = node('RIFEPreviewMotion', {
-  model: ['model', 0], images: ['pair', 0], frame: 0, timestep: 0.5, scale: '1',
+const retimed = (images, source_fps, target_fps) => ({
+  model: ['model', 0], images: [images, 0], source_fps, target_fps, scale: '1', ...options,
+  end: 'full-duration',
 });
-const compare = node('RIFECompare', {
-  before: ['pair', 0], after: ['smooth', 0], before_fps: 16, after_fps: 32, frame: -1,
-});
-const video = (multi) => ({
-  clip: node('CreateVideo', { images: ['pair', 0], fps: 2 }),
-  smooth: node('RIFEInterpolateVideo', {
-    model: ['model', 0], video: ['clip', 0], mode: 'multiplier', 'mode.multi': multi, scale: '1',
-    filename_prefix: 'video/RIFE', preset: 'share', crf: 20, audio: 'copy', ...options,
-    end: 'full-duration', ffmpeg_options: '', resume: false,
+const exportVideo = (images, fps) => node('RIFEExportVideo', { images: [images, 0], fps, ...encoding });
+
+const pair = {
+  model: loadModel(model),
+  first: node('LoadImage', { image: 'first.png' }),
+  second: node('LoadImage', { image: 'last.png' }),
+  pair: node('BatchImagesNode', { 'images.image0': ['first', 0], 'images.image1': ['second', 0] }),
+};
+const clip = {
+  model: loadModel(model), video: loadClip('wan_16fps.mp4'), frames: framesOf('video'),
+};
+
+const batches = {
+  ...pair,
+  smooth: interpolate('pair', 8, 2),
+  exported: exportVideo('smooth', ['smooth', 2]),
+  png: node('RIFEExportPNG', {
+    images: ['smooth', 0], filename_prefix: 'frames/RIFE', bit_depth: '8', compression: 4,
+    workflow_in: 'every file',
   }),
-});
-const exported = node('RIFEExportVideo', {
-  images: ['smooth', 0], fps: ['smooth', 2], filename_prefix: 'video/RIFE', crf: 20, preset: 'share',
-  ffmpeg_options: '',
-});
-
-// node -> left, top, width, height
-const PLACES = {
-  model: [0, 0, 300, 110], first: [0, 210, 300, 320], second: [0, 590, 300, 320],
-  pair: [340, 200, 240, 80], clip: [340, 340, 240, 110],
-  smooth: [640, 0, 340, 700], look: [640, 0, 620, 800], exported: [1040, 0, 300, 260],
-  compare: [1040, 0, 480, 640],
+};
+const toFile = {
+  ...clip, smooth: interpolate('frames', 2, 16), exported: exportVideo('smooth', ['smooth', 2]),
+};
+const fileToFile = {
+  model: loadModel(model),
+  video: loadClip('wan_16fps.mp4'),
+  smooth: node('RIFEInterpolateVideo', {
+    model: ['model', 0], video: ['video', 0], mode: 'target fps', 'mode.fps': 24, scale: '1',
+    ...encoding, audio: 'copy', ...options, end: 'full-duration', resume: false,
+  }),
+};
+const motion = {
+  ...pair,
+  look: node('RIFEPreviewMotion', {
+    model: ['model', 0], images: ['pair', 0], frame: 0, timestep: 0.5, scale: '1',
+  }),
+};
+const parts = {
+  model: loadModel(model),
+  wide: loadClip('wan_16fps.mp4'), wideFrames: framesOf('wide'),
+  close: loadClip('close_16fps.mp4'), closeFrames: framesOf('close'),
+  join: node('RIFEJoinClips', {
+    'clips.clip_1': ['wideFrames', 0], 'clips.clip_2': ['closeFrames', 0], overlap: 0,
+  }),
+  cuts: node('RIFEDetectCuts', { images: ['join', 0], threshold: 0.2, fps: 16 }),
+  sheet: node('PreviewImage', { images: ['cuts', 2] }),
+  retime: node('RIFERetime', { ...retimed('join', 16, 24), speed: 1, cuts: ['cuts', 0] }),
+  exported: exportVideo('retime', ['retime', 1]),
+};
+const ramp = {
+  ...clip,
+  ramp: node('RIFESpeedRamp', { ...retimed('frames', 16, 24), ramp: '0:1 0.5:0.25 1:1' }),
+  exported: exportVideo('ramp', ['ramp', 1]),
+};
+const montage = {
+  ...pair,
+  smooth: interpolate('pair', 8, 2),
+  montage: node('RIFEMontage', {
+    before: ['pair', 0], after: ['smooth', 0], before_fps: 2, after_fps: ['smooth', 2],
+    layout: 'side-by-side', before_label: '{fps} fps', after_label: '{fps} fps',
+  }),
+  exported: exportVideo('montage', ['montage', 1]),
+};
+const compared = {
+  ...pair,
+  smooth: interpolate('pair', 8, 2),
+  compare: node('RIFECompare', {
+    before: ['pair', 0], after: ['smooth', 0], before_fps: 2, after_fps: ['smooth', 2], frame: -1,
+  }),
+};
+const enhancing = {
+  video: loadClip('wan_16fps.mp4'),
+  frames: framesOf('video'),
+  enhancer: node('RIFELoadEnhancer', { model: 'SAFA 0.5', precision: 'auto' }),
+  images: node('RIFEEnhance', {
+    enhancer: ['enhancer', 0], images: ['frames', 0], scene_threshold: 0.2, cuts: '',
+  }),
+  file: node('RIFEEnhanceVideo', {
+    enhancer: ['enhancer', 0], video: ['video', 0], ...encoding, audio: 'copy', scene_threshold: 0.2,
+    cuts: '', resume: true,
+  }),
 };
 
-// name -> workflow, Nodes 2.0 or classic, size of the picture
-const SCREENS = {
-  'video-node-classic': [{ ...pair, model: load(model), ...video(8) }, false, 860, 830],
-  // Another number, or it would be answered from the cache, without the line of the result.
-  'video-node': [{ ...pair, model: load(model), ...video(4) }, true, 860, 830],
-  'motion-node': [{ ...pair, model: load(model), look }, true, 1040, 800],
-  'compare-node': [{ ...pair, model: load(model), smooth, compare }, true, 1190, 560],
-  'missing-checkpoint': [{ ...pair, model: load(missing), smooth, exported }, true, 1260, 620],
-};
+// --- pictures --------------------------------------------------------------------------------------
 
-async function upload(name) {
-  const form = new FormData();
-  form.append('image', new Blob([readFileSync(join(here, '../../tests/data', name))]), `rife_${name}`);
-  form.append('overwrite', 'true');
-  await fetch(`${url}/upload/image`, { method: 'POST', body: form });
-}
-
-async function shoot(browser, name, [workflow, isVue, width, height]) {
-  const settings = {
-    'Comfy.TutorialCompleted': true, 'Comfy.Locale': 'en', 'Comfy.VueNodes.Enabled': isVue,
-    'Comfy.Minimap.Visible': false, 'Comfy.Graph.CanvasInfo': false, 'Comfy.RightSidePanel.IsOpen': false,
-    'Comfy.Workflow.ShowMissingModelsWarning': false, // of the graph that the front end begins with
+// Pictures nodes in columns, after a run.
+function nodes(workflow, columns, { isVue = true, runs = true, folder = ONTO_HELP_PAGES } = {}) {
+  return async (frontEnd, name) => {
+    const page = await frontEnd.open({ isVue });
+    await load(page, workflow, name);
+    if (runs) await run(page);
+    await arrange(page, columns);
+    await fit(page, 0.75);
+    await seek(page);
+    await save(page, join(folder, `${name}.jpg`));
   };
-  await fetch(`${url}/api/settings`, { method: 'POST', body: JSON.stringify(settings) });
-  const page = await browser.newPage({ viewport: { width, height } });
-  await page.goto(url);
-  await page.waitForFunction(() => globalThis.LiteGraph?.registered_node_types.RIFELoadModel);
-  await page.waitForTimeout(2000); // templates and settings
-  await page.evaluate((api) => app.loadApiJson(api, 'RIFE'), workflow);
-  await page.waitForTimeout(1000);
-  await page.evaluate((places) => {
-    for (const item of app.graph.nodes) {
-      const [left, top, width, height] = places[item.id];
-      item.pos = [left, top];
-      item.setSize([width, height]);
-    }
-    Object.assign(app.canvas.ds, { scale: 0.72, offset: [100, 160] });
-    app.canvas.setDirty(true, true);
-    for (const event of ['execution_success', 'execution_error']) {
-      app.api.addEventListener(event, () => { globalThis.hasEnded = true; });
-    }
-  }, PLACES);
-  await page.getByTestId('queue-button').click();
-  await page.waitForFunction(() => globalThis.hasEnded, null, { timeout: 120_000 });
-  await page.waitForTimeout(5000); // the note that a job was queued goes away
-  await page.screenshot({ path: join(here, `${name}.jpg`), type: 'jpeg', quality: 80 });
-  await page.close();
 }
 
-await upload('pair_0.png');
-await upload('pair_1.png');
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
-for (const [name, screen] of Object.entries(SCREENS)) {
-  if (!wanted.length || wanted.includes(name)) await shoot(browser, name, screen);
+async function openExample(page, title, changes) {
+  const file = join(root, 'example_workflows', `${title}.json`);
+  await load(page, JSON.parse(readFileSync(file, 'utf8')), title);
+  await choose(page, changes);
 }
-await browser.close();
+
+// Pictures an example workflow as it is opened, after a run. Changes: [type, nth, widget, value].
+function example(title, changes, { width, height, scale }) {
+  return async (frontEnd, name) => {
+    const page = await frontEnd.open({ width, height });
+    await openExample(page, title, changes);
+    await run(page);
+    await place(page, scale);
+    await seek(page);
+    await save(page, join(BESIDE, `${name}.jpg`));
+  };
+}
+
+// Drops the file that an example has made onto the canvas.
+async function restored(frontEnd, name) {
+  const page = await frontEnd.open({ width: 1250, height: 860 });
+  await openExample(page, 'Wan 16 to 32 fps', [MODEL]);
+  await run(page);
+  await page.evaluate(async () => {
+    const player = [...document.querySelectorAll('video')].find(({ src }) => src.includes('wan_32fps'));
+    const file = new URL(player.src).searchParams.get('filename');
+    const content = await (await fetch(player.src)).blob();
+    app.graph.clear();
+    await app.handleFile(new File([content], file, { type: 'video/mp4' }));
+  });
+  await place(page, 0.66);
+  await save(page, join(BESIDE, `${name}.jpg`));
+}
+
+async function missingCheckpoint(frontEnd, name) {
+  const page = await frontEnd.open({ width: 1310, height: 600 });
+  await load(page, { ...toFile, model: loadModel(missing) }, 'RIFE');
+  await run(page, 'execution_error');
+  await arrange(page, CLIP_TO_FILE);
+  await place(page, 0.7);
+  await save(page, join(BESIDE, `${name}.jpg`));
+}
+
+async function templates(frontEnd, name) {
+  const page = await frontEnd.open({ width: 1300, height: 800 });
+  await load(page, toFile, 'RIFE');
+  await page.evaluate(() => app.extensionManager.command.execute('Comfy.BrowseTemplates'));
+  await page.getByRole('dialog').getByText('Practical-RIFE').first().click();
+  await page.waitForTimeout(3000);
+  await save(page, join(BESIDE, `${name}.jpg`));
+}
+
+// Opens the help page of a node, in a panel wide enough for its picture.
+async function help(frontEnd, name) {
+  const page = await frontEnd.open({ width: 1300, height: 800 });
+  await load(page, toFile, 'RIFE');
+  await arrange(page, [[280, 'model', 'video', 'frames'], [290, 'smooth', 'exported']]);
+  await place(page, 0.7, 170); // with room for the buttons above the node
+  await page.evaluate(() => app.canvas.selectNode(app.graph.nodes.find(({ id }) => id === 'smooth')));
+  await page.getByTestId('info-button').click();
+  await widenPanel(page, 260);
+  await page.waitForTimeout(2000);
+  await save(page, join(BESIDE, `${name}.jpg`));
+}
+
+const CLIP_TO_FILE = [[280, 'video', 'frames'], [250, 'model'], [290, 'smooth'], [290, 'exported']];
+const PAIR = [[260, 'first', 'second'], [230, 'model', 'pair']];
+const MODEL = ['RIFELoadModel', 0, 'model', model];
+const TO_COMPARE = [
+  ['RIFELoadModel', 0, 'model', other], ['RIFELoadModel', 1, 'model', model],
+  ['RIFEMontage', 0, 'before_label', `A: ${other}`], ['RIFEMontage', 0, 'after_label', `B: ${model}`],
+];
+
+const SCREENS = {
+  'interpolate': nodes(batches, [...PAIR, [290, 'smooth'], [290, 'exported', 'png']]),
+  'interpolate-video': nodes(fileToFile, [[280, 'model', 'video'], [340, 'smooth']]),
+  'interpolate-video-classic': nodes(
+    fileToFile, [[280, ['model', 140], ['video', 290]], [340, ['smooth', 680]]],
+    { isVue: false, folder: BESIDE }),
+  'preview-motion': nodes(motion, [...PAIR, [560, ['look', 560]]]),
+  'join-and-retime': nodes(parts, [
+    [280, 'wide', 'close'], [230, ['wideFrames', 120], ['closeFrames', 120]],
+    [250, 'model', 'join', 'cuts'],
+    [290, 'retime'], [290, 'exported', ['sheet', 260]],
+  ]),
+  'speed-ramp': nodes(ramp, [[280, 'model', 'video', 'frames'], [290, 'ramp'], [290, 'exported']]),
+  'montage': nodes(montage, [...PAIR, [290, 'smooth'], [420, 'montage', 'exported']]),
+  'compare': nodes(compared, [...PAIR, [290, 'smooth'], [420, ['compare', 560]]]),
+  'enhance': nodes(
+    enhancing, [[280, 'enhancer', 'video', 'frames'], [290, 'images', 'file']], { runs: false }),
+  'missing-checkpoint': missingCheckpoint,
+  'templates': templates,
+  'help': help,
+  'restored': restored,
+  'workflow-wan': example('Wan 16 to 60 fps', [MODEL], { width: 1250, height: 860, scale: 0.66 }),
+  'workflow-two-images': example(
+    'Slow motion from two images', [MODEL], { width: 1100, height: 860, scale: 0.6 }),
+  'workflow-two-checkpoints': example(
+    'Compare two checkpoints', TO_COMPARE, { width: 1320, height: 920, scale: 0.52 }),
+};
+
+// Uploads two pictures, and two clips of frames made between them: whole, and of the car alone.
+async function prepare(frontEnd) {
+  for (const [index, name] of ['first.png', 'last.png'].entries()) {
+    await frontEnd.upload(name, readFileSync(join(root, 'tests/data', `pair_${index}.png`)));
+  }
+  const whole = { ...pair, whole: interpolate('pair', 8, 2) };
+  const close = {
+    ...whole,
+    cropped: node('ImageCrop', { image: ['whole', 0], ...CAR }),
+    close: node('ImageScale', {
+      image: ['cropped', 0], upscale_method: 'lanczos', width: 448, height: 256, crop: 'disabled',
+    }),
+  };
+  // The examples have names of their own; a file that is missing when they are opened is an error.
+  for (const [workflow, images, ...names] of [
+    [whole, 'whole', 'wan_16fps.mp4', 'clip.mp4'], [close, 'close', 'close_16fps.mp4'],
+  ]) {
+    const made = await frontEnd.make({ ...workflow, exported: exportVideo(images, 16) }, 'exported');
+    for (const name of names) await frontEnd.upload(name, made);
+  }
+}
+
+const frontEnd = await FrontEnd.start(url);
+await prepare(frontEnd);
+for (const [name, take] of Object.entries(SCREENS)) {
+  if (!wanted.length || wanted.includes(name)) await take(frontEnd, name);
+}
+await frontEnd.browser.close();

@@ -58,6 +58,30 @@ const commands = {
     return [await shown.jsonValue(), inputs];
   },
 
+  // Open the help page of each node; tell the widths of its pictures, 0 for one that did not load.
+  async help(page, { titles }) {
+    const shown = {};
+    for (const [type, title] of Object.entries(titles)) {
+      await page.evaluate((type) => {
+        app.graph.clear();
+        const node = LiteGraph.createNode(type);
+        app.graph.add(node);
+        app.canvas.selectNode(node);
+        app.canvas.setDirty(true, true);
+      }, type);
+      const heading = page.getByRole("heading", { level: 1, name: title, exact: true });
+      // The panel stays open, and shows what is selected.
+      if (!Object.keys(shown).length) await page.getByTestId("info-button").click();
+      await heading.waitFor();
+      const pictures = heading.locator("..").locator("img");
+      await pictures.first().waitFor();
+      await page.waitForLoadState("networkidle");
+      shown[type] = await pictures.evaluateAll((all) => all.map((one) => one.naturalWidth));
+    }
+    await picture(page, "help");
+    return shown;
+  },
+
   // Load workflows; tell what the front end would send to the server for each.
   async convert(page, { files }) {
     const prompts = [];

@@ -18,7 +18,7 @@ import pytest
 
 from tests.clips import moving_pictures, sound_duration, write_clip
 from tests.comfyui.conftest import serve
-from tests.comfyui.server import PACK_FOLDER, Comfy
+from tests.comfyui.server import PACK_FOLDER, ROOT, Comfy
 from tests.comfyui.test_examples import BLUEPRINT, EXAMPLES, read, with_small_inputs
 from tests.comfyui.test_workflows import PAIR, behind_slider, png, shown_files
 from tests.comfyui.ui_form import to_api
@@ -127,6 +127,18 @@ def test_compared_frames_are_seen(server: Comfy, browse: Browse, has_slider: boo
     files = [file["filename"] for file in ran["outputs"]["look"]["images"]]
     assert shown == (files[::-1] if has_slider else files)
     assert "slider" not in sent
+
+
+def test_help_page_of_each_node_has_its_picture(server: Comfy, browse: Browse) -> None:
+    pages = sorted((ROOT / "web" / "docs").glob("*.md"))
+    titles = {page.stem: heading(page) for page in pages}
+    shown = browse("help", titles=titles)
+    assert shown.keys() == titles.keys()
+    assert all(widths and all(widths) for widths in shown.values()), shown
+
+
+def heading(page: Path) -> str:
+    return page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
 
 
 def make_png(comfy: Comfy, clip: str) -> tuple[Path, Path]:
