@@ -90,9 +90,10 @@ def _first_that_opens(ffmpeg: str, preset: Preset, *, has_alpha: bool) -> Encode
             return encoder
         complaints.append(f"{encoder.name} ({complaint})")
     names = ", ".join(other.name for other, _ in available_presets(ffmpeg))
+    advice = f"Choose one of the presets it can write: {names}." if names else "Install another."
     raise InputError(
         f"preset {preset.name}: expected an encoder that opens here, got none from {ffmpeg}: "
-        f"{'; '.join(complaints)}. Choose one of the presets it can write: {names}."
+        f"{'; '.join(complaints)}. {advice}"
     )
 
 

@@ -476,6 +476,14 @@ def test_missing_encoder_is_named_with_the_presets_there_are() -> None:
         choose_encoder(find_ffmpeg(), preset)
 
 
+def test_ffmpeg_that_opens_nothing_is_to_be_replaced(tmp_path: Path) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text('#!/bin/sh\necho "libblas.so.3: no such file" >&2; exit 127\n')
+    program.chmod(0o755)
+    with pytest.raises(InputError, match=r"libx264 \(libblas.*\)\. Install another\.$"):
+        choose_encoder(str(program), PRESETS["share"])
+
+
 def test_encoder_that_is_listed_but_does_not_open_is_not_offered(tmp_path: Path) -> None:
     """An ffmpeg that has everything, but only libx264 opens."""
     program = tmp_path / "ffmpeg"
