@@ -41,7 +41,7 @@ class RIFELoadEnhancer(io.ComfyNode):
         """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RIFELoadEnhancer",
-            display_name="RIFE Load Enhancer",
+            display_name="Load RIFE Enhancer",
             category=CATEGORY,
             description="Load SAFA, which cleans up the frames of a video. Its file has to be saved "
             "by hand, into models/frame_interpolation; without it, the error says from where.",
@@ -123,7 +123,7 @@ class RIFEEnhance(io.ComfyNode):
 
 def enhancer_input() -> io.Input:
     """Describe the input ``enhancer``."""
-    return EnhancerType.Input("enhancer", tooltip="From RIFE Load Enhancer.")
+    return EnhancerType.Input("enhancer", tooltip="From Load RIFE Enhancer.")
 
 
 def cut_inputs() -> list[io.Input]:

@@ -128,7 +128,7 @@ def _refuse_relatives(shapes: _Shapes) -> None:
     if any(key.startswith(_SAFA) for key in shapes):
         raise UnsupportedCheckpointError(
             "expected a RIFE interpolation network, got SAFA, which enhances video. Load it with "
-            "RIFE Load Enhancer or inference_video_enhance.py; to interpolate, choose a RIFE "
+            "Load RIFE Enhancer or inference_video_enhance.py; to interpolate, choose a RIFE "
             "checkpoint, such as 4.25."
         )
     if shapes and all(key.startswith(REFINEMENT) for key in shapes):

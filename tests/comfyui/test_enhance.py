@@ -187,5 +187,5 @@ def test_networks_are_refused_where_the_other_kind_is_wanted(comfy: Comfy) -> No
     workflow = {**several("first", "second"), "model": load("cleaner.pkl")}
     workflow["smooth"] = interpolate(["clip", 0])
     message = complaint(comfy, {**workflow, "png": png("wrong/RIFE", ["smooth", 0])})
-    assert "RIFE Load Enhancer" in message
+    assert "Load RIFE Enhancer" in message
     assert everything_in(comfy.output / "wrong") == []

@@ -280,7 +280,7 @@ def test_release_is_named_and_its_precision_chosen(tmp_path: Path) -> None:
 
 
 def test_interpolation_points_to_the_enhancer(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedCheckpointError, match=r"got SAFA.*RIFE Load Enhancer"):
+    with pytest.raises(UnsupportedCheckpointError, match=r"got SAFA.*Load RIFE Enhancer"):
         load_interpolator(save_as_upstream(tmp_path / "a"))
 
 
