@@ -195,10 +195,11 @@ def _progress(job: Job | EnhanceJob) -> Generator[Callable[[int, Any], object]]:
 def describe_clip(args: argparse.Namespace, plan: Plan[JobT]) -> str:
     """Say what goes in and what comes out."""
     job, clip = plan.job, plan.job.clip
+    about = "" if clip.duration is None else "about "  # the frame rate varies
     return (
-        f"input   {clip.name}  {clip.width}x{clip.height}, {_count(clip.num_frames)} frames, "
-        f"{format_rate(clip.rate)} fps\n"
-        f"output  {plan.describe_targets()}  {_count(job.num_frames)} frames, "
+        f"input   {clip.name}  {clip.width}x{clip.height}, {about}{_count(clip.num_frames)} frames, "
+        f"{about}{format_rate(clip.rate)} fps\n"
+        f"output  {plan.describe_targets()}  {about}{_count(job.num_frames)} frames, "
         f"{format_rate(job.shown_rate)} fps, {_describe_sound(args, plan)}"
     )
 

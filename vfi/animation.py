@@ -46,11 +46,12 @@ def describe_animation(path: Path) -> VideoInfo:
         DecodeError: the file is damaged, or a still picture.
     """
     animation = _probe(path)
+    rate, is_constant = _animation_rate(animation.durations)
     return VideoInfo(
         path=animation.path,
         width=animation.width,
         height=animation.height,
-        rate=_animation_rate(animation.durations),
+        rate=rate,
         num_frames=len(animation.durations),
         start=Fraction(0),
         rotation=0,
@@ -59,6 +60,7 @@ def describe_animation(path: Path) -> VideoInfo:
         tags=animation.tags,
         has_alpha=animation.has_alpha,
         origin=Fraction(0),
+        duration=None if is_constant else _MILLISECOND * sum(animation.durations),
     )
 
 
@@ -74,7 +76,7 @@ def read_animation(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, 
     stamp = 0
     with closing(_decode(animation, "RGBA" if alpha else "RGB")) as pictures:
         for duration, pixels in zip(animation.durations, pictures, strict=True):
-            yield Picture(stamp, _MILLISECOND, partial(_itself, pixels))
+            yield Picture(stamp, _MILLISECOND, duration, partial(_itself, pixels))
             stamp += duration
 
 
@@ -128,8 +130,8 @@ def _read_tags(image: Image.Image) -> dict[str, str]:
     return {name: value for name, colon, value in parts if colon and name in ("prompt", "workflow")}
 
 
-def _animation_rate(durations: tuple[int, ...]) -> Fraction:
-    """Return the frame rate that durations in whole milliseconds stand for.
+def _animation_rate(durations: tuple[int, ...]) -> tuple[Fraction, bool]:
+    """Return the frame rate that durations in whole milliseconds stand for, and if it is constant.
 
     A writer that spreads the rounding (33, 33, 34 ms) means a whole rate, which every time then
     fits; one that rounds each duration alike (62 ms for 16 fps) has really slowed the clip down.
@@ -137,8 +139,8 @@ def _animation_rate(durations: tuple[int, ...]) -> Fraction:
     whole = Fraction(max(1, round(Fraction(1000 * len(durations), sum(durations)))))
     times = [_MILLISECOND * time for time in accumulate(durations, initial=0)]
     if is_constant_rate(times, _MILLISECOND, whole):
-        return whole
-    return Fraction(1000, max(set(durations), key=durations.count))
+        return whole, True
+    return Fraction(1000, max(set(durations), key=durations.count)), len(set(durations)) == 1
 
 
 def _decode(animation: _Animation, mode: str) -> Generator[Tensor, None, None]:

@@ -33,6 +33,7 @@ class Clip:
         is_deep: its frames have more than 8 bits of a value.
         has_alpha: its frames are RGBA.
         tracks: what comes along with its picture: sound, subtitles, chapters, tags.
+        duration: seconds, an estimate, where the frame rate varies; None: ``num_frames / rate``.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Clip:
     is_deep: bool = False
     has_alpha: bool = False
     tracks: SourceTracks | None = None
+    duration: Fraction | None = None
 
 
 def open_video(
@@ -92,6 +94,7 @@ def open_video(
             start=info.first_time,
             duration=None if end is None else end - info.first_time,
         ),
+        duration=info.duration,
     )
 
 

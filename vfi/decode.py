@@ -78,7 +78,13 @@ def read_container(
                 # which then lives until the garbage collector runs, hundreds of frames later.
                 matrix = _display_matrix(frame) if number == 0 else matrix
                 load = partial(_load, frame, matrix, info, _place(number, begin), alpha=alpha)
-                yield Picture(stamp_of(container, frame), tick_of(stream), load)
+                yield Picture(
+                    stamp_of(container, frame), tick_of(stream), _duration_of(frame), load
+                )
+
+
+def _duration_of(frame: VideoFrame) -> int:
+    return getattr(frame, "duration", 0)  # PyAV 14.2 does not tell
 
 
 def decode_frames(

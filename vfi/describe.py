@@ -22,8 +22,9 @@ from .demux import (
     stamp_of,
     tick_of,
 )
-from .errors import DecodeError
+from .errors import DecodeError, InputError
 from .frame_times import is_constant_rate, no_frames
+from .timing import parse_moment
 from .video_info import AudioStream, Chapter, SubtitleStream, VideoInfo
 
 # AVFMT_TS_DISCONT (libavformat/avformat.h). For these formats (mpegts, ogg, …) ffmpeg counts a
@@ -53,7 +54,8 @@ def probe_container(path: Path) -> VideoInfo:
 def _describe(
     container: InputContainer, stream: VideoStream, first: VideoFrame, path: Path
 ) -> VideoInfo:
-    rate = _nominal_rate(stream, path)
+    rate, is_constant = _nominal_rate(stream, path)
+    seconds = _estimate_seconds(container, stream)
     stamp = stamp_of(container, first)
     origin = None if stamp is None else stamp * tick_of(stream)
     rotation = round(first.rotation / 90) * 90 % 360
@@ -66,7 +68,7 @@ def _describe(
         width=width,
         height=height,
         rate=rate,
-        num_frames=_estimate_num_frames(container, stream, rate),
+        num_frames=None if seconds is None else round(seconds * rate),
         start=_start(container, stream, first),
         rotation=rotation,
         pixel_aspect=pixel_aspect,
@@ -81,6 +83,7 @@ def _describe(
         is_deep=any(component.bits > 8 for component in first.format.components),
         has_alpha=_has_alpha(container, first),
         origin=origin,
+        duration=None if is_constant else seconds,
     )
 
 
@@ -119,8 +122,8 @@ def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
     return "unknown" if context is None else str(context.codec.canonical_name)
 
 
-def _nominal_rate(stream: VideoStream, path: Path) -> Fraction:
-    """Choose among FFmpeg's opinions on the frame rate.
+def _nominal_rate(stream: VideoStream, path: Path) -> tuple[Fraction, bool]:
+    """Choose among FFmpeg's opinions on the frame rate; returns whether the first frames follow it.
 
     The average goes wrong where ticks are coarse or the last frame is long (a GIF of 30 fps has
     100/3, an FLV of 24000/1001 has 983/41). Where the opinions differ, the one that the first
@@ -134,12 +137,12 @@ def _nominal_rate(stream: VideoStream, path: Path) -> Fraction:
             "Convert the file to mp4 or mkv with ffmpeg, which writes one."
         )
     if len(candidates) == 1:
-        return candidates[0]
+        return candidates[0], True
     times = first_times(path)
     for rate in reversed(candidates):  # an average may fit by chance, so it is tried last
         if times and is_constant_rate(times, tick_of(stream), rate):
-            return rate
-    return candidates[0]
+            return rate, True
+    return candidates[0], False
 
 
 def _restore_ntsc(rate: Fraction) -> Fraction:
@@ -153,14 +156,20 @@ def _restore_ntsc(rate: Fraction) -> Fraction:
     return ntsc if abs(ntsc - rate) < rate / 2_000_000 else rate
 
 
-def _estimate_num_frames(
-    container: InputContainer, stream: VideoStream, rate: Fraction
-) -> int | None:
+def _estimate_seconds(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Return for how long the picture is shown, as far as the file tells."""
     if stream.duration:
-        return round(stream.duration * tick_of(stream) * rate)
-    if container.duration:
-        return round(container.duration * _MICROSECOND * rate)
-    return None
+        return stream.duration * tick_of(stream)
+    # Matroska says in a tag how long a track is; the duration of the file is that of its longest.
+    told = [_tagged_seconds(stream), (container.duration or 0) * _MICROSECOND]
+    return min((seconds for seconds in told if seconds), default=None)
+
+
+def _tagged_seconds(stream: VideoStream) -> Fraction:
+    try:
+        return parse_moment(stream.metadata.get("DURATION", ""))
+    except InputError:
+        return Fraction(0)
 
 
 def _start(container: InputContainer, stream: VideoStream, first: VideoFrame) -> Fraction:

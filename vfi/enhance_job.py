@@ -96,7 +96,8 @@ def steady(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:
     """Show frames at a constant rate, each at the moment nearest to its own.
 
     Frames of a constant rate are passed on as they are. Of a variable one those that stay longer
-    are repeated, as the same tensor, and those that have no moment of their own are left out.
+    are repeated, as the same tensor, and those that have no moment of their own are left out; the
+    last one is always shown.
 
     Args:
         frames: times strictly increasing from 0.
@@ -109,8 +110,16 @@ def steady(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:
     while current is not None:
         following = next(iterator, None)
         begins_scene |= current.begins_scene
-        stop = ceil(following.time * rate - Fraction(1, 2)) if following else number + 1
+        if following:
+            stop = _nearest(following.time * rate)
+        else:
+            stop = max(number + 1, _nearest((current.time + (current.duration or 0)) * rate))
         for _ in range(number, stop):
             yield replace(current, begins_scene=begins_scene)
             begins_scene = False
         number, current = stop, following
+
+
+def _nearest(position: Fraction) -> int:
+    """Round; halves down."""
+    return ceil(position - Fraction(1, 2))

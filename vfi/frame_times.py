@@ -23,11 +23,13 @@ class Picture:
     Attributes:
         stamp: its timestamp as the file has it, in ticks; None if it has none.
         tick: s.
+        duration: how long it is shown, in ticks; 0 if the file does not say.
         load: converts it to [H, W, C]; only what is shown is worth it.
     """
 
     stamp: int | None
     tick: Fraction
+    duration: int
     load: Callable[[], Tensor]
 
 
@@ -65,6 +67,29 @@ def _snap(time: Fraction, tick: Fraction, rate: Fraction) -> Fraction:
     """
     on_grid = round(time * rate) / rate
     return on_grid if abs(time - on_grid) <= tick else time
+
+
+def exact_duration(picture: Picture, time: Fraction, info: VideoInfo) -> Fraction | None:
+    """Return for how many seconds a picture is shown; None if its file does not say.
+
+    One tick says nothing: programs write it that do not know how long the last picture of a
+    recording is to be shown. Where a window ends, the picture ends; but not before the time of one
+    frame, so that N frames of a constant rate stay N frames.
+
+    Args:
+        picture: the picture.
+        time: its exact time, seconds from the file's first one.
+        info: the file, and the window.
+    """
+    if picture.duration <= 1:
+        return None
+    end = time + picture.duration * picture.tick
+    is_constant = info.duration is None
+    if is_constant:
+        end = _snap(end, picture.tick, info.rate)
+    if info.end_time is not None:
+        end = min(end, max(info.end_time, time + 1 / info.rate) if is_constant else info.end_time)
+    return end - time
 
 
 def is_constant_rate(times: Sequence[Fraction], tick: Fraction, rate: Fraction) -> bool:

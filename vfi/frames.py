@@ -30,12 +30,14 @@ class Frame:
         begins_scene: there is a cut between the frame before and this one.
         mask: [H, W] floating point in [0, 1], 1 where the picture is protected from interpolation
             (text, logos); None protects nothing.
+        duration: seconds for which its file shows it; None if it does not say.
     """
 
     pixels: Tensor
     time: Fraction
     begins_scene: bool = False
     mask: Tensor | None = None
+    duration: Fraction | None = None
 
 
 def to_planar(pixels: Tensor, device: torch.device) -> Tensor:

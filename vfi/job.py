@@ -107,11 +107,11 @@ class Job:
     @property
     def num_frames(self) -> int | None:
         """How many frames the result has; an estimate, None if unknown."""
-        num_frames = self.clip.num_frames
-        if num_frames is None:
+        clip = self.clip
+        if clip.num_frames is None:
             return None
-        num_intervals = num_frames if self.preparation.loop else num_frames - 1
-        return self.schedule.count(num_intervals / self.clip.rate)
+        end = clip.num_frames / clip.rate if clip.duration is None else clip.duration
+        return self.schedule.count(end if self.preparation.loop else end - 1 / clip.rate)
 
     @property
     def width(self) -> int:

@@ -70,7 +70,7 @@ def closed_loop(frames: Iterable[Frame], last_duration: Fraction) -> Iterator[Fr
 
     Args:
         frames: times increasing.
-        last_duration: seconds the source shows its last frame.
+        last_duration: seconds the source shows its last frame, where that is not known of the frame.
 
     Yields:
         The frames, then the first one's picture at the time at which it is due again.
@@ -87,10 +87,11 @@ def closed_loop(frames: Iterable[Frame], last_duration: Fraction) -> Iterator[Fr
         return
     first, last = beginning[0], ending[-1]
     if begins_with_repeat(_pixels(ending), _pixels(beginning)):
-        yield replace(first, time=last.time)
+        yield replace(first, time=last.time, duration=None)
         return
     yield last
-    yield replace(first, time=last.time + last_duration)
+    due = last.time + (last_duration if last.duration is None else last.duration)
+    yield replace(first, time=due, duration=None)
 
 
 def joined(

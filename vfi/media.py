@@ -18,7 +18,7 @@ from pathlib import Path
 from .animation import describe_animation, is_webp, read_animation
 from .describe import probe_container
 from .errors import InputError
-from .frame_times import Picture, with_exact_times
+from .frame_times import Picture, exact_duration, with_exact_times
 from .frames import Frame
 from .seek import read_container_before
 from .video_info import AudioStream as AudioStream
@@ -71,7 +71,8 @@ def read_video(info: VideoInfo, *, alpha: bool = False) -> Generator[Frame, None
             if info.end_time is not None and time >= info.end_time:
                 break
             if time >= info.first_time:
-                yield Frame(picture.load(), time - info.first_time)
+                duration = exact_duration(picture, time, info)
+                yield Frame(picture.load(), time - info.first_time, duration=duration)
 
 
 def trim_video(info: VideoInfo, start: Fraction, end: Fraction | None = None) -> VideoInfo:
@@ -108,6 +109,7 @@ def trim_video(info: VideoInfo, start: Fraction, end: Fraction | None = None) ->
         first_time=first_time,
         start=info.start + offset,
         num_frames=_trimmed_count(info, window, offset),
+        duration=_trimmed_duration(info, window, offset),
         chapters=tuple(_trimmed_chapters(info, window, offset)),
     )
 
@@ -145,6 +147,15 @@ def _trimmed_count(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> int
     if window.end_time is not None:
         counts.append(ceil((window.end_time - whole.first_time - offset) * whole.rate))
     return max(1, min(counts)) if counts else None
+
+
+def _trimmed_duration(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> Fraction | None:
+    if whole.duration is None:
+        return None
+    duration = whole.duration - offset
+    if window.end_time is not None:
+        duration = min(duration, window.end_time - whole.first_time - offset)
+    return max(duration, 1 / whole.rate)
 
 
 def _trimmed_chapters(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> Iterator[Chapter]:

@@ -62,7 +62,7 @@ class Preparation:
 
         Args:
             frames: times strictly increasing from 0.
-            last_duration: seconds the source shows its last frame.
+            last_duration: seconds the source shows its last frame, where that is not known of it.
             report: called with each cut, in order.
 
         Raises:

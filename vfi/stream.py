@@ -100,7 +100,8 @@ def _show_all(
     ending = repeat(current.pixels)
     if montage:
         ending = _compared(montage, current.pixels, ending, max(num_asked, first))
-    yield from islice(chain(early, ending), max(schedule.count(current.time) - number, 0))
+    count = schedule.count(current.time, current.duration)
+    yield from islice(chain(early, ending), max(count - number, 0))
 
 
 def _too_few(found: str) -> InputError:

@@ -108,7 +108,7 @@ class Schedule:
     Attributes:
         rate: outputs per second. Above the source's, new moments lie between the source's frames;
             below it, the clip is resampled: frames whose moments are not asked for are left out.
-        last_duration: seconds the source shows its last frame.
+        last_duration: seconds the source shows its last frame, where that is not known of the frame.
         end: where the output ends.
         speed: how fast the source plays.
     """
@@ -133,17 +133,18 @@ class Schedule:
         first, last = self._position(start), self._position(stop)
         return [(index - first) / (last - first) for index in range(ceil(first), ceil(last))]
 
-    def count(self, last: Fraction) -> int:
+    def count(self, last: Fraction, duration: Fraction | None = None) -> int:
         """Count the outputs of a clip.
 
         With ``full-duration`` they last as long as the source, to half an output.
 
         Args:
             last: time of the last frame, source seconds.
+            duration: for how long the source shows it; None: ``last_duration``.
         """
         if self.end is EndRule.LAST_FRAME:
             return floor(self._position(last)) + 1
-        return max(1, self._rounded(last + self.last_duration))
+        return max(1, self._rounded(last + (self.last_duration if duration is None else duration)))
 
     def count_certain(self, time: Fraction) -> int:
         """Count the outputs of which there are at least so many if a frame is shown at ``time``."""

@@ -76,6 +76,8 @@ class VideoInfo:
         first_time: when the first picture that is read is shown, seconds from the file's first one;
             0 unless trimmed.
         end_time: pictures from here on are not read, seconds from the file's first one; None: all.
+        duration: seconds for which what is read is shown, an estimate, where the frame rate varies;
+            None where that is ``num_frames / rate``, or unknown.
     """
 
     path: Path
@@ -95,3 +97,4 @@ class VideoInfo:
     origin: Fraction | None = None
     first_time: Fraction = Fraction(0)
     end_time: Fraction | None = None
+    duration: Fraction | None = None

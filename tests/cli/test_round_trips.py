@@ -142,6 +142,20 @@ def test_variable_rate_becomes_constant_and_as_long(
         assert np.array_equal(frames[time], picture)
 
 
+@pytest.mark.skipif(not hasattr(av.VideoFrame, "duration"), reason="this PyAV does not tell it")
+@pytest.mark.parametrize(("part", "count"), [([], 57), (["--start", 0.5, "--end", 1.7], 36)])
+def test_variable_rate_gives_as_many_frames_as_was_said_and_as_it_lasts(
+    cli: RunCli, ffmpeg: Make, folder: Path, part: list[object], count: int
+) -> None:
+    clip = write_clip(folder / "clip.mkv", moving_pictures(60), "30")
+    dropped = ["-vf", "select='not(mod(n,7))+not(mod(n,5))+lt(n,12)'", "-fps_mode", "vfr"]
+    source = ffmpeg("-i", clip, *dropped, "-bf", 0, "-pix_fmt", "yuv420p", "vfr.mp4")  # 1.9 s
+    ended = cli("--video", source, "--output", "out.mkv", "--target-fps", 30, *part)
+    assert f"out.mkv  about {count} frames" in ended.out
+    assert f"({count} frames, " in ended.out
+    assert len(frames_of(Path("out.mkv"))) == count
+
+
 def test_ten_bits_stay(cli: RunCli, ffmpeg: Make) -> None:
     ramp = (
         "gradients=s=256x64:c0=0x101010:c1=0xe0e0e0:x0=0:x1=255:y0=0:y1=0:d=0.2:r=10:speed=0.00001"

@@ -106,6 +106,12 @@ def test_frame_that_stays_is_repeated_as_the_same_tensor() -> None:
     assert len({id(frame.pixels) for frame in steady(frames, Fraction(4))}) == 2
 
 
+def test_last_frame_is_shown_for_as_long_as_its_file_says() -> None:
+    pixels = torch.zeros(1, 1, 3)
+    frames = [Frame(pixels, Fraction(0)), Frame(pixels, Fraction(1), duration=Fraction(3))]
+    assert len(list(steady(frames, Fraction(1)))) == 4
+
+
 def test_frame_without_a_moment_of_its_own_is_left_out() -> None:
     assert numbers([0, 0.1, 0.11, 0.2]) == [0, 2, 3]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -70,6 +71,12 @@ def test_loop_leads_back_to_the_first_frame() -> None:
     out = list(closed_loop(clip([0, 1, 2, 3]), TICK))
     assert positions(out) == [0, 1, 2, 3, 0]
     assert even(out)
+
+
+def test_loop_goes_on_when_the_last_frame_has_been_shown_for_its_time() -> None:
+    *others, last = clip([0, 1, 2, 3])
+    out = list(closed_loop([*others, replace(last, duration=3 * TICK)], TICK))
+    assert (out[-1].time, out[-1].duration) == (6 * TICK, None)
 
 
 def test_loop_that_ends_on_its_first_frame_is_closed_already() -> None:

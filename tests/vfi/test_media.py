@@ -12,6 +12,7 @@ from PIL import Image
 
 from vfi import describe, media
 from vfi.errors import DecodeError, InputError
+from vfi.frame_times import Picture, exact_duration
 from vfi.frames import to_uint8
 from vfi.media import (
     AudioStream,
@@ -242,6 +243,60 @@ def test_variable_frame_rate_keeps_its_times(tmp_path):
     path = write_packets(tmp_path / "a.mkv", [0, 40, 107, 213, 1000])
 
     assert times(path) == [Fraction(ms, 1000) for ms in (0, 40, 107, 213, 1000)]
+
+
+# 30 fps, of which frames are left out: the mean is 14 fps, and the last frame lasts 1/30 s.
+VFR = ("-fps_mode", "vfr")
+DROPPED = (
+    "-vf",
+    "select='not(mod(n,7))+not(mod(n,5))+lt(n,12)'",
+    *VFR,
+    "-c:v",
+    "libx264",
+    "-bf",
+    "0",
+)
+
+with_durations = pytest.mark.skipif(
+    not hasattr(av.VideoFrame, "duration"), reason="this PyAV does not tell how long frames last"
+)
+
+
+@with_durations
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif"])
+def test_last_frame_of_a_variable_rate_lasts_as_long_as_the_file_says(clip, ffmpeg, name):
+    dropped = clip("dropped.mp4", *DROPPED, rate="30", seconds="2")
+    codec = "gif" if name == "a.gif" else "copy"
+    path = dropped if name == "a.mp4" else ffmpeg("-i", dropped, *VFR, "-c:v", codec, name)
+    info = probe_video(path)
+    last = read(path)[-1]
+
+    tick = Fraction(1, 100)  # of a GIF
+    assert abs(last.duration - Fraction(1, 30)) < tick
+    assert last.time + last.duration == info.duration == Fraction(19, 10)
+
+
+@with_durations
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi", "a.gif"])
+def test_last_frame_of_a_constant_rate_lasts_as_long_as_any(clip, name):
+    info = probe_video(clip(name))
+
+    assert info.duration is None  # num_frames / rate says it
+    assert list(read_video(info))[-1].duration in (None, 1 / info.rate)
+
+
+@with_durations
+def test_last_duration_of_one_tick_is_not_believed(tmp_path):
+    info = probe_video(write_packets(tmp_path / "a.mkv", [0, 40, 80]))
+    picture = Picture(80, Fraction(1, 1000), 1, lambda: torch.zeros(0))
+
+    assert exact_duration(picture, Fraction(2, 25), info) is None
+
+
+def test_count_in_matroska_is_that_of_the_picture_not_of_the_sound(clip):
+    path = clip("a.mkv", "-f", "lavfi", "-i", "sine=d=3", "-preset", "ultrafast")
+
+    assert probe_video(path).num_frames == 10
 
 
 def test_first_frame_is_at_0_wherever_the_file_starts(tmp_path):

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -114,6 +115,27 @@ def test_variable_frame_rate_keeps_its_intervals(noisy_clip, ffmpeg):
     assert len({later[0] - time[0] for time, later in pairwise(whole)}) > 2
     for number in (1, 4, 9):
         assert same(frames_of(trim_video(info, whole[number][0])), whole[number:])
+
+
+@pytest.mark.skipif(not hasattr(av.VideoFrame, "duration"), reason="this PyAV does not tell it")
+def test_last_frame_of_a_part_is_shown_until_the_part_ends(noisy_clip, ffmpeg):
+    chosen = ("-vf", "select='not(mod(n,5))+not(mod(n,7))'", "-fps_mode", "vfr", "-bf", "0")
+    info = probe_video(ffmpeg("-i", noisy_clip("source.mkv", "-c:v", "ffv1"), *chosen, "a.mp4"))
+    assert info.duration is not None  # the rate varies
+    frame, following = list(read_video(info))[-4:-2]
+    interval = following.time - frame.time
+    part = trim_video(info, Fraction(0), frame.time + interval / 3)
+    *_, last = read_video(part)
+
+    assert (last.time, last.duration) == (frame.time, interval / 3)
+    assert part.duration == frame.time + interval / 3
+
+
+def test_part_of_a_constant_rate_has_whole_frames(noisy_clip):
+    part = trim_video(probe_video(noisy_clip("a.mp4")), Fraction(0), Fraction(201, 200))
+    *_, last = read_video(part)
+
+    assert last.time + (last.duration or 1 / NTSC_FILM) == 25 / NTSC_FILM > Fraction(201, 200)
 
 
 def test_turned_video_stays_turned(noisy_clip, ffmpeg):
