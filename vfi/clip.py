@@ -93,6 +93,8 @@ def open_video(
             delay=whole.start,
             start=info.first_time,
             duration=None if end is None else end - info.first_time,
+            sound_languages=tuple(stream.language for stream in whole.audio),
+            subtitle_languages=tuple(stream.language for stream in whole.subtitles),
         ),
         duration=info.duration,
     )

@@ -73,10 +73,12 @@ def _describe(
         rotation=rotation,
         pixel_aspect=pixel_aspect,
         audio=tuple(
-            AudioStream(track.index, _codec_name(track)) for track in container.streams.audio
+            AudioStream(track.index, _codec_name(track), _language(track))
+            for track in container.streams.audio
         ),
         subtitles=tuple(
-            SubtitleStream(track.index, _codec_name(track)) for track in container.streams.subtitles
+            SubtitleStream(track.index, _codec_name(track), _language(track))
+            for track in container.streams.subtitles
         ),
         chapters=tuple(_chapters(container, origin)),
         tags=_tags(container),
@@ -120,6 +122,11 @@ def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
     # PyAV's annotation does not say so, but a stream without a decoder has no codec context.
     context = getattr(stream, "codec_context", None)
     return "unknown" if context is None else str(context.codec.canonical_name)
+
+
+def _language(stream: av.AudioStream | SubtitleTrack) -> str:
+    language = stream.metadata.get("language", "")
+    return "" if language == "und" else language
 
 
 def _nominal_rate(stream: VideoStream, path: Path) -> tuple[Fraction, bool]:

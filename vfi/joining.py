@@ -108,6 +108,7 @@ class Joining:
             source = kept if self._subtitles_are_moved else track
             codec = self.tracks.subtitle_codec(track, self.container)
             options += ["-map", f"{number}:s:{source}", f"-c:s:{kept}", codec]
+            options += self.tracks.language_options("subtitle", track, kept, self.container)
         if self._subtitles and self.container.holds_fonts:
             options += ["-map", "1:t?", "-c:t", "copy"]
         return options

@@ -76,6 +76,9 @@ class SourceTracks:
         duration: how long that part is, seconds of the file; None: to its end.
         tempo: the picture is shown this many times as fast. Sound follows with its pitch kept.
         treatment: what is done to sound.
+        sound_languages: of each of its sound tracks a code of ISO 639-2, or "". They are copied from
+            the file all the same where the format has no names of its own for them.
+        subtitle_languages: of each of its subtitle tracks.
     """
 
     path: Path
@@ -88,6 +91,8 @@ class SourceTracks:
     duration: Fraction | None = None
     tempo: Fraction = Fraction(1)
     treatment: Sound = Sound.COPY
+    sound_languages: tuple[str, ...] = ()
+    subtitle_languages: tuple[str, ...] = ()
 
     @property
     def is_part(self) -> bool:
@@ -172,6 +177,8 @@ class SourceTracks:
                 options += [f"-c:a:{kept}", "copy"]
                 # Or a file whose picture is there as well is read from a key frame before it.
                 options += [f"-copypriorss:a:{kept}", "0"] if self.is_part else []
+            self._tell_of_language("sound", track, container, name, tell)
+            options += self.language_options("sound", track, kept, container)
             kept += 1
         return options
 
@@ -204,6 +211,7 @@ class SourceTracks:
             if codec in container.subtitle_codecs or (
                 container.subtitle_encoder and codec in _TEXT_SUBTITLES
             ):
+                self._tell_of_language("subtitle", track, container, name, tell)
                 yield track
             else:
                 tell(f"subtitle track {track + 1}: left out, {codec} does not go into {name} files")
@@ -212,6 +220,32 @@ class SourceTracks:
         """Return what becomes of a subtitle track: "copy", or the name of an encoder."""
         is_held = self.subtitles[track] in container.subtitle_codecs
         return "copy" if is_held else str(container.subtitle_encoder)
+
+    def language_options(self, kind: str, track: int, kept: int, container: Container) -> list[str]:
+        """Return what names a track's language where the format has names of its own.
+
+        Args:
+            kind: "sound" or "subtitle".
+            track: number of the track among those of its kind in the file.
+            kept: the same, in what is written.
+            container: the format.
+        """
+        code = self._language(kind, track)
+        language = container.language_name(code) if code else None
+        if language is None or language == code:
+            return []
+        return [f"-metadata:s:{'a' if kind == 'sound' else 's'}:{kept}", f"language={language}"]
+
+    def _tell_of_language(
+        self, kind: str, track: int, container: Container, name: str, tell: Tell
+    ) -> None:
+        code = self._language(kind, track)
+        if code and container.language_name(code) is None:
+            tell(f"{kind} track {track + 1}: {name} files cannot name its language, {code}")
+
+    def _language(self, kind: str, track: int) -> str:
+        languages = self.sound_languages if kind == "sound" else self.subtitle_languages
+        return languages[track] if languages else ""
 
     def shown_chapters(self) -> Iterator[tuple[Fraction, Fraction, str]]:
         """Yield start, end and title of the chapters that are shown, from the first picture."""

@@ -15,10 +15,12 @@ class AudioStream:
     Attributes:
         index: among all streams of the file, from 0.
         codec: FFmpeg's codec name such as "aac"; "unknown" when FFmpeg has no decoder for it.
+        language: a code of ISO 639-2 such as "deu"; "" if the file names none.
     """
 
     index: int
     codec: str
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,12 @@ class SubtitleStream:
     Attributes:
         index: among all streams of the file, from 0.
         codec: FFmpeg's codec name such as "subrip"; "unknown" when FFmpeg has no decoder for it.
+        language: a code of ISO 639-2 such as "deu"; "" if the file names none.
     """
 
     index: int
     codec: str
+    language: str = ""
 
 
 @dataclass(frozen=True)

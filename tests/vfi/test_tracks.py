@@ -1,6 +1,7 @@
 """What comes along with the picture: kept, cut, moved, told of."""
 
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from vfi.clip import open_video
 from vfi.ffmpeg import find_ffmpeg
 from vfi.media import probe_video
 from vfi.tracks import Sound, SourceTracks
@@ -186,6 +188,38 @@ def test_tracks_keep_language_title_and_which_is_the_default(source, write, name
             s.metadata.get("title") or s.metadata.get("name") for s in container.streams.audio
         ]
         assert titles == ["Film", "Kommentar"]
+
+
+LANGUAGES = ("deu", "fra", "zho", "eng", "und")
+
+
+@pytest.mark.parametrize("start", [Fraction(0), Fraction(1)])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm"])
+def test_languages_of_sound_and_subtitles_are_kept(source, ffmpeg, write, name, start):
+    film = source("one.mkv", "-c:a", "aac", subtitles="subrip")
+    words = ["-map", "0:v"]
+    for number, language in enumerate(LANGUAGES):
+        words += ["-map", "0:a", f"-metadata:s:a:{number}", f"language={language}"]
+        words += ["-map", "0:s", f"-metadata:s:s:{number}", f"language={language}"]
+    film = ffmpeg("-i", film, *words, "-c", "copy", "s.mkv")
+    tracks = replace(open_video(film, start).tracks, treatment=Sound.COPY)
+    path = write(name, tracks, seconds=3)
+
+    # QuickTime has numbers for languages, which ffmpeg reads as these names.
+    expected = ("ger", "fra", "chi", "eng", None) if name == "a.mov" else LANGUAGES
+    if name in ("a.mkv", "a.webm"):
+        expected = (*expected[:-1], None)
+    found = [language for _, language, _ in described(path)]
+    assert found == [*expected, *expected]
+
+
+def test_language_that_the_format_cannot_name_is_told(source, write):
+    film = source("s.mkv", "-c:a", "aac", "-metadata:s:a:0", "language=afr")
+    told = []
+    write("a.mov", open_video(film).tracks, seconds=1, notify=told.append)
+    write("a.mp4", open_video(film).tracks, seconds=1, notify=told.append)
+
+    assert told == ["sound track 1: .mov files cannot name its language, afr"]
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
