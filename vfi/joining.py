@@ -18,7 +18,8 @@ from pathlib import Path
 from .containers import Container
 from .ffmpeg import QUIET, RunningFFmpeg, file_url
 from .parts import PartsFolder
-from .tracks import SourceTracks, write_shown_subtitles
+from .subtitles import write_shown_subtitles
+from .tracks import SourceTracks
 
 _LIST, _TAGS, _SUBTITLES = "parts.ffconcat", "tags.ffmetadata", "subtitles.partial"
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
