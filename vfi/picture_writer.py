@@ -8,6 +8,7 @@ import shutil
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from .errors import EncodeError, InputError
 from .exr import encode_exr
+from .lock import only_writer, require_writable
 from .picture import encode_png
 
 _JOB_FILE = "job.txt"
@@ -59,7 +61,8 @@ class PictureWriter:
         suffix: ".png" or ".exr", the format.
 
     Raises:
-        InputError: an option is wrong, or the folder exists and may not be replaced.
+        InputError: an option is wrong, the folder exists and may not be replaced, or another run
+            writes it at the moment.
     """
 
     folder: Path
@@ -79,6 +82,7 @@ class PictureWriter:
     _pending: deque[Future[None]] = field(init=False, repr=False)
     _pool: ThreadPoolExecutor = field(init=False, repr=False)
     _max_pending: int = field(init=False, repr=False)
+    _lock: ExitStack = field(init=False, default_factory=ExitStack, repr=False)
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
@@ -95,6 +99,8 @@ class PictureWriter:
                 "The defaults are 0, 4 and 8, for EXR 32."
             )
         _require_replaceable(self.folder, self.overwrite)
+        if self._partial.exists():
+            require_writable(self.folder)
         num_workers = min(_MAX_WORKERS, os.cpu_count() or 1)
         self._max_pending = 2 * num_workers
         self._pending = deque()
@@ -134,19 +140,26 @@ class PictureWriter:
         self._next = number
 
     def __enter__(self) -> PictureWriter:
+        with ExitStack() as lock:
+            try:
+                self.folder.parent.mkdir(parents=True, exist_ok=True)
+                lock.enter_context(only_writer(self.folder))
+                self._start()
+            except OSError as error:
+                raise InputError(
+                    f"{self.folder}: expected a place that can be written to, got "
+                    f"{error.strerror}. Choose another folder or change its permissions."
+                ) from error
+            self._lock = lock.pop_all()
+        return self
+
+    def _start(self) -> None:
         if self._next == 0:
             _remove_leftover(self._partial)
-        try:
-            self._partial.mkdir(parents=True, exist_ok=self._next > 0)
-            self._remove_from(self.start + self._next)
-            if self.job is not None:
-                (self._partial / _JOB_FILE).write_text(self.job, encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"{self.folder}: expected a place that can be written to, got {error.strerror}. "
-                "Choose another folder or change its permissions."
-            ) from error
-        return self
+        self._partial.mkdir(exist_ok=self._next > 0)
+        self._remove_from(self.start + self._next)
+        if self.job is not None:
+            (self._partial / _JOB_FILE).write_text(self.job, encoding="utf-8")
 
     def write(self, pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32]) -> None:
         """Hand over one frame; waits while too many are being compressed.
@@ -181,9 +194,13 @@ class PictureWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        with self._lock:
+            self._finish(is_interrupted=error is not None)
+
+    def _finish(self, *, is_interrupted: bool) -> None:
         is_complete = False
         try:
-            if error is None:
+            if not is_interrupted:
                 for future in self._pending:
                     future.result()
                 is_complete = True

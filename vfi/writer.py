@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,7 @@ from .encoders import choose_encoder
 from .errors import EncodeError, InputError
 from .ffmpeg import QUIET, RunningFFmpeg, ffmpeg_version, file_url, find_ffmpeg
 from .joining import Joining
+from .lock import only_writer, require_writable
 from .parts import PART_LENGTH, PartEncoder, PartsFolder
 from .pictures import PictureFormat
 from .presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
@@ -76,7 +78,8 @@ class VideoWriter:
         part_length: frames in a part. Key frames, and so the file, depend on it.
 
     Raises:
-        InputError: an option is wrong, the file cannot be written there, or not with this ffmpeg.
+        InputError: an option is wrong, the file cannot be written there or not with this ffmpeg, or
+            another run writes it at the moment.
         FFmpegNotFoundError: there is no ffmpeg.
     """
 
@@ -107,6 +110,7 @@ class VideoWriter:
     _first: int = field(init=False, default=0, repr=False)
     _num_written: int = field(init=False, default=0, repr=False)
     _is_complete: bool = field(init=False, default=False, repr=False)
+    _locks: ExitStack = field(init=False, default_factory=ExitStack, repr=False)
     _running: RunningFFmpeg | PartEncoder | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,7 +119,12 @@ class VideoWriter:
         self._container = find_container(self.path)
         preset = find_preset(self.preset)
         self._check_options(preset)
-        _require_writable(self.path, self._partial)
+        if self.path.is_dir():
+            raise InputError(
+                f"{self.path}: expected a file to write, got a folder. Add a file name."
+            )
+        for target in self._written:
+            require_writable(target)
         # Tried out here, so that what does not work is known before frames are made for it.
         self._ffmpeg = str(Path(find_ffmpeg()).absolute())
         encoder = choose_encoder(
@@ -179,6 +188,14 @@ class VideoWriter:
         if self.metadata and not self._container.holds_tags:
             self._tell(f"{self.path.suffix.lower()} files hold no tags: they are left out")
         self._joining.plan(self._tell)
+        with ExitStack() as locks:
+            for target in self._written:
+                locks.enter_context(only_writer(target))
+            self._start()
+            self._locks = locks.pop_all()
+        return self
+
+    def _start(self) -> None:
         if self._folder:
             self._folder.begin(self._first)
             self._running = PartEncoder(self._folder, self._first, self._part_command, self.path)
@@ -186,7 +203,6 @@ class VideoWriter:
             command = [*self._command(), *self._container.options]
             command += ["-f", self._container.muxer, file_url(self._partial)]
             self._running = RunningFFmpeg(command, self.path)
-        return self
 
     def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
         """Hand one frame to ffmpeg.
@@ -217,7 +233,8 @@ class VideoWriter:
             try:
                 running.stop()
             finally:
-                self._clean_up()
+                with self._locks:
+                    self._clean_up()
 
     def _finish(self, running: RunningFFmpeg | PartEncoder) -> None:
         if self._first + self._num_written == 0:
@@ -259,6 +276,11 @@ class VideoWriter:
         if self._running is None:
             raise RuntimeError("VideoWriter: expected use inside a with block, got use outside.")
         return self._running
+
+    @property
+    def _written(self) -> list[Path]:
+        """What no other run may write meanwhile."""
+        return [self.path, *([self.parts] if self.parts else [])]
 
     def _check_options(self, preset: Preset) -> None:
         _require_fitting(self.path, preset)
@@ -311,17 +333,3 @@ def _require_fitting(path: Path, preset: Preset) -> None:
             f"{preset.name}, got {suffix}. Rename it, or choose a preset for {suffix}: "
             f"{', '.join(fitting)}."
         )
-
-
-def _require_writable(path: Path, partial: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path}: expected a file to write, got a folder. Add a file name.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.open("wb").close()
-        partial.unlink()
-    except OSError as error:
-        raise InputError(
-            f"{path}: expected a place that can be written to, got {error.strerror} "
-            f"({error.filename}). Choose another folder or change its permissions."
-        ) from error

@@ -366,7 +366,7 @@ def test_caller_may_reuse_its_array(tmp_path):
 def test_folder_appears_only_when_complete(tmp_path):
     with PictureWriter(tmp_path / "sub" / "out") as writer:
         writer.write(GREY)
-        assert [path.name for path in (tmp_path / "sub").iterdir()] == ["out.partial"]
+        assert {path.name for path in (tmp_path / "sub").iterdir()} == {"out.partial", "out.lock"}
 
     assert [path.name for path in (tmp_path / "sub").iterdir()] == ["out"]
 
