@@ -134,7 +134,8 @@ def _require_complete(stream: BinaryIO, header: Mapping[str, bytes]) -> None:
     last = int(places.max(initial=0))
     stream.seek(last + 4)
     size = int.from_bytes(stream.read(4), "little")
-    if len(places) < num_blocks or not places.all() or stream.seek(0, SEEK_END) < last + 8 + size:
+    end = stream.seek(0, SEEK_END)
+    if len(places) < num_blocks or not places.all() or not 0 < size <= end - last - 8:
         raise ValueError("it ends early")
 
 

@@ -6,6 +6,7 @@ floating point (``exr``).
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ from .frames import from_16_bits
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 # What Pillow raises on a damaged file, by its plugins' sources.
 _PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError)
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk: no data, its name, its checksum
 _END_OF_HEADER = 33  # bytes: PNG's signature and its first chunk, IHDR; texts may follow
 
 
@@ -129,6 +131,23 @@ def encode_png(
 
 def _is_exr(file: Path) -> bool:
     return file.suffix.lower() == ".exr"
+
+
+def is_whole(file: Path) -> bool:
+    """Tell whether a PNG or EXR file is there and has its end.
+
+    A power cut leaves the names of files whose content was not on the disk yet: they are empty, end
+    early, or are filled up with zeros.
+    """
+    try:
+        if _is_exr(file):
+            probe_exr(file)
+            return True
+        with file.open("rb") as stream:
+            stream.seek(-len(_PNG_END), os.SEEK_END)
+            return stream.read() == _PNG_END
+    except (OSError, ValueError):  # there is none, or it is shorter than that
+        return False
 
 
 def _is_deep_grey(image: Image.Image) -> bool:

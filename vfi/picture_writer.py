@@ -20,7 +20,7 @@ import numpy.typing as npt
 from .errors import EncodeError, InputError
 from .exr import encode_exr
 from .lock import only_writer, require_writable
-from .picture import encode_png
+from .picture import encode_png, is_whole
 
 _JOB_FILE = "job.txt"
 _UNFINISHED = ".part"
@@ -122,7 +122,7 @@ class PictureWriter:
         if self.job is None or _read_job(self._partial) != self.job:
             return 0
         number = self.start
-        while self._path(number).is_file():
+        while is_whole(self._path(number)):
             number += 1
         return number - self.start
 
@@ -207,11 +207,15 @@ class PictureWriter:
         finally:  # also when the wait is interrupted
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pending.clear()
-            if not is_complete and self.num_finished == 0:
+            if not is_complete and not self._is_worth_keeping:
                 shutil.rmtree(self._partial)
         if is_complete:
             (self._partial / _JOB_FILE).unlink(missing_ok=True)
             _replace_folder(self._partial, self.folder)
+
+    @property
+    def _is_worth_keeping(self) -> bool:
+        return self.job is not None and self._path(self.start).is_file()
 
     def _path(self, number: int) -> Path:
         return self._partial / f"{number:07}{self.suffix}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -189,19 +190,29 @@ def test_file_whose_rows_were_not_all_written_is_refused(tmp_path: Path) -> None
         read(tmp_path / "out")
 
 
-def test_interrupted_job_goes_on(tmp_path: Path) -> None:
-    pictures = [np.full((4, 6, 3), value, np.float32) for value in (0.1, 0.2, 0.3)]
+@pytest.mark.parametrize("spoilt", ["not at all", "nothing", "half", "zeros"])
+def test_interrupted_job_goes_on_after_its_last_whole_picture(tmp_path: Path, spoilt: str) -> None:
+    random = np.random.default_rng(0)
+    pictures = [random.random((40, 60, 3)).astype(np.float32) for _ in range(4)]
     how: dict[str, Any] = {"suffix": ".exr", "depth": 32, "job": "j"}
     with pytest.raises(RuntimeError), PictureWriter(tmp_path / "out", **how) as writer:  # noqa: PT012
-        for pixels in pictures[:2]:
+        for pixels in pictures[:3]:
             writer.write(pixels)
+        while writer.num_finished < 3:
+            time.sleep(0.01)
         raise RuntimeError
+    path = tmp_path / "out.partial" / "0000001.exr"
+    data = path.read_bytes()
+    half = data[: len(data) // 2]
+    kept = {"nothing": b"", "half": half, "zeros": half.ljust(len(data), b"\0")}
+    path.write_bytes(kept.get(spoilt, data))
     writer = PictureWriter(tmp_path / "out", **how)
-    writer.begin_at(1)
+    assert writer.num_finished == (3 if spoilt == "not at all" else 1)
+    writer.begin_at(writer.num_finished)
     with writer:
-        for pixels in pictures[1:]:
+        for pixels in pictures[writer.num_finished :]:
             writer.write(pixels)
-    assert [pixels.mean() for pixels in read(tmp_path / "out")] == pytest.approx([0.1, 0.2, 0.3])
+    assert np.stack(read(tmp_path / "out")) == pytest.approx(np.stack(pictures), abs=1e-6)
 
 
 def test_wrong_depth_is_refused(tmp_path: Path) -> None:

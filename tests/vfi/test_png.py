@@ -614,6 +614,22 @@ def test_files_after_a_gap_do_not_count(tmp_path):
     assert len(contents(tmp_path / "out")) == 6
 
 
+@pytest.mark.parametrize("content", ["nothing", "half", "zeros"])
+def test_file_that_a_power_cut_has_spoilt_is_made_anew(tmp_path, content):
+    write(tmp_path / "whole", count=6)
+    interrupted(tmp_path / "out", 5, job="j")
+    spoilt = tmp_path / "out.partial" / "0000003.png"
+    data = spoilt.read_bytes()
+    half = data[: len(data) // 2]
+    spoilt.write_bytes(
+        {"nothing": b"", "half": half, "zeros": half.ljust(len(data), b"\0")}[content]
+    )
+
+    assert PictureWriter(tmp_path / "out", job="j").num_finished == 3
+    go_on(tmp_path / "out", 3, 6, job="j")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("job", ["other", None])
 def test_leftover_of_another_job_is_replaced(tmp_path, job):
     interrupted(tmp_path / "out", 5, job="j")
