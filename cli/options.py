@@ -31,6 +31,8 @@ from vfi.timing import (
 )
 from vfi.tracks import Sound
 
+from .parser import Parser
+
 ResultT = TypeVar("ResultT")
 Group = argparse._ArgumentGroup  # pyright: ignore[reportPrivateUsage]  it has no public name
 
@@ -45,9 +47,7 @@ _ENHANCE_DESCRIPTION = (
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command line of ``inference_video.py``."""
-    parser = argparse.ArgumentParser(
-        prog="inference_video.py", description=_DESCRIPTION, allow_abbrev=False
-    )
+    parser = Parser(prog="inference_video.py", description=_DESCRIPTION, allow_abbrev=False)
     source = parser.add_argument_group("source (one of these)").add_mutually_exclusive_group(
         required=True
     )
@@ -78,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def build_enhance_parser() -> argparse.ArgumentParser:
     """Describe the command line of ``inference_video_enhance.py``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="inference_video_enhance.py", description=_ENHANCE_DESCRIPTION, allow_abbrev=False
     )
     source = parser.add_argument_group("source (one of these)").add_mutually_exclusive_group(

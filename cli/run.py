@@ -28,6 +28,7 @@ from vfi.timing import format_rate
 from vfi.tracks import Sound
 
 from .clips import STANDARD_OUTPUT, JobT, MakeJob, Plan, open_sinks, plan_all
+from .parser import ArgumentsError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 _MOST_CUTS_SHOWN = 20
@@ -52,7 +53,10 @@ def run_program(
 ) -> int:
     """Parse the arguments, do what they ask for and say how it went; returns the exit code."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    args = parser.parse_args(argv)
+    try:
+        args = parser.parse_args(argv)
+    except ArgumentsError as error:
+        return _refuse(parser, error, sys.argv[1:] if argv is None else argv)
     # What is meant for people must not get between the frames.
     with redirect_stdout(sys.stderr) if args.output == STANDARD_OUTPUT else nullcontext():
         results: list[Result] = []
@@ -60,8 +64,22 @@ def run_program(
         if message:
             print(message, file=sys.stderr)
         if args.json:
-            print(json.dumps({"exit_code": code, "error": message, "results": results}))
+            _print_json(code, message, results)
     return code
+
+
+def _refuse(parser: argparse.ArgumentParser, error: ArgumentsError, argv: Sequence[str]) -> int:
+    """Say what is wrong with the arguments, which could not be parsed; returns the exit code."""
+    parser.print_usage(sys.stderr)
+    print(f"{parser.prog}: error: {error}", file=sys.stderr)
+    if "--json" in argv:
+        with redirect_stdout(sys.stderr) if "-" in argv else nullcontext():
+            _print_json(EXIT_USAGE, f"error: {error}", [])
+    return EXIT_USAGE
+
+
+def _print_json(code: int, message: str | None, results: list[Result]) -> None:
+    print(json.dumps({"exit_code": code, "error": message, "results": results}))
 
 
 def _run_safely(

@@ -190,6 +190,29 @@ def test_json_says_what_was_made(cli: RunCli, clip: Path) -> None:
     assert 2 in result["cuts"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--video", "a.mp4", "--multi", "1"], "argument --multi: expected a whole number of at"),
+        (["--video", "a.mp4", "--png"], "--png was removed"),
+        (["--nonsense"], "one of the arguments --video"),
+    ],
+)
+def test_json_says_which_option_was_refused(cli: RunCli, arguments: list[str], error: str) -> None:
+    ended = cli(*arguments, "--json")
+    assert ended.code == 2
+    assert last_line(ended.out)["error"].startswith(f"error: {error}")
+    assert last_line(ended.out)["results"] == []
+    assert f"inference_video.py: error: {error}" in ended.err
+    assert cli(*arguments).out == ""
+
+
+def test_json_of_a_refused_option_does_not_get_into_a_pipe(cli: RunCli) -> None:
+    ended = cli("--video", "a.mp4", "--output", "-", "--multi", "1", "--json")
+    assert (ended.code, ended.out) == (2, "")
+    assert last_line(ended.err)["exit_code"] == 2
+
+
 def test_json_says_what_went_wrong(cli: RunCli) -> None:
     said = last_line(cli("--video", "none.mp4", "--json").out)
     assert said["exit_code"] == 2
