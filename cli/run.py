@@ -23,9 +23,10 @@ from rife_arch import CatalogError, DownloadError, RifeError
 from vfi.cuts import Cut
 from vfi.enhance_job import EnhanceJob
 from vfi.errors import InputError, VfiError
-from vfi.job import Job, render
+from vfi.job import Job, Sink, render
 from vfi.timing import format_rate
 from vfi.tracks import Sound
+from vfi.writer import VideoWriter
 
 from .clips import STANDARD_OUTPUT, JobT, MakeJob, Plan, open_sinks, plan_all
 from .parser import ArgumentsError
@@ -176,6 +177,7 @@ def make_files(
             print("what is done is kept: the same command goes on from there.", file=sys.stderr)
         raise
     seconds = perf_counter() - started
+    width, height = _written_size(job, sinks)
     print(
         f"done: {plan.describe_targets()} "
         f"({num_frames} frames, {seconds:.1f} s, {num_frames / seconds:.1f} fps)"
@@ -187,13 +189,19 @@ def make_files(
         "output": str(plan.video) if plan.video else None,
         "pngs": str(plan.pngs) if plan.pngs else None,
         "frames": num_frames,
-        "width": job.width,
-        "height": job.height,
+        "width": width,
+        "height": height,
         "fps": str(job.shown_rate),
         "cuts": [cut.number for cut in cuts],
         "model": model_name,
         "seconds": round(seconds, 3),
     }
+
+
+def _written_size(job: Job | EnhanceJob, sinks: Sequence[Sink]) -> tuple[int, int]:
+    """Return width and height of the result; those of the video, which may have to be even."""
+    sizes = [sink.size for sink in sinks if isinstance(sink, VideoWriter)]
+    return sizes[0] if sizes else (job.width, job.height)
 
 
 @contextmanager

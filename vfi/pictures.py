@@ -72,6 +72,12 @@ class PictureFormat:
     depth: int
     encoder: Encoder
 
+    @property
+    def coded_size(self) -> tuple[int, int]:
+        """Width and height of what is encoded, px: with the columns and rows that make them even."""
+        more_columns, more_rows = self._padding
+        return self.width + more_columns, self.height + more_rows
+
     def to_bytes(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> memoryview:
         """Return the bytes of a frame for ffmpeg's input; not necessarily a copy.
 
@@ -97,8 +103,7 @@ class PictureFormat:
 
     def input_options(self) -> list[str]:
         """Return what tells ffmpeg how to read frames from its standard input."""
-        more_columns, more_rows = self._padding
-        size = f"{self.width + more_columns}x{self.height + more_rows}"
+        size = "x".join(map(str, self.coded_size))
         arguments = ["-f", "rawvideo", "-pixel_format", _PIPED[self.has_alpha, self.depth]]
         return [
             *arguments,

@@ -157,6 +157,11 @@ class VideoWriter:
             )
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the video, px."""
+        return self._pictures.coded_size
+
+    @property
     def num_finished(self) -> int:
         """How many frames, from number 0 on, earlier runs of the job have finished."""
         return self._folder.num_finished if self._folder else 0

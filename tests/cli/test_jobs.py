@@ -191,6 +191,21 @@ def test_json_says_what_was_made(cli: RunCli, clip: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "size"),
+    [(["--output", "out.mp4"], (64, 48)), (["--png-only"], (63, 47))],
+)
+def test_json_says_the_size_that_the_result_has(
+    cli: RunCli, folder: Path, options: list[str], size: tuple[int, int]
+) -> None:
+    odd = write_clip(folder / "odd.mkv", moving_pictures(3, 63, 47))
+    result = last_line(cli("--video", odd, *options, "--json").out)["results"][0]
+    assert (result["width"], result["height"]) == size
+    if result["output"]:
+        info = probe_video(Path(result["output"]))
+        assert (info.width, info.height) == size
+
+
+@pytest.mark.parametrize(
     ("arguments", "error"),
     [
         (["--video", "a.mp4", "--multi", "1"], "argument --multi: expected a whole number of at"),
