@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import chain
@@ -71,16 +72,41 @@ def read_container(
         can_seek = decoder is stream.codec_context
         if begin is not None and not (can_seek and seek(container, stream, begin)):
             begin = None
-        with closing(decode_frames(container, stream, decoder, info.path, begin)) as frames:
+        place = _Place(begin, info.origin or Fraction(0))
+        with closing(decode_frames(container, stream, decoder, info.path, place)) as frames:
             matrix: bytes | None = None
             for number, frame in enumerate(frames):
                 # Of the first frame alone: PyAV's side_data makes a reference cycle with its frame,
                 # which then lives until the garbage collector runs, hundreds of frames later.
                 matrix = _display_matrix(frame) if number == 0 else matrix
-                load = partial(_load, frame, matrix, info, _place(number, begin), alpha=alpha)
+                load = partial(_load, frame, matrix, info, str(place), alpha=alpha)
                 yield Picture(
                     stamp_of(container, frame), tick_of(stream), _duration_of(frame), load
                 )
+
+
+@dataclass
+class _Place:
+    """Where in a file a frame is, for people.
+
+    Attributes:
+        begin: timestamp that a seek went for, s; None: reading has begun at the file's start, so
+            that frames can be counted.
+        origin: timestamp of the file's first frame, s.
+        number: of the frame, counted from where reading has begun.
+        last: timestamp of the frame before it, s.
+    """
+
+    begin: Fraction | None = None
+    origin: Fraction = Fraction(0)
+    number: int = 0
+    last: Fraction | None = None
+
+    def __str__(self) -> str:
+        if self.begin is None:
+            return f"frame {self.number}"
+        before = self.begin if self.last is None else self.last
+        return f"the frame after {float(before - self.origin):.3f} s"
 
 
 def _duration_of(frame: VideoFrame) -> int:
@@ -92,7 +118,7 @@ def decode_frames(
     stream: VideoStream,
     decoder: VideoCodecContext,
     path: Path,
-    begin: Fraction | None = None,
+    place: _Place | None = None,
 ) -> Generator[VideoFrame, None, None]:
     """Decode frame by frame from where the file stands.
 
@@ -101,18 +127,20 @@ def decode_frames(
         stream: its picture track.
         decoder: for the track, from :func:`decoder_of`.
         path: for what the decoder complains of, which becomes a :class:`DecodeError`.
-        begin: where a seek was asked to go, None if the file is at its start.
+        place: where the file stands, kept up to date; None: at its start.
     """
-    number = 0
+    place = place or _Place()
     packets = container.demux(stream)  # the last one is empty, and empties the decoder
-    frames = _decoded(decoder, packets) if begin is None else _decoded_from_key(decoder, packets)
+    decoded = _decoded if place.begin is None else _decoded_from_key
     try:
-        for frame in frames:
+        for frame in decoded(decoder, packets):
             yield frame
-            number += 1
+            place.number += 1
+            stamp = stamp_of(container, frame)
+            place.last = None if stamp is None else stamp * tick_of(stream)
     except FFmpegError as error:
         raise DecodeError(
-            f"{path}: expected {_place(number, begin)} to decode, got an error ({error.strerror}). "
+            f"{path}: expected {place} to decode, got an error ({error.strerror}). "
             "The file is damaged there: download it again, or cut the damaged part out."
         ) from error
 
@@ -143,10 +171,6 @@ def _decoded_from_key(
     if first is not None and first.pts == stamp:
         yield first
         yield from frames
-
-
-def _place(number: int, begin: Fraction | None) -> str:
-    return f"frame {number}" + ("" if begin is None else f" after {float(begin):.3f} s")
 
 
 def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:

@@ -46,11 +46,18 @@ def find_video_stream(container: InputContainer, path: Path) -> VideoStream:
         if not stream.disposition & Disposition.attached_pic:
             stream.thread_type = "AUTO"
             return stream
-    kinds = ", ".join(stream.type for stream in container.streams)
     raise DecodeError(
-        f"{path}: expected a video with a picture track, got "
-        f"{kinds + ' only' if kinds else 'a file without tracks'}. Choose another file."
+        f"{path}: expected a video with a picture track, got {_describe_other(container)}. "
+        "Choose another file."
     )
+
+
+def _describe_other(container: InputContainer) -> str:
+    """Say what a file is that has no track of pictures."""
+    if container.streams.video:
+        return "sound with a cover picture"
+    kinds = ", ".join(stream.type for stream in container.streams)
+    return f"{kinds} only" if kinds else "a file without tracks"
 
 
 def tick_of(stream: Stream) -> Fraction:

@@ -584,11 +584,12 @@ def test_sound_is_refused(ffmpeg):
         probe_video(path)
 
 
-def test_cover_of_a_song_is_no_video(ffmpeg, tmp_path):
+@pytest.mark.parametrize("name", ["a.m4a", "a.mp3"])
+def test_cover_of_a_song_is_no_video(ffmpeg, tmp_path, name):
     Image.new("RGB", (32, 32)).save(tmp_path / "cover.png")
     song = ("-f", "lavfi", "-i", "sine=d=0.2", "-i", tmp_path / "cover.png", "-map", "0")
-    path = ffmpeg(*song, "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic", "a.m4a")
-    with pytest.raises(DecodeError, match="got audio, video only"):
+    path = ffmpeg(*song, "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic", name)
+    with pytest.raises(DecodeError, match="picture track, got sound with a cover picture"):
         probe_video(path)
 
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.clips import write_damaged_clip
 from vfi import seek
-from vfi.errors import InputError
+from vfi.errors import DecodeError, InputError
 from vfi.media import probe_video, read_video, trim_video
 
 NTSC_FILM = Fraction(24000, 1001)
@@ -136,6 +137,16 @@ def test_part_of_a_constant_rate_has_whole_frames(noisy_clip):
     *_, last = read_video(part)
 
     assert last.time + (last.duration or 1 / NTSC_FILM) == 25 / NTSC_FILM > Fraction(201, 200)
+
+
+def test_damage_behind_a_seek_is_told_by_its_time_in_the_file(tmp_path):
+    path = write_damaged_clip(tmp_path / "a.mkv", num_frames=96, damaged=72)  # 24 fps, key frames
+    part = trim_video(probe_video(path), Fraction(2))
+
+    with pytest.raises(DecodeError, match=r"expected the frame after 2\.958 s to decode"):
+        list(read_video(part))
+    with pytest.raises(DecodeError, match="expected frame 72 to decode"):
+        list(read_video(probe_video(path)))
 
 
 def test_turned_video_stays_turned(noisy_clip, ffmpeg):
