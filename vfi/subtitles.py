@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,22 +32,44 @@ def write_shown_subtitles(tracks: SourceTracks, kept: Sequence[int], path: Path)
         for stream in streams:
             copies[stream.index].metadata.update(stream.metadata)
         origin = (source.start_time or 0) * _MICROSECOND
-        for packet in source.demux(streams):
-            shown = _moved(packet, origin, tracks)
+        for packet, following in _with_following(source.demux(streams)):
+            shown = _moved(packet, following, origin, tracks)
             if shown:
                 packet.stream = copies[packet.stream.index]
                 target.mux(packet)
 
 
-def _moved(packet: av.Packet[Any], origin: Fraction, tracks: SourceTracks) -> bool:
+def _with_following(
+    packets: Iterable[av.Packet[Any]],
+) -> Iterator[tuple[av.Packet[Any], av.Packet[Any] | None]]:
+    """Yield packets, each with the next one of its track."""
+    held: dict[int, av.Packet[Any]] = {}
+    for packet in packets:
+        if packet.pts is None or not packet.size:
+            continue
+        before = held.get(packet.stream.index)
+        held[packet.stream.index] = packet
+        if before is not None:
+            yield before, packet
+    for packet in held.values():
+        yield packet, None
+
+
+def _moved(
+    packet: av.Packet[Any], following: av.Packet[Any] | None, origin: Fraction, tracks: SourceTracks
+) -> bool:
     """Move a packet to when it is shown; returns whether it is."""
-    if packet.pts is None or not packet.size:
-        return False
+    assert packet.pts is not None
     tick = packet.time_base
+    ticks = packet.duration or 0
+    if not ticks and following is not None:
+        # Subtitles of Blu-rays: a picture stays until the next one, which may be empty.
+        ticks = (following.pts or 0) - packet.pts
     start = packet.pts * tick - origin
-    shown = tracks.shown(start, start + (packet.duration or 0) * tick)
+    shown = tracks.shown(start, start + ticks * tick)
     if shown is None:
         return False
     packet.pts = packet.dts = round(shown[0] / tick)
-    packet.duration = round(shown[1] / tick) - packet.pts
+    if packet.duration:
+        packet.duration = round(shown[1] / tick) - packet.pts
     return True

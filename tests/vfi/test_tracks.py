@@ -1,5 +1,6 @@
 """What comes along with the picture: kept, cut, moved, told of."""
 
+import struct
 import subprocess
 from dataclasses import replace
 from fractions import Fraction
@@ -408,6 +409,70 @@ def test_subtitles_of_a_part_are_moved_and_cut(source, write, origin, name):
 
     assert times(subtitles(path)) == pytest.approx([0, 1, 2, 3], abs=0.002)
     assert described(path)[1][1] == "fra"
+
+
+def blu_ray_subtitles(*shown):
+    """Make a .sup file: a small square from ``start`` to ``end``, seconds, for each of ``shown``.
+
+    A display set puts it up, and an empty one takes it down; neither says how long it lasts.
+    """
+
+    def segment(time, kind, data):
+        return b"PG" + struct.pack(">IIBH", round(time * 90000), 0, kind, len(data)) + data
+
+    def composition(time, state, *objects):
+        header = struct.pack(">HHBHBBBB", 64, 48, 16, 0, state, 0, 0, len(objects))
+        window = segment(time, 0x17, struct.pack(">BBHHHH", 1, 0, 8, 8, 16, 8))
+        return segment(time, 0x16, header + b"".join(objects)) + window
+
+    rows = (b"\0\x90\x01" + b"\0\0") * 8  # 16 px of colour 1 each
+    size = (len(rows) + 4).to_bytes(3, "big")
+    square = struct.pack(">HBB", 0, 0, 0xC0) + size + struct.pack(">HH", 16, 8) + rows
+    file = b""
+    for start, end in shown:
+        file += composition(start, 0x80, struct.pack(">HBBHH", 0, 0, 0, 8, 8))
+        file += segment(start, 0x14, bytes([0, 0, 1, 235, 128, 128, 255]))
+        file += segment(start, 0x15, square) + segment(start, 0x80, b"")
+        file += composition(end, 0) + segment(end, 0x80, b"")
+    return file
+
+
+def shown_pictures(path):
+    """Return when each display set of subtitles comes, and whether something is shown from then."""
+    with av.open(str(path)) as container:
+        stream = container.streams.subtitles[0]
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        return [(float(packet.pts * stream.time_base), packet.size > 50) for packet in packets]
+
+
+@pytest.mark.parametrize(
+    ("window", "tempo", "expected"),
+    [
+        # On at 0 to 0.1, 1 to 3 and 5 to 7.
+        ((0, 6), 1, [(0, True), (0.1, False), (1, True), (3, False), (5, True)]),
+        ((0, 6), 2, [(0, True), (0.05, False), (0.5, True), (1.5, False), (2.5, True)]),
+        ((2, 4), 1, [(0, True), (1, False), (3, True)]),
+        ((4, 4), 1, [(0, False), (1, True), (3, False)]),
+        ((6, None), 2, [(0, True), (0.5, False)]),
+    ],
+    ids=["beginning", "faster", "begins while one is shown", "begins between", "part and faster"],
+)
+def test_picture_subtitles_are_moved_and_shown_from_the_start(
+    ffmpeg, write, tmp_path, window, tempo, expected
+):
+    (tmp_path / "s.sup").write_bytes(blu_ray_subtitles((0, 0.1), (1, 3), (5, 7)))
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=8", "-i", tmp_path / "s.sup")
+    film = ffmpeg(*picture, "-map", "0", "-map", "1", "-c:s", "copy", "s.mkv")
+    start, duration = window
+    tracks = SourceTracks(
+        film,
+        (),
+        ("hdmv_pgs_subtitle",),
+        start=Fraction(start),
+        duration=duration and Fraction(duration),
+        tempo=Fraction(tempo),
+    )
+    assert shown_pictures(write("a.mkv", tracks, seconds=1)) == expected
 
 
 def test_chapters_of_a_part_are_moved_and_cut(source, write):
