@@ -9,7 +9,7 @@ Container: https://developers.google.com/speed/webp/docs/riff_container
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,6 +28,8 @@ from .video_info import VideoInfo
 
 _RIFF_HEADER_SIZE = 12  # "RIFF", file size, "WEBP"
 _ANMF_HEADER_SIZE = 16  # x, y, width, height, duration, flags; the duration is bytes 12 to 14
+_PICTURE_HEADER_SIZE = 13  # name and size of a chunk; of VP8L a signature, its size and a flag
+_CLEARED, _NOT_BLENDED = 1, 2  # flags of a picture: taken away after it; put there as it is
 _DEFAULT_DURATION = 100  # ms; what browsers make of a duration of 0
 _MILLISECOND = Fraction(1, 1_000)
 
@@ -94,8 +96,8 @@ class _Animation:
         height: px.
         durations: how long each picture is shown, in milliseconds; one entry per picture.
         tags: texts in its EXIF data, which ComfyUI writes as "prompt:..." and "workflow:...".
-        has_alpha: its first picture is not opaque. The flag in the file says nothing: a writer that
-            leaves out what does not change sets it.
+        has_alpha: its first picture is not opaque, or a later one may not be. The flag in the file
+            says little: a writer that leaves out what does not change sets it.
     """
 
     path: Path
@@ -106,10 +108,25 @@ class _Animation:
     has_alpha: bool
 
 
+@dataclass(frozen=True)
+class _Header:
+    """What one picture says of itself.
+
+    Attributes:
+        duration: how long it is shown, in milliseconds.
+        flags: see ``_CLEARED``.
+        has_alpha: it is not opaque itself, as far as that is known without decoding it.
+    """
+
+    duration: int
+    flags: int
+    has_alpha: bool
+
+
 def _probe(path: Path) -> _Animation:
     """Read what the file says of itself, and whether its first picture is opaque."""
-    durations = tuple(_read_durations(path))
-    if not durations:
+    headers = list(_read_headers(path))
+    if not headers:
         raise DecodeError(
             f"{path}: expected an animated WebP, got a still picture. "
             "Put pictures into a folder and give the folder."
@@ -118,10 +135,19 @@ def _probe(path: Path) -> _Animation:
         with Image.open(path) as image:
             width, height = image.size
             tags = _read_tags(image)
-            has_alpha = image.mode == "RGBA" and image.getextrema()[3][0] < 255
+            has_alpha = image.mode == "RGBA" and (
+                image.getextrema()[3][0] < 255 or _becomes_transparent(headers)
+            )
     except (OSError, SyntaxError, ValueError) as error:
         raise _damaged(path, 0, error) from error
+    durations = tuple(header.duration for header in headers)
     return _Animation(path, width, height, durations, tags, has_alpha)
+
+
+def _becomes_transparent(headers: Sequence[_Header]) -> bool:
+    """Tell whether pictures after an opaque first one may be transparent."""
+    is_cleared = any(header.flags & _CLEARED for header in headers[:-1])
+    return is_cleared or any(h.has_alpha and h.flags & _NOT_BLENDED for h in headers[1:])
 
 
 def _read_tags(image: Image.Image) -> dict[str, str]:
@@ -155,17 +181,28 @@ def _decode(animation: _Animation, mode: str) -> Generator[Tensor, None, None]:
         raise _damaged(animation.path, number, error) from error
 
 
-def _read_durations(path: Path) -> Iterator[int]:
+def _read_headers(path: Path) -> Iterator[_Header]:
     with path.open("rb") as file:
         file.seek(_RIFF_HEADER_SIZE)
         while len(head := file.read(8)) == 8:
             name, size = struct.unpack("<4sI", head)
             skip = size + size % 2  # chunks are padded to an even size
             if name == b"ANMF":
-                body = file.read(_ANMF_HEADER_SIZE)
-                yield int.from_bytes(body[12:15], "little") or _DEFAULT_DURATION
+                body = file.read(min(_ANMF_HEADER_SIZE + _PICTURE_HEADER_SIZE, skip))
+                yield _parse_header(body)
                 skip -= len(body)
             file.seek(skip, 1)
+
+
+def _parse_header(body: bytes) -> _Header:
+    header, picture = (
+        body[:_ANMF_HEADER_SIZE].ljust(_ANMF_HEADER_SIZE, b"\0"),
+        body[_ANMF_HEADER_SIZE:],
+    )
+    duration = int.from_bytes(header[12:15], "little") or _DEFAULT_DURATION
+    is_lossless = picture[:4] == b"VP8L" and len(picture) == _PICTURE_HEADER_SIZE
+    has_alpha = bool(picture[-1] & 0x10) if is_lossless else picture[:4] == b"ALPH"
+    return _Header(duration, header[15], has_alpha)
 
 
 def _damaged(path: Path, number: int, error: Exception) -> DecodeError:

@@ -24,6 +24,7 @@ from .demux import (
 )
 from .errors import DecodeError, InputError
 from .frame_times import is_constant_rate, no_frames
+from .gif import clears_pictures
 from .timing import parse_moment
 from .video_info import AudioStream, Chapter, SubtitleStream, VideoInfo
 
@@ -83,18 +84,20 @@ def _describe(
         chapters=tuple(_chapters(container, origin)),
         tags=_tags(container),
         is_deep=any(component.bits > 8 for component in first.format.components),
-        has_alpha=_has_alpha(container, first),
+        has_alpha=_has_alpha(container, first, path),
         origin=origin,
         duration=None if is_constant else seconds,
     )
 
 
-def _has_alpha(container: InputContainer, first: VideoFrame) -> bool:
+def _has_alpha(container: InputContainer, first: VideoFrame, path: Path) -> bool:
     if not any(component.is_alpha for component in first.format.components):
         return False
+    if container.format.name != "gif":
+        return True
     # The decoder of GIF gives every file an alpha channel.
-    is_gif = container.format.name == "gif"
-    return not is_gif or to_rgb(first, is_deep=False, alpha=True)[..., 3].min() < 255
+    is_opaque = to_rgb(first, is_deep=False, alpha=True)[..., 3].min() == 255
+    return not is_opaque or clears_pictures(path)
 
 
 def _chapters(container: InputContainer, origin: Fraction | None) -> Iterator[Chapter]:

@@ -75,7 +75,7 @@ class VideoInfo:
             the names it has there (Matroska's are in capitals, but for the title); texts only.
         is_deep: its values have more than 8 bits.
         has_alpha: it has transparency. GIF and animated WebP store what does not change as
-            transparent, so there the first picture decides.
+            transparent, so there the first picture decides, and whether pictures are taken away.
         origin: timestamp of the file's first picture in seconds; None when it has none.
         first_time: when the first picture that is read is shown, seconds from the file's first one;
             0 unless trimmed.

@@ -524,6 +524,25 @@ def test_transparency_is_dropped_with_a_note_otherwise(hole, caplog):
     assert [record.message for record in caplog.records] == [f"{path}: transparency is dropped"]
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.apng"])
+def test_animation_that_becomes_transparent_later_is_read_so_on_request(tmp_path, name):
+    pictures = [np.zeros((48, 64, 4), np.uint8) for _ in range(4)]
+    pictures[0][:] = (200, 120, 40, 255)
+    for number, picture in enumerate(pictures):
+        picture[10:20, 10 * number : 10 * number + 10] = (0, 120, 255, 255)
+        picture[14:16, 10 * number + 4 : 10 * number + 6, 3] = 0 if number else 255
+    first, *others = map(Image.fromarray, pictures)
+    options = {"lossless": True} if name == "a.webp" else {"disposal": 2}
+    kind = {"a.apng": "PNG"}.get(name)
+    path = tmp_path / name
+    first.save(path, kind, save_all=True, append_images=others, duration=100, **options)
+    frames = list(read_video(probe_video(path), alpha=True))
+
+    assert [frame.pixels.shape[2] for frame in frames] == [4] * 4
+    assert frames[0].pixels[..., 3].min() == 255
+    assert frames[3].pixels[..., 3].min() == 0
+
+
 @pytest.mark.parametrize("name", ["a.gif", "a.webp"])
 def test_what_did_not_change_is_no_transparency(clip, tmp_path, name):
     if name == "a.gif":
