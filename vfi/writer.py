@@ -123,7 +123,7 @@ class VideoWriter:
             raise InputError(
                 f"{self.path}: expected a file to write, got a folder. Add a file name."
             )
-        for target in self._written:
+        for target in {self.path, self._locked}:
             require_writable(target)
         # Tried out here, so that what does not work is known before frames are made for it.
         self._ffmpeg = str(Path(find_ffmpeg()).absolute())
@@ -194,8 +194,7 @@ class VideoWriter:
             self._tell(f"{self.path.suffix.lower()} files hold no tags: they are left out")
         self._joining.plan(self._tell)
         with ExitStack() as locks:
-            for target in self._written:
-                locks.enter_context(only_writer(target))
+            locks.enter_context(only_writer(self._locked))
             self._start()
             self._locks = locks.pop_all()
         return self
@@ -283,9 +282,9 @@ class VideoWriter:
         return self._running
 
     @property
-    def _written(self) -> list[Path]:
-        """What no other run may write meanwhile."""
-        return [self.path, *([self.parts] if self.parts else [])]
+    def _locked(self) -> Path:
+        """What no other run may write meanwhile; who names the parts has a new name for the file."""
+        return self.parts or self.path
 
     def _check_options(self, preset: Preset) -> None:
         _require_fitting(self.path, preset)
