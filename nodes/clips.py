@@ -21,7 +21,7 @@ from ..vfi.protocol import Interpolator
 from ..vfi.scene import DEFAULT_THRESHOLD
 from ..vfi.stream import AtCut, interpolate_stream
 from ..vfi.timing import EndRule, Schedule
-from .progress import Progress
+from .progress import Progress, cancellable
 from .types import ManagedModel, RifeModelType, require_pictures
 
 _log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ def interpolate_batch(
     source = (Frame(pixels, index * duration) for index, pixels in enumerate(images))
     cuts: list[Cut] = []
     # All of them at once: they are views of the batch, and their number decides the result's.
-    frames = list(preparation.apply(source, duration, cuts.append))
+    frames = list(preparation.apply(cancellable(source), duration, cuts.append))
     schedule = preparation.schedule(schedule)
     total = schedule.count(frames[-1].time)
     if cuts:

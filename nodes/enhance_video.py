@@ -22,7 +22,7 @@ from .files import (
     preset_input,
     resume_input,
 )
-from .progress import show_text, tell_cut
+from .progress import check_cancelled, show_text, tell_cut
 from .types import CATEGORY, ManagedEnhancer, take
 from .video_result import make_video
 from .video_source import open_source
@@ -85,7 +85,7 @@ class RIFEEnhanceVideo(io.ComfyNode):
 
             def load() -> FrameSource:
                 model = make_frame_enhancer(enhancer, clip.height, clip.width)
-                return partial(job.frames, model, tell_cut)
+                return partial(job.frames, model, tell_cut, check=check_cancelled)
 
             result = make_video(
                 cls,

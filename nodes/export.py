@@ -24,7 +24,7 @@ from .files import (
     preset_input,
     preview,
 )
-from .progress import with_progress
+from .progress import check_cancelled, with_progress
 from .types import CATEGORY, exact_rate, require_pictures, take
 
 _log = logging.getLogger(__name__)
@@ -205,6 +205,7 @@ class RIFEExportVideo(io.ComfyNode):
                 tracks=tracks,
                 metadata=metadata_of(cls),
                 notify=_log.info,
+                check=check_cancelled,
             )
             with writer:
                 for pixels in with_progress(images, len(images)):

@@ -26,7 +26,7 @@ from .files import (
     preset_input,
     resume_input,
 )
-from .progress import show_text, tell_cut
+from .progress import check_cancelled, show_text, tell_cut
 from .types import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate, take
 from .video_result import make_video
 from .video_source import open_source
@@ -191,7 +191,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
 
             def load() -> FrameSource:
                 interpolator = make_interpolator(model, clip.height, clip.width, how)
-                return partial(job.frames, interpolator, tell_cut)
+                return partial(job.frames, interpolator, tell_cut, check=check_cancelled)
 
             result = make_video(
                 cls,

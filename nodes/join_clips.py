@@ -11,6 +11,7 @@ from torch import Tensor
 from ..vfi.frames import Frame
 from ..vfi.join import joined
 from .clips import to_batch
+from .progress import cancellable
 from .types import CATEGORY, require_pictures
 
 _MOST_CLIPS = 50
@@ -78,4 +79,4 @@ class RIFEJoinClips(io.ComfyNode):
 
 
 def _frames(images: Tensor) -> Iterator[Frame]:
-    return (Frame(pixels, index * _TICK) for index, pixels in enumerate(images))
+    return (Frame(pixels, index * _TICK) for index, pixels in enumerate(cancellable(images)))

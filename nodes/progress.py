@@ -28,6 +28,18 @@ _PREVIEW_SIZE = 512  # px, the longer side
 ItemT = TypeVar("ItemT")
 
 
+def check_cancelled() -> None:
+    """Raise what ends a node if the user has cancelled it."""
+    comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+def cancellable(items: Iterable[ItemT]) -> Iterator[ItemT]:
+    """Pass items on; a cancel ends it before any item."""
+    for item in items:
+        check_cancelled()
+        yield item
+
+
 class Progress:
     """A node's progress bar, and over it a frame that was just made; a cancel ends the work here."""
 
@@ -44,7 +56,7 @@ class Progress:
 
     def __call__(self, number: int, pixels: Tensor | None = None) -> None:
         """Say that ``number`` frames are there, the last of which is ``pixels``, [H, W, C]."""
-        comfy.model_management.throw_exception_if_processing_interrupted()
+        check_cancelled()
         preview = None
         if pixels is not None and monotonic() >= self._next_preview:
             self._next_preview = monotonic() + _PREVIEW_EVERY

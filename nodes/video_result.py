@@ -14,7 +14,7 @@ from ..vfi.job import FrameSource, Job, render
 from ..vfi.tracks import Sound
 from ..vfi.writer import VideoWriter
 from .files import Encoding, metadata_of, new_output, preview
-from .progress import Progress, Stopwatch
+from .progress import Progress, Stopwatch, check_cancelled
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ def _open_writer(
         tracks=job.tracks(sound),
         metadata=metadata_of(node),
         notify=_log.info,
+        check=check_cancelled,
         job=fingerprint,
         parts=path.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
     )

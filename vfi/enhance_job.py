@@ -79,9 +79,10 @@ class EnhanceJob:
         *,
         first: int = 0,
         is_deep: bool = False,
+        check: Callable[[], object] | None = None,
     ) -> Generator[Tensor, None, None]:
         """Read the clip and yield the frames of the result; see ``Job.frames``."""
-        with closing(prefetched(self._source(report, is_deep))) as source:
+        with closing(prefetched(self._source(report, is_deep), check=check)) as source:
             yield from enhance_stream(source, enhancer, first=first)
 
     def _source(

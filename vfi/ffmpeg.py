@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 
 _NUM_LAST_LINES = 8
+_LOOK_EVERY = 0.2  # seconds
 # SVT-AV1 and x265 talk past ffmpeg's -loglevel: of themselves, of small pictures, of how it went.
 _CHATTER = ("Svt[info]", "Svt[warn]", "x265 [info]", "x265 [warning]", "encoded ")
 
@@ -114,13 +116,21 @@ class RunningFFmpeg:
         except OSError as error:
             raise self._failure() from error
 
-    def finish(self) -> None:
+    def finish(self, check: Callable[[], object] | None = None) -> None:
         """End its input and wait until it has ended.
+
+        Args:
+            check: called now and then meanwhile; what it raises ends the wait, but not ffmpeg.
 
         Raises:
             EncodeError: it did not succeed.
         """
         self.end_input()
+        while check is not None:
+            check()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_LOOK_EVERY)
+                break
         if self.process.wait() != 0:
             raise self._failure()
         complaints = self._last_words()

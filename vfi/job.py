@@ -169,6 +169,7 @@ class Job:
         *,
         first: int = 0,
         is_deep: bool = False,
+        check: Callable[[], object] | None = None,
     ) -> Generator[Tensor, None, None]:
         """Read the clip and yield the frames of the result; closing this closes the source.
 
@@ -177,11 +178,13 @@ class Job:
             report: called with each cut, in order.
             first: number of the first frame that is wanted.
             is_deep: new frames are wanted in more than 8 bits, whatever the source has.
+            check: called before each frame of the source is used, many of which may go by without
+                one of the result; what it raises ends the work.
 
         Yields:
             [H, W, C], see ``Frame``.
         """
-        with closing(prefetched(self._source(report, is_deep))) as source:
+        with closing(prefetched(self._source(report, is_deep), check=check)) as source:
             yield from interpolate_stream(
                 source,
                 interpolator,

@@ -215,15 +215,18 @@ class PartEncoder:
         if running.num_writes == self._folder.part_length:
             self._close(first, running)
 
-    def finish(self) -> None:
+    def finish(self, check: Callable[[], object] | None = None) -> None:
         """Wait until the last part is finished.
+
+        Args:
+            check: called now and then meanwhile; what it raises ends the wait.
 
         Raises:
             EncodeError: ffmpeg has failed.
         """
         if self._filling is not None:
-            self._close(*self._filling)
-        self._settle()
+            self._close(*self._filling, check)
+        self._settle(check)
 
     def stop(self) -> None:
         """End every ffmpeg; a part that it has finished by now is kept."""
@@ -235,17 +238,19 @@ class PartEncoder:
                 if part is not None:
                     part[1].stop()
 
-    def _close(self, first: int, running: RunningFFmpeg) -> None:
+    def _close(
+        self, first: int, running: RunningFFmpeg, check: Callable[[], object] | None = None
+    ) -> None:
         running.end_input()
-        self._settle()
+        self._settle(check)
         self._draining, self._filling = (first, running), None
 
-    def _settle(self) -> None:
+    def _settle(self, check: Callable[[], object] | None = None) -> None:
         """Wait for the part that has all its frames, and give it its name."""
         if self._draining is None:
             return
         first, running = self._draining
-        running.finish()
+        running.finish(check)
         running.stop()
         self._draining = None
         num_frames = _count_frames(self._folder.unfinished(first))

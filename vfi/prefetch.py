@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import Generic, TypeVar
@@ -13,7 +13,9 @@ _POLL = 0.1  # seconds until a blocked thread looks whether it is still wanted
 
 
 def prefetched(
-    source: Generator[ItemT, None, None], ahead: int = 4
+    source: Generator[ItemT, None, None],
+    ahead: int = 4,
+    check: Callable[[], object] | None = None,
 ) -> Generator[ItemT, None, None]:
     """Yield what ``source`` yields, fetched in a thread.
 
@@ -24,6 +26,7 @@ def prefetched(
     Args:
         source: used by nobody else from now on.
         ahead: how many finished items may wait.
+        check: called by the consumer's thread before each item; what it raises ends everything.
     """
     worker = _Worker(source, ahead)
     try:
@@ -31,6 +34,8 @@ def prefetched(
             item = worker.next()
             if item is None:
                 return
+            if check is not None:
+                check()
             yield item[0]
     finally:
         worker.stop()

@@ -73,6 +73,8 @@ class VideoWriter:
         metadata: tags of any length; they win over those of ``tracks``. Matroska keeps tag names in
             capitals only.
         notify: called with a sentence for each thing that could not be kept as it is.
+        check: called now and then while the block's end waits for ffmpeg; what it raises leaves the
+            block as an exception within it does.
         job: everything that decides the frames, as a hash; None: nothing outlives a failure.
         parts: the folder for parts; None: ``path`` with ".parts" added.
         part_length: frames in a part. Key frames, and so the file, depend on it.
@@ -97,6 +99,7 @@ class VideoWriter:
     tracks: SourceTracks | None = None
     metadata: Mapping[str, str] | None = None
     notify: Callable[[str], None] | None = None
+    check: Callable[[], object] | None = None
     job: str | None = None
     parts: Path | None = None
     part_length: int = PART_LENGTH
@@ -245,7 +248,7 @@ class VideoWriter:
             raise EncodeError(
                 f"{self.path}: expected at least one frame, got none. Check that the input has any."
             )
-        running.finish()
+        running.finish(self.check)
         if self._folder:
             self._folder.complete()
             self._join(self._folder)
@@ -261,7 +264,7 @@ class VideoWriter:
     def _join(self, folder: PartsFolder) -> None:
         running = self._joining.start(folder, self._partial)
         try:
-            running.finish()
+            running.finish(self.check)
         finally:
             running.stop()
 

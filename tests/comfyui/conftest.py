@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,35 +15,6 @@ from tests.comfyui.server import Comfy, HostError, find_host
 from tests.networks import TINY_CONFIG, random_weights
 
 FOLDER = Path(__file__).parent
-# A video in memory, as nodes that fetch theirs from a service give it; a clip of which nothing is left.
-_NODES_FOR_TESTS = """
-from io import BytesIO
-from pathlib import Path
-import torch
-from comfy_api.latest import InputImpl
-
-class VideoInMemory:
-    RETURN_TYPES, FUNCTION, CATEGORY = ("VIDEO",), "run", "tests"
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"path": ("STRING", {})}}
-
-    def run(self, path):
-        return (InputImpl.VideoFromFile(BytesIO(Path(path).read_bytes())),)
-
-class NoPictures:
-    RETURN_TYPES, FUNCTION, CATEGORY = ("IMAGE",), "run", "tests"
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {}}
-
-    def run(self):
-        return (torch.zeros(0, 64, 96, 3),)
-
-NODE_CLASS_MAPPINGS = {"VideoInMemory": VideoInMemory, "NoPictures": NoPictures}
-"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -70,7 +42,7 @@ def serve(base: Path, *options: str) -> Iterator[Comfy]:
         (models / "broken.pth").write_bytes(b"PK, but nothing else")
         for number, picture in enumerate(moving_pictures(2, width=96, height=64)):
             Image.fromarray(picture).save(base / "input" / f"frame_{number}.png")
-        (base / "custom_nodes" / "for_tests.py").write_text(_NODES_FOR_TESTS)
+        shutil.copy(FOLDER / "stand_ins.py", base / "custom_nodes")
         server.wait_until_ready()
         yield server
     finally:

@@ -48,6 +48,22 @@ def test_interrupted_job_goes_on_to_the_same_frames(stop: int) -> None:
     assert values(resumed) == values(whole)
 
 
+def test_job_ends_while_frames_are_read_that_an_earlier_run_has_made() -> None:
+    sink, num_read = Kept(), 0
+    run(job(range(40)), sink)
+
+    def check() -> None:
+        nonlocal num_read
+        num_read += 1
+        if num_read == 5:
+            raise KeyboardInterrupt
+
+    frames = partial(job(range(40)).frames, Sum()(), print, check=check)
+    with pytest.raises(KeyboardInterrupt):
+        render(frames, [sink], watch=lambda number, pixels: None)
+    assert num_read == 5
+
+
 def test_deep_sink_gets_steps_between_levels() -> None:
     sink = Kept(depth=16)
     run(job([1, 3]), sink)

@@ -130,6 +130,24 @@ def test_interrupted_job_goes_on_to_the_same_frames(stop: int) -> None:
     assert values(resumed[0]) == values(resumed[1]) == values(whole)
 
 
+def test_job_ends_while_frames_are_read_of_which_none_is_made() -> None:
+    sink, num_read = Kept(), 0
+
+    def check() -> None:
+        nonlocal num_read
+        num_read += 1
+        if num_read == 5:
+            raise KeyboardInterrupt
+
+    fast = Schedule(Fraction(1), Fraction(1), speed=constant_speed(Fraction(100)))
+    whole = plan_job(greys(range(500)), fast, preparation=Preparation(scene_threshold=0))
+    frames = partial(whole.frames, Blend()(), print, check=check)
+    with pytest.raises(KeyboardInterrupt):
+        render(frames, [sink], watch=lambda number, pixels: None)
+    assert num_read == 5
+    assert len(sink.frames) <= 1
+
+
 def test_sinks_that_have_different_frames_begin_together() -> None:
     clip = greys([0, 100, 40, 220])
     parts, pictures = Kept(part_length=3), Kept()

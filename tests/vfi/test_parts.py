@@ -245,6 +245,40 @@ def test_part_that_is_not_finished_is_not_kept(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("at_joining", "least"), [(False, 0), (True, 23)], ids=["last part", "joining"]
+)
+def test_wait_at_the_end_can_be_given_up(tmp_path, at_joining, least):
+    frames = moving(23)
+
+    def check():
+        if video_writer.is_whole == at_joining:
+            raise CrashError
+
+    video_writer = writer(tmp_path / "a.mp4", job="x", check=check)
+    crash_at_end(video_writer, frames)
+    assert not [entry for entry in tmp_path.iterdir() if entry.suffix != ".parts"]
+
+    assert go_on(tmp_path / "a.mp4", frames, job="x") >= least
+    assert len(decoded(tmp_path / "a.mp4")) == 23
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize(("preset", "name"), [("share", "a.mp4"), ("gif", "a.gif")])
+def test_nothing_is_left_of_a_wait_that_was_given_up(tmp_path, preset, name):
+    def check():
+        raise CrashError
+
+    crash_at_end(writer(tmp_path / name, preset=preset, check=check), moving(23))
+    assert list(tmp_path.iterdir()) == []
+
+
+def crash_at_end(video_writer, frames):
+    with pytest.raises(CrashError), video_writer:  # noqa: PT012  the block is the subject
+        for frame in frames:
+            video_writer.write(frame)
+
+
 def test_without_a_job_nothing_is_kept(tmp_path):
     interrupt(tmp_path / "a.mp4", moving(25))
 

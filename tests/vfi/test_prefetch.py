@@ -75,3 +75,21 @@ def test_closing_ends_the_thread_and_closes_the_source() -> None:
     assert source.is_closed
     assert source.made < 10
     assert not workers()
+
+
+def test_check_ends_everything_before_the_next_item() -> None:
+    source, num_checks = Source(1000), 0
+    generator = source()
+
+    def check() -> None:
+        nonlocal num_checks
+        num_checks += 1
+        if num_checks == 3:
+            raise KeyboardInterrupt
+
+    items = prefetched(generator, check=check)
+    assert [next(items), next(items)] == [0, 1]
+    with pytest.raises(KeyboardInterrupt):
+        next(items)
+    assert source.is_closed
+    assert not workers()
