@@ -6,10 +6,12 @@ const path = require("path");
 const { chromium } = require("playwright-core");
 
 const commands = {
-  // Open a template by clicking, choose what its widgets show, run it, and wait for the player.
+  // Open a template by clicking, choose what its widgets show, run it, and wait for the player, or
+  // for a complaint; tell what there is to see a moment later.
   async run_template(page, { pack, template, widgets, video }) {
     await page.evaluate(() => app.extensionManager.command.execute("Comfy.BrowseTemplates"));
     await page.getByText(pack).first().click();
+    await page.getByRole("dialog").getByPlaceholder("Search").fill(template);
     const card = page.getByTestId(`template-workflow-${template}`);
     await card.locator("img").first().waitFor();
     await picture(page, "templates");
@@ -18,25 +20,30 @@ const commands = {
       (type) => app.graph.nodes.some((node) => node.type === type), widgets[0].type);
     await page.evaluate(choose, widgets);
     await page.getByTestId("queue-button").click();
-    const shown = await page.waitForFunction((name) => {
-      const players = [...document.querySelectorAll("video")];
-      const player = players.find((one) => (one.currentSrc || one.src).includes(name));
-      return player?.videoWidth ? [player.videoWidth, player.videoHeight] : null;
-    }, video);
+    await page.waitForFunction(look, video);
     await picture(page, "player");
-    return shown.jsonValue();
+    return { ...await page.evaluate(look, video), drawn: await page.evaluate(listDrawnNodes) };
   },
 
-  // Drop a file on the canvas; tell which graph that gives.
+  // Drop a file in the middle of the page; tell which graph that gives.
   async drop(page, { file, type }) {
-    await page.evaluate(async ([content, name, type]) => {
+    await page.evaluate(([content, name, type]) => {
       app.graph.clear();
       const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-      await app.handleFile(new File([bytes], name, { type }));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([bytes], name, { type }));
+      const place = { clientX: innerWidth / 2, clientY: innerHeight / 2 };
+      const target = document.elementFromPoint(place.clientX, place.clientY);
+      for (const event of ["dragenter", "dragover", "drop"]) {
+        target.dispatchEvent(
+          new DragEvent(event, { dataTransfer, ...place, bubbles: true, cancelable: true }));
+      }
     }, [fs.readFileSync(file, "base64"), path.basename(file), type]);
     await page.waitForFunction(() => app.graph.nodes.length > 1);
     await picture(page, `dropped${path.extname(file)}`);
-    return page.evaluate(() => app.graph.nodes.map((node) => [String(node.id), node.type]));
+    const nodes = await page.evaluate(
+      () => app.graph.nodes.map((node) => [String(node.id), node.type]));
+    return { nodes, drawn: await page.evaluate(listDrawnNodes) };
   },
 
   // Run a workflow with RIFE Compare; tell which pictures it shows, and what would be sent next.
@@ -102,6 +109,23 @@ function choose(widgets) {
     widget.value = value;
     widget.callback?.(value, app.canvas, node); // as a choice from the list does
   }
+}
+
+// In the page: the size of the picture that the player of a video shows, and what is written on the
+// page of things that went wrong; null while there is neither.
+function look(video) {
+  const complaints = document.body.innerText.match(/^.*(error|fail|issue).*$/gim) ?? [];
+  const player = [...document.querySelectorAll("video")].find(
+    (one) => (one.currentSrc || one.src).includes(video));
+  const { width, height } = player?.getBoundingClientRect() ?? {};
+  const isShown = width && height && player.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+  const size = isShown ? [player.videoWidth, player.videoHeight] : null;
+  return size || complaints.length ? { size, complaints } : null;
+}
+
+// In the page: Nodes 2.0 are elements of the page, nodes on the classic canvas are not.
+function listDrawnNodes() {
+  return [...document.querySelectorAll("[data-node-id]")].map((one) => one.dataset.nodeId);
 }
 
 const job = JSON.parse(process.argv[2]);

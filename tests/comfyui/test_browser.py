@@ -1,5 +1,7 @@
 """What a person does in the front end: open a template, run it, drop files of ours on the canvas.
 
+Each is done on the classic canvas and on Nodes 2.0.
+
 Needs node, Chromium, and playwright-core (``npm install playwright-core``, found through NODE_PATH).
 COMFYUI_FRONTEND may name the folder of another front end than the one that ComfyUI comes with.
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.clips import moving_pictures, sound_duration, write_clip
 from tests.comfyui.conftest import serve
@@ -28,6 +31,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ADDED_BY_THE_FRONT_END = {"upload", "video-preview"}  # widgets that the server does not know
 (WITH_SOUND,) = (path for path in EXAMPLES if path.stem.startswith("LTX"))
 (VIDEO_TO_VIDEO,) = (path for path in EXAMPLES if path.stem.startswith("Long"))
+
+PICTURES = moving_pictures(6, width=96, height=64)
 
 Browse = Callable[..., Any]
 
@@ -45,8 +50,14 @@ def server(
         pytest.skip("COMFYUI_FRONTEND names no other front end")
 
 
+@pytest.fixture(params=[False, True], ids=["classic", "nodes 2.0"])
+def nodes_are_elements(request: pytest.FixtureRequest) -> bool:
+    """Whether nodes are drawn as elements of the page (Nodes 2.0) or on the classic canvas."""
+    return request.param
+
+
 @pytest.fixture
-def browse(server: Comfy, tmp_path: Path) -> Browse:
+def browse(server: Comfy, nodes_are_elements: bool, tmp_path: Path) -> Browse:
     """Do a command of the script on the server's page; returns what that found."""
     node = shutil.which("node")
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -55,7 +66,11 @@ def browse(server: Comfy, tmp_path: Path) -> Browse:
     known = subprocess.run([node, "-e", "require('playwright-core')"], capture_output=True)
     if known.returncode:
         pytest.skip("needs playwright-core: npm install it, and set NODE_PATH to its node_modules")
-    server.post("/settings", {"Comfy.TutorialCompleted": True})  # else templates open by themselves
+    settings = {
+        "Comfy.TutorialCompleted": True,  # else templates open by themselves
+        "Comfy.VueNodes.Enabled": nodes_are_elements,
+    }
+    server.post("/settings", settings)
 
     def command(name: str, **arguments: object) -> Any:
         job = {"browser": browser, "url": server.address("/"), "pictures": str(tmp_path)}
@@ -70,17 +85,28 @@ def browse(server: Comfy, tmp_path: Path) -> Browse:
     return command
 
 
-def test_template_is_opened_and_run_and_its_video_plays(browse: Browse) -> None:
-    widgets = [
-        {"type": "RIFELoadModel", "name": "model", "value": "rife_tiny.pth"},
-        {"type": "LoadImage", "nth": 0, "name": "image", "value": "frame_0.png"},
-        {"type": "LoadImage", "nth": 1, "name": "image", "value": "frame_1.png"},
-    ]
-    template = "Slow motion from two images"
-    shown = browse(
-        "run_template", pack=PACK_FOLDER, template=template, widgets=widgets, video="slow_motion"
-    )
-    assert shown == [96, 64]
+@pytest.fixture(scope="module")
+def template_inputs(server: Comfy) -> None:
+    """The files that templates name, where a person would put them."""
+    for name, picture in zip(("first.png", "last.png"), PICTURES[:2], strict=True):
+        Image.fromarray(picture).save(server.input / name)
+    write_clip(server.input / "long_video.mp4", PICTURES, sound="aac")
+
+
+@pytest.mark.usefixtures("template_inputs")
+@pytest.mark.parametrize(
+    ("template", "video"),
+    [("Slow motion from two images", "slow_motion"), (VIDEO_TO_VIDEO.stem, "smooth")],
+    ids=["RIFEExportVideo", "RIFEInterpolateVideo"],
+)
+def test_template_is_opened_and_run_and_its_video_plays(
+    browse: Browse, nodes_are_elements: bool, template: str, video: str
+) -> None:
+    widgets = [{"type": "RIFELoadModel", "name": "model", "value": "rife_tiny.pth"}]
+    seen = browse("run_template", pack=PACK_FOLDER, template=template, widgets=widgets, video=video)
+    assert seen["complaints"] == []
+    assert seen["size"] == [96, 64]
+    assert bool(seen["drawn"]) == nodes_are_elements
 
 
 def test_templates_are_sent_to_the_server_as_the_host_tests_send_them(
@@ -177,12 +203,17 @@ def run(comfy: Comfy, workflow: dict[str, Any], export: str, holds: Path) -> Pat
     ids=["png", "mp4", "webm"],
 )
 def test_dropped_file_restores_its_graph(
-    server: Comfy, browse: Browse, make: Callable[[Comfy, str], tuple[Path, Path]], type_: str
+    server: Comfy,
+    browse: Browse,
+    nodes_are_elements: bool,
+    make: Callable[[Comfy, str], tuple[Path, Path]],
+    type_: str,
 ) -> None:
     clip = write_clip(server.input / "dropped.mp4", moving_pictures(6), sound="aac")
     file, workflow = make(server, clip.name)
     if type_ != "image/png":
         assert sound_duration(file) > 0
-    nodes = browse("drop", file=str(file), type=type_)
+    seen = browse("drop", file=str(file), type=type_)
     expected = [[str(node["id"]), node["type"]] for node in read(workflow)["nodes"]]
-    assert sorted(nodes) == sorted(expected)
+    assert sorted(seen["nodes"]) == sorted(expected)
+    assert bool(seen["drawn"]) == nodes_are_elements
