@@ -8,8 +8,11 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
+from statistics import fmean, median
+from time import process_time
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,44 +28,72 @@ from vfi.media import probe_video, read_video
 Maker = Callable[[Tensor, Tensor], Tensor]
 
 
+class Score(NamedTuple):
+    """Of one new frame."""
+
+    psnr: float  # dB
+    ssim: float
+    seconds: float  # of CPU time: both frames encoded, one new frame made
+
+
 def main() -> None:
     """Print a table, one row per clip."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--frames", type=int, default=33, help="of each clip, at most")
+    parser.add_argument("--every", type=int, default=1, help="take the clips' N-th frames only")
+    parser.add_argument("--qualities", nargs="+", choices=QUALITIES, default=QUALITIES)
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.0], help="of flow estimation")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     model = load_interpolator(args.checkpoint)
     makers: dict[str, Maker] = {"blend": lambda img0, img1: (img0 + img1) / 2}
-    makers |= {q: partial(model, timestep=0.5, quality=q) for q in QUALITIES}
-    head = "".join(f"{maker:>16}" for maker in makers)
-    print(f"RIFE {model.name}, mean PSNR in dB / SSIM\n{'clip':<32}{head}")
-    table: dict[str, dict[str, list[float]]] = {}
+    for quality, scale in product(args.qualities, args.scales):
+        makers[f"{quality} {scale:g}"] = partial(model, quality=quality, scale=scale)
+    head = "".join(f"{maker:>23}" for maker in makers)
+    print(
+        f"RIFE {model.name}, quality and scale: mean PSNR / SSIM, median CPU time\n{'':<32}{head}"
+    )
+    table: dict[str, dict[str, list[Score]]] = {}
     for clip in args.clips:
-        scores = torch.tensor(
-            [
-                [compare(make(img0, img1), middle) for make in makers.values()]
-                for img0, middle, img1 in tqdm(triplets(clip, args.frames), leave=False)
-            ]
-        )
-        means = scores.mean(0).tolist()
-        row = "".join(f"{psnr:>8.2f} /{ssim:>6.4f}" for psnr, ssim in means)
-        print(f"{clip.name:<32}{row}   ({len(scores)} frames)")
-        table[clip.name] = dict(zip(makers, means, strict=True))
-    if args.json:
-        args.json.write_text(json.dumps(table, indent=2))
+        found = tqdm(triplets(clip, args.frames, args.every), leave=False)
+        frames = [scores(makers, *triplet) for triplet in found]
+        table[clip.name] = {maker: [frame[maker] for frame in frames] for maker in makers}
+        row = "".join(f"{summary(each):>23}" for each in table[clip.name].values())
+        print(f"{clip.name:<32}{row}   ({len(frames)} frames)", flush=True)
+    if args.json:  # PSNR, SSIM and seconds of each frame
+        args.json.write_text(json.dumps(table))
 
 
-def triplets(clip: Path, num_frames: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield frames 0, 1, 2, then 2, 3, 4, ...: [1, 3, H, W] in [0, 1]."""
+def triplets(clip: Path, num_frames: int, every: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield frames 0, 1, 2, then 2, 3, 4, ... of each ``every``-th: [1, 3, H, W] in [0, 1]."""
     cpu = torch.device("cpu")
-    frames = islice(read_video(probe_video(clip)), num_frames)
+    frames = islice(read_video(probe_video(clip)), 0, num_frames * every, every)
     images = (to_planar(frame.pixels, cpu) for frame in frames)
     first = next(images)
     for middle, last in zip(images, images, strict=False):
         yield first, middle, last
         first = last
+
+
+def scores(
+    makers: dict[str, Maker], img0: Tensor, middle: Tensor, img1: Tensor
+) -> dict[str, Score]:
+    """Let each make the middle frame, in turn."""
+    found: dict[str, Score] = {}
+    for name, make in makers.items():
+        started = process_time()
+        made = make(img0, img1)
+        seconds = process_time() - started
+        found[name] = Score(*compare(made, middle), seconds)
+    return found
+
+
+def summary(each: list[Score]) -> str:
+    """Return the mean of qualities and the median of times, as a cell of the table."""
+    psnr, ssim, seconds = zip(*each, strict=True)
+    return f"{fmean(psnr):.2f} / {fmean(ssim):.4f} {median(seconds):>5.2f} s"
 
 
 def compare(made: Tensor, real: Tensor) -> tuple[float, float]:
