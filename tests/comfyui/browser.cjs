@@ -111,16 +111,18 @@ function choose(widgets) {
   }
 }
 
-// In the page: the size of the picture that the player of a video shows, and what is written on the
-// page of things that went wrong; null while there is neither.
+// In the page: the size of the picture that the player of a video shows, what is written on the page of
+// things that went wrong, and what nodes say of their work; null while there is nothing of the first two.
 function look(video) {
   const complaints = document.body.innerText.match(/^.*(error|fail|issue).*$/gim) ?? [];
   const player = [...document.querySelectorAll("video")].find(
     (one) => (one.currentSrc || one.src).includes(video));
   const { width, height } = player?.getBoundingClientRect() ?? {};
+  const written = document.body.innerText.replaceAll("\n", " ");
+  const lines = written.match(/\d+ -> \d+ frames, .*? frames per second/g) ?? [];
   const isShown = width && height && player.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
   const size = isShown ? [player.videoWidth, player.videoHeight] : null;
-  return size || complaints.length ? { size, complaints } : null;
+  return size || complaints.length ? { size, complaints, lines } : null;
 }
 
 // In the page: Nodes 2.0 are elements of the page, nodes on the classic canvas are not.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -106,6 +107,8 @@ def test_template_is_opened_and_run_and_its_video_plays(
     seen = browse("run_template", pack=PACK_FOLDER, template=template, widgets=widgets, video=video)
     assert seen["complaints"] == []
     assert seen["size"] == [96, 64]
+    (line,) = seen["lines"]
+    assert re.match(r"\d+ -> \d+ frames, .* fps, .* s; RIFE .* frames per second$", line)
     assert bool(seen["drawn"]) == nodes_are_elements
 
 
@@ -137,21 +140,13 @@ def test_blueprint_keeps_what_its_widgets_show(browse: Browse) -> None:
     assert smooth["inputs"]["preset"] == "share"
 
 
-@pytest.fixture(params=[True, False], ids=["Nodes 2.0", "classic"])
-def has_slider(request: pytest.FixtureRequest, server: Comfy) -> Iterator[bool]:
-    """Either renderer; only one knows the compare widget."""
-    server.post("/settings", {"Comfy.VueNodes.Enabled": request.param})
-    yield request.param
-    server.post("/settings", {"Comfy.VueNodes.Enabled": False})
-
-
-def test_compared_frames_are_seen(server: Comfy, browse: Browse, has_slider: bool) -> None:
-    """The slider has the second picture below the first; a preview has them in their order."""
+def test_compared_frames_are_seen(server: Comfy, browse: Browse, nodes_are_elements: bool) -> None:
+    """The slider of Nodes 2.0 has the second picture below the first; a preview has their order."""
     workflow = {**PAIR, "look": behind_slider(before=["first", 0], after=["second", 0])}
-    shown, sent = browse("compare", workflow=workflow, has_slider=has_slider)
+    shown, sent = browse("compare", workflow=workflow, has_slider=nodes_are_elements)
     ran, *_ = server.get("/history?max_items=1").values()
     files = [file["filename"] for file in ran["outputs"]["look"]["images"]]
-    assert shown == (files[::-1] if has_slider else files)
+    assert shown == (files[::-1] if nodes_are_elements else files)
     assert "slider" not in sent
 
 
