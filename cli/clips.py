@@ -356,6 +356,7 @@ def _open_video_writer(
         rate=plan.job.shown_rate,
         preset=args.preset,
         crf=args.crf,
+        speed=args.encoder_speed,
         options=args.ffmpeg_options,
         has_alpha=clip.has_alpha and preset.has_alpha,
         depth=preset.frame_depth(dither=args.dither),

@@ -17,7 +17,7 @@ from vfi.encoder_options import parse_encoder_options
 from vfi.errors import InputError
 from vfi.montage import DEFAULT_LABEL, Layout, parse_labels
 from vfi.prepare import Duplicates
-from vfi.presets import DEFAULT_PRESET, PRESETS
+from vfi.presets import DEFAULT_PRESET, PRESETS, SPEEDS
 from vfi.scene import DEFAULT_THRESHOLD
 from vfi.stream import AtCut
 from vfi.timing import (
@@ -348,6 +348,11 @@ def _add_output_options(parser: argparse.ArgumentParser, name: str) -> Group:
         type=int,
         metavar="N",
         help="quality, 0 to 51 or 63: lower is better and larger (default: the preset's, 20 for share)",
+    )
+    group.add_argument(
+        "--encoder-speed",
+        choices=SPEEDS,
+        help="how long the encoder may search: fast takes less time, for a picture that is a little worse or a file that is larger; slow is the reverse (default normal)",
     )
     group.add_argument(
         "--ffmpeg-options",

@@ -19,9 +19,10 @@ from torch import Tensor
 
 from ..vfi.audio import write_wav
 from ..vfi.encoder_options import parse_encoder_options
-from ..vfi.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
+from ..vfi.presets import DEFAULT_PRESET, PRESETS, SPEEDS, Preset, find_preset
 from ..vfi.tracks import SourceTracks
 
+_WITHOUT_SPEEDS = ", ".join(p.name for p in PRESETS.values() if not p.has_speeds)
 _WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
 
 
@@ -33,6 +34,7 @@ class Encoding:
     crf: int = 20
     ffmpeg_options: str = ""
     dither: bool = False
+    encoder_speed: str = "normal"
 
     @property
     def chosen(self) -> Preset:
@@ -48,6 +50,12 @@ class Encoding:
     def kept_crf(self) -> int | None:
         """The quality number, where the preset has one."""
         return self.crf if self.chosen.has_crf else None
+
+    @property
+    def kept_speed(self) -> str | None:
+        """The encoder's speed, where it is another than usual and the preset has several."""
+        is_usual = self.encoder_speed == "normal" or not self.chosen.has_speeds
+        return None if is_usual else self.encoder_speed
 
     @property
     def frame_depth(self) -> int:
@@ -124,6 +132,20 @@ def dither_input() -> io.Input:
         "between two levels is spread over the pixels around. Worth it for PNG, lossless, webm, and "
         "share with a crf of 14 or less; files get larger. Above that the encoder of share smooths "
         "it away. Presets of 10 bits need none.",
+    )
+
+
+def encoder_speed_input() -> io.Input:
+    """Describe the input ``encoder_speed``."""
+    return io.Combo.Input(
+        "encoder_speed",
+        list(SPEEDS),
+        default="normal",
+        optional=True,
+        advanced=True,
+        tooltip="How long the encoder may search: fast takes less time, for a picture that is a "
+        "little worse or a file that is larger; slow is the reverse. "
+        f"Not for {_WITHOUT_SPEEDS}.",
     )
 
 

@@ -22,6 +22,7 @@ from .files import (
     crf_input,
     dither_input,
     encoder_options_input,
+    encoder_speed_input,
     prefix_input,
     preset_input,
     resume_input,
@@ -162,6 +163,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 encoder_options_input(),
                 resume_input(),
                 dither_input(),
+                encoder_speed_input(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file."),

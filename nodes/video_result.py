@@ -88,6 +88,7 @@ def _open_writer(
         rate=job.shown_rate,
         preset=encoding.preset,
         crf=encoding.kept_crf,
+        speed=encoding.kept_speed,
         options=encoding.options,
         has_alpha=clip.has_alpha and encoding.chosen.has_alpha,
         depth=encoding.frame_depth,

@@ -25,6 +25,7 @@ def choose_encoder(
     preset: Preset,
     *,
     crf: int | None = None,
+    speed: str | None = None,
     options: Mapping[str, str] | None = None,
     has_alpha: bool = False,
 ) -> Encoder:
@@ -34,6 +35,7 @@ def choose_encoder(
         ffmpeg: the program.
         preset: what to encode as.
         crf: quality, None for the preset's.
+        speed: one of ``SPEEDS``, None for the preset's.
         options: from ``parse_encoder_options``; they take precedence.
         has_alpha: frames have an alpha channel, which is to be kept.
 
@@ -46,7 +48,9 @@ def choose_encoder(
     options = options or {}
     encoder = _first_that_opens(ffmpeg, preset, has_alpha=has_alpha)
     quality = _quality_options(preset, encoder, crf, options)
-    settled = replace(encoder, options={**encoder.options, **quality})
+    settled = replace(
+        encoder, options={**encoder.options, **_speed_options(preset, encoder, speed), **quality}
+    )
     if options:
         settled = _with_options(settled, options)
         complaint = _complaint(ffmpeg, settled)
@@ -95,6 +99,17 @@ def _first_that_opens(ffmpeg: str, preset: Preset, *, has_alpha: bool) -> Encode
         f"preset {preset.name}: expected an encoder that opens here, got none from {ffmpeg}: "
         f"{'; '.join(complaints)}. {advice}"
     )
+
+
+def _speed_options(preset: Preset, encoder: Encoder, speed: str | None) -> Mapping[str, str]:
+    if speed is None:
+        return {}
+    if not encoder.speeds:
+        raise InputError(
+            f"encoder speed: expected none for the preset {preset.name}, as {encoder.name} has no "
+            f"other, got {speed}. Leave it out."
+        )
+    return encoder.speeds[speed]
 
 
 def _quality_options(

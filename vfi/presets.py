@@ -12,6 +12,8 @@ from fractions import Fraction
 
 from .errors import InputError
 
+# How long an encoder may search for what it can save.
+SPEEDS = ("fast", "normal", "slow")
 # YUV pixel formats -> (width, height) of the block of pixels that share one colour.
 CHROMA_BLOCKS: Mapping[str, tuple[int, int]] = {
     "yuv420p": (2, 2),
@@ -58,6 +60,8 @@ class Encoder:
         quality: what ``crf`` sets; None: the encoder has no such number.
         has_alpha: whether it is for frames with transparency.
         filters: ffmpeg's filters that take the place of the conversion to ``pixel_format``.
+        speeds: a speed of ``SPEEDS`` -> options that take the place of ``options``; empty: it has one
+            speed only.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Encoder:
     quality: Quality | None = None
     has_alpha: bool = False
     filters: str = ""
+    speeds: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
 
     @property
     def chroma_block(self) -> tuple[int, int]:
@@ -121,7 +126,19 @@ class Preset:
         """Whether each of its encoders has a quality number."""
         return all(encoder.quality for encoder in self.encoders)
 
+    @property
+    def has_speeds(self) -> bool:
+        """Whether any of its encoders has several speeds."""
+        return any(encoder.speeds for encoder in self.encoders)
 
+
+def _speeds(option: str, fast: str, slow: str) -> Mapping[str, Mapping[str, str]]:
+    return {"fast": {option: fast}, "normal": {}, "slow": {option: slow}}
+
+
+_X26X_SPEEDS = _speeds("preset", "veryfast", "slow")
+_NVENC_SPEEDS = _speeds("preset", "p2", "p7")
+_QSV_SPEEDS = _speeds("preset", "veryfast", "veryslow")
 _MP4_FAMILY = (".mp4", ".mov", ".mkv")
 _VBR = {"b": "0"}  # or the quality is a lower bound to a bit rate of some default
 
@@ -143,14 +160,30 @@ _PRESETS = (
         name="share",
         purpose="plays everywhere: H.264",
         suffixes=_MP4_FAMILY,
-        encoders=(Encoder("libx264", "h264", "yuv420p", {"preset": "medium"}, Quality("crf", 20)),),
+        encoders=(
+            Encoder(
+                "libx264",
+                "h264",
+                "yuv420p",
+                {"preset": "medium"},
+                Quality("crf", 20),
+                speeds=_X26X_SPEEDS,
+            ),
+        ),
     ),
     Preset(
         name="high-quality",
         purpose="smooth gradients, no bands: H.265, 10 bit",
         suffixes=_MP4_FAMILY,
         encoders=(
-            Encoder("libx265", "hevc", "yuv420p10le", {"preset": "medium"}, Quality("crf", 18)),
+            Encoder(
+                "libx265",
+                "hevc",
+                "yuv420p10le",
+                {"preset": "medium"},
+                Quality("crf", 18),
+                speeds=_X26X_SPEEDS,
+            ),
         ),
     ),
     Preset(
@@ -158,13 +191,21 @@ _PRESETS = (
         purpose="small, for browsers of today: AV1, 10 bit",
         suffixes=(".mp4", ".webm", ".mkv"),
         encoders=(
-            Encoder("libsvtav1", "av1", "yuv420p10le", {"preset": "6"}, Quality("crf", 24, 1, 63)),
+            Encoder(
+                "libsvtav1",
+                "av1",
+                "yuv420p10le",
+                {"preset": "6"},
+                Quality("crf", 24, 1, 63),
+                speeds=_speeds("preset", "10", "4"),
+            ),
             Encoder(
                 "libaom-av1",
                 "av1",
                 "yuv420p10le",
                 {"cpu-used": "6", "row-mt": "1"},
                 Quality("crf", 24, 0, 63, _VBR),
+                speeds=_speeds("cpu-used", "8", "4"),
             ),
         ),
     ),
@@ -180,6 +221,7 @@ _PRESETS = (
                 {"deadline": "good", "cpu-used": "2", "row-mt": "1"},
                 Quality("crf", 24, 0, 63, _VBR),
                 has_alpha=has_alpha,
+                speeds=_speeds("cpu-used", "5", "1"),
             )
             for pixel_format, has_alpha in (("yuv420p", False), ("yuva420p", True))
         ),
@@ -239,8 +281,16 @@ _PRESETS = (
                 "yuv420p",
                 {"preset": "p5", "tune": "hq"},
                 Quality("cq", 21, 1, 51, {"rc": "vbr", **_VBR}),
+                speeds=_NVENC_SPEEDS,
             ),
-            Encoder("h264_qsv", "h264", "nv12", {}, Quality("global_quality", 21, 1, 51)),
+            Encoder(
+                "h264_qsv",
+                "h264",
+                "nv12",
+                {},
+                Quality("global_quality", 21, 1, 51),
+                speeds=_QSV_SPEEDS,
+            ),
             Encoder("h264_videotoolbox", "h264", "nv12", {"q": "65"}),
         ),
     ),
@@ -255,6 +305,7 @@ _PRESETS = (
                 "p010le",
                 {"preset": "p6", "tune": "hq", "profile": "main10"},
                 Quality("cq", 19, 1, 51, {"rc": "vbr", **_VBR}),
+                speeds=_NVENC_SPEEDS,
             ),
             Encoder(
                 "hevc_qsv",
@@ -262,6 +313,7 @@ _PRESETS = (
                 "p010le",
                 {"profile": "main10"},
                 Quality("global_quality", 19, 1, 51),
+                speeds=_QSV_SPEEDS,
             ),
             Encoder("hevc_videotoolbox", "hevc", "p010le", {"profile": "main10", "q": "70"}),
         ),
@@ -277,8 +329,16 @@ _PRESETS = (
                 "p010le",
                 {"preset": "p6", "tune": "hq"},
                 Quality("cq", 30, 1, 51, {"rc": "vbr", **_VBR}),
+                speeds=_NVENC_SPEEDS,
             ),
-            Encoder("av1_qsv", "av1", "p010le", {}, Quality("global_quality", 26, 1, 51)),
+            Encoder(
+                "av1_qsv",
+                "av1",
+                "p010le",
+                {},
+                Quality("global_quality", 26, 1, 51),
+                speeds=_QSV_SPEEDS,
+            ),
         ),
     ),
 )

@@ -65,6 +65,7 @@ class VideoWriter:
         preset: what to encode as, a name in ``PRESETS``.
         crf: quality, 0 (best) to 51 or 63 (worst), None for the preset's; for H.264, 6 less doubles
             the size, roughly.
+        speed: of the encoder, one of ``SPEEDS``: None for the preset's.
         options: of the encoder, from ``parse_encoder_options``.
         has_alpha: frames are RGBA, and the preset is to keep it.
         depth: bits of a value in frames, 8 or 16.
@@ -92,6 +93,7 @@ class VideoWriter:
     rate: Fraction
     preset: str = DEFAULT_PRESET
     crf: int | None = None
+    speed: str | None = None
     options: Mapping[str, str] | None = None
     has_alpha: bool = False
     depth: int = 8
@@ -131,7 +133,12 @@ class VideoWriter:
         # Tried out here, so that what does not work is known before frames are made for it.
         self._ffmpeg = str(Path(find_ffmpeg()).absolute())
         encoder = choose_encoder(
-            self._ffmpeg, preset, crf=self.crf, options=self.options, has_alpha=self.has_alpha
+            self._ffmpeg,
+            preset,
+            crf=self.crf,
+            speed=self.speed,
+            options=self.options,
+            has_alpha=self.has_alpha,
         )
         self._pictures = PictureFormat(
             self.width,

@@ -285,6 +285,11 @@ def test_crf_and_options_reach_the_encoder(cli: RunCli, clip: Path) -> None:
     assert b"cabac=0" in settings
 
 
+def test_speed_reaches_the_encoder(cli: RunCli, clip: Path) -> None:
+    assert cli("--video", clip, "--output", "out.mp4", "--encoder-speed", "fast").code == 0
+    assert b"subme=2 " in Path("out.mp4").read_bytes()
+
+
 def test_presets_that_can_be_written_are_listed(cli: RunCli) -> None:
     ended = cli("--list-presets")
     assert re.search(r"^share +mp4, mov, mkv +libx264 +plays everywhere", ended.out, re.M)

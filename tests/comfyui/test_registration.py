@@ -31,6 +31,7 @@ CONTRACT = {
             "ffmpeg_options",
             "resume",
             "dither",
+            "encoder_speed",
         ],
         ["VIDEO", "FLOAT", "INT"],
     ),
@@ -86,6 +87,7 @@ CONTRACT = {
             "ffmpeg_options",
             "resume",
             "dither",
+            "encoder_speed",
         ],
         ["VIDEO"],
     ),
@@ -94,7 +96,17 @@ CONTRACT = {
         ["STRING"],
     ),
     "RIFEExportVideo": (
-        ["images", "fps", "filename_prefix", "crf", "audio", "preset", "ffmpeg_options", "dither"],
+        [
+            "images",
+            "fps",
+            "filename_prefix",
+            "crf",
+            "audio",
+            "preset",
+            "ffmpeg_options",
+            "dither",
+            "encoder_speed",
+        ],
         ["VIDEO"],
     ),
 }
@@ -185,7 +197,14 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
     assert optional == {
         "RIFELoadModel": ["torch_compile"],
         "RIFEInterpolate": ["quality", *OPTIONS, "fps"],
-        "RIFEInterpolateVideo": ["quality", *OPTIONS, "ffmpeg_options", "resume", "dither"],
+        "RIFEInterpolateVideo": [
+            "quality",
+            *OPTIONS,
+            "ffmpeg_options",
+            "resume",
+            "dither",
+            "encoder_speed",
+        ],
         "RIFEPreviewMotion": [],
         "RIFERetime": ["quality", *OPTIONS],
         "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],
@@ -195,9 +214,16 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         "RIFECompare": ["slider"],
         "RIFELoadEnhancer": [],
         "RIFEEnhance": ["scene_threshold", "cuts"],
-        "RIFEEnhanceVideo": ["scene_threshold", "cuts", "ffmpeg_options", "resume", "dither"],
+        "RIFEEnhanceVideo": [
+            "scene_threshold",
+            "cuts",
+            "ffmpeg_options",
+            "resume",
+            "dither",
+            "encoder_speed",
+        ],
         "RIFEExportPNG": ["bit_depth", "compression", "workflow_in", "dither"],
-        "RIFEExportVideo": ["audio", "preset", "ffmpeg_options", "dither"],
+        "RIFEExportVideo": ["audio", "preset", "ffmpeg_options", "dither", "encoder_speed"],
     }
 
 
@@ -211,11 +237,11 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
     assert folded == {
         "RIFELoadModel": ["precision", "torch_compile"],
         "RIFEInterpolate": shared,
-        "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume", "dither"],
+        "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume", "dither", "encoder_speed"],
         "RIFEPreviewMotion": [],
         "RIFELoadEnhancer": ["precision"],
         "RIFEEnhance": ["cuts"],
-        "RIFEEnhanceVideo": ["cuts", "ffmpeg_options", "resume", "dither"],
+        "RIFEEnhanceVideo": ["cuts", "ffmpeg_options", "resume", "dither", "encoder_speed"],
         "RIFERetime": shared,
         "RIFESpeedRamp": shared,
         "RIFEJoinClips": [],
@@ -223,7 +249,7 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
         "RIFEMontage": ["before_label", "after_label"],
         "RIFECompare": [],
         "RIFEExportPNG": ["compression", "workflow_in", "dither"],
-        "RIFEExportVideo": ["ffmpeg_options", "dither"],
+        "RIFEExportVideo": ["ffmpeg_options", "dither", "encoder_speed"],
     }
 
 
@@ -292,6 +318,11 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFEEnhanceVideo", "resume", {"default": True}),
         ("RIFEExportPNG", "dither", {"default": False}),
         ("RIFEExportVideo", "dither", {"default": False}),
+        (
+            "RIFEExportVideo",
+            "encoder_speed",
+            {"default": "normal", "options": ["fast", "normal", "slow"]},
+        ),
         ("RIFEExportPNG", "filename_prefix", {"default": "RIFE"}),
         ("RIFEExportPNG", "bit_depth", {"default": "8", "options": ["8", "16"]}),
         ("RIFEExportPNG", "compression", {"default": 4, "min": 0, "max": 9}),

@@ -149,18 +149,27 @@ def test_export_takes_options_of_the_encoder_and_no_others(comfy: Comfy) -> None
     assert "expected options that tune the encoder, got '-f'" in message
 
 
+def test_export_takes_the_speed_of_the_encoder_where_there_are_several(comfy: Comfy) -> None:
+    fast = video("speed/RIFE", ["images", 0], encoder_speed="fast")
+    lossless = video("speed/RIFE", ["images", 0], encoder_speed="fast", preset="lossless")
+    assert comfy.run({"images": blank(2), "fast": fast, "lossless": lossless}).succeeded
+    (path,) = (comfy.output / "speed").glob("*.mp4")
+    assert b"subme=2 " in path.read_bytes()
+    assert len(list((comfy.output / "speed").glob("*.mkv"))) == 1
+
+
 def test_exports_dither_new_frames_and_leave_originals(comfy: Comfy) -> None:
     workflow = smooth_pair()
     for dither in (False, True):
-        workflow[f"png_{dither}"] = png(f"png_{dither}/RIFE", ["smooth", 0], dither=dither)
-    film = video("film/RIFE", ["smooth", 0], preset="lossless", dither=True)
+        workflow[f"png_{dither}"] = png(f"dithered/{dither}", ["smooth", 0], dither=dither)
+    film = video("dithered/film", ["smooth", 0], preset="lossless", dither=True)
     assert comfy.run({**workflow, "film": film}).succeeded
     plain, dithered = (
-        np.stack(read_pictures(comfy.output / f"png_{dither}" / "RIFE_00001_")).astype(int)
+        np.stack(read_pictures(comfy.output / "dithered" / f"{dither}_00001_")).astype(int)
         for dither in (False, True)
     )
     assert np.abs(dithered - plain).max(axis=(1, 2, 3)).tolist() == [0, 1, 0]
-    frames = read_video(probe_video(comfy.output / "film" / "RIFE_00001_.mkv"))
+    frames = read_video(probe_video(comfy.output / "dithered" / "film_00001_.mkv"))
     assert np.array_equal(np.stack([frame.pixels.numpy() for frame in frames]), dithered)
 
 

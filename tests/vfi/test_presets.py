@@ -20,7 +20,7 @@ from vfi.errors import InputError
 from vfi.ffmpeg import find_ffmpeg
 from vfi.frames import to_depth, to_uint8, to_uint16
 from vfi.media import probe_video, read_video
-from vfi.presets import PRESETS, Encoder, Preset, find_preset
+from vfi.presets import PRESETS, SPEEDS, Encoder, Preset, find_preset
 from vfi.tracks import SourceTracks
 from vfi.writer import VideoWriter
 
@@ -405,6 +405,34 @@ def test_option_the_encoder_does_not_take_is_told_before_the_first_frame(tmp_pat
             tmp_path / "a.mp4", width=64, height=48, rate=Fraction(25), options={"tune": "nonsense"}
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("speed", "search"), [("fast", 2), ("normal", 7), ("slow", 8), (None, 7)])
+def test_speed_decides_how_long_the_encoder_searches(
+    tmp_path: Path, speed: str | None, search: int
+) -> None:
+    path = write(tmp_path / "a.mp4", grey(), "share", speed=speed, options=None)
+    assert f"subme={search} ".encode() in path.read_bytes()  # x264 writes its settings down
+
+
+@pytest.mark.parametrize("preset", ["share", "high-quality", "web", "webm"])
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_every_speed_opens(preset: str, speed: str) -> None:
+    own = find_preset(preset).encoders[0].speeds
+    encoder = choose_encoder(find_ffmpeg(), find_preset(preset), speed=speed, options={"g": "5"})
+    assert dict(own[speed]).items() <= dict(encoder.options).items()
+    assert len({tuple(options.items()) for options in own.values()}) == len(SPEEDS)
+
+
+def test_options_of_the_user_take_precedence_over_the_speed(tmp_path: Path) -> None:
+    slower = {"preset": "slower"}
+    path = write(tmp_path / "a.mp4", grey(), "share", speed="fast", options=slower)
+    assert b"subme=9 " in path.read_bytes()
+
+
+def test_speed_where_there_is_one_only_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"encoder speed: expected none .* ffv1 has no other"):
+        write(tmp_path / "a.mkv", grey(), "lossless", speed="slow")
 
 
 def test_crf_beyond_the_encoder_is_refused(tmp_path: Path) -> None:
