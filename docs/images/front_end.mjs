@@ -9,6 +9,7 @@ const SETTINGS = {
   'Comfy.Locale': 'en',
   'Comfy.Minimap.Visible': false,
   'Comfy.Graph.CanvasInfo': false,
+  'Comfy.Graph.CanvasMenu': false,
   'Comfy.RightSidePanel.IsOpen': false,
 };
 const GAP = 36; // px of the graph, between nodes

@@ -153,20 +153,28 @@ function example(title, changes, { width, height, scale }) {
   };
 }
 
-// Drops the file that an example has made onto the canvas.
-async function restored(frontEnd, name) {
-  const page = await frontEnd.open({ width: 1250, height: 860 });
-  await openExample(page, 'Wan 16 to 32 fps', [MODEL]);
-  await run(page);
-  await page.evaluate(async () => {
-    const player = [...document.querySelectorAll('video')].find(({ src }) => src.includes('wan_32fps'));
-    const file = new URL(player.src).searchParams.get('filename');
-    const content = await (await fetch(player.src)).blob();
-    app.graph.clear();
-    await app.handleFile(new File([content], file, { type: 'video/mp4' }));
-  });
-  await place(page, 0.66);
-  await save(page, join(BESIDE, `${name}.jpg`));
+// Runs what is shown, and drops a file that it has made onto the canvas.
+function restored(show, suffix, type, scale) {
+  return async (frontEnd, name) => {
+    const page = await frontEnd.open({ width: 1250, height: 860 });
+    await show(page);
+    await run(page);
+    await page.evaluate(async ([suffix, type]) => {
+      const [ended] = Object.values(await (await fetch('/history?max_items=1')).json());
+      const files = Object.values(ended.outputs).flatMap(({ images }) => images ?? []);
+      const file = files.find(({ filename }) => filename.endsWith(suffix));
+      const content = await (await fetch(`/view?${new URLSearchParams(file)}`)).blob();
+      app.graph.clear();
+      await app.handleFile(new File([content], file.filename, { type }));
+    }, [suffix, type]);
+    await place(page, scale);
+    await save(page, join(BESIDE, `${name}.jpg`));
+  };
+}
+
+async function showBatches(page) {
+  await load(page, batches, 'RIFE');
+  await arrange(page, [...PAIR, [290, 'smooth'], [290, 'exported', 'png']]);
 }
 
 async function missingCheckpoint(frontEnd, name) {
@@ -212,7 +220,7 @@ const SCREENS = {
   'interpolate': nodes(batches, [...PAIR, [290, 'smooth'], [290, 'exported', 'png']]),
   'interpolate-video': nodes(fileToFile, [[280, 'model', 'video'], [340, 'smooth']]),
   'interpolate-video-classic': nodes(
-    fileToFile, [[280, ['model', 140], ['video', 290]], [340, ['smooth', 680]]],
+    fileToFile, [[280, ['model', 140], ['video', 290]], [340, ['smooth', 760]]],
     { isVue: false, folder: BESIDE }),
   'preview-motion': nodes(motion, [...PAIR, [560, ['look', 560]]]),
   'join-and-retime': nodes(parts, [
@@ -228,7 +236,9 @@ const SCREENS = {
   'missing-checkpoint': missingCheckpoint,
   'templates': templates,
   'help': help,
-  'restored': restored,
+  'restored': restored(
+    (page) => openExample(page, 'Wan 16 to 32 fps', [MODEL]), '.mp4', 'video/mp4', 0.66),
+  'restored-png': restored(showBatches, '.png', 'image/png', 0.8),
   'workflow-wan': example('Wan 16 to 60 fps', [MODEL], { width: 1250, height: 860, scale: 0.66 }),
   'workflow-two-images': example(
     'Slow motion from two images', [MODEL], { width: 1100, height: 860, scale: 0.6 }),
