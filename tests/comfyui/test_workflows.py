@@ -150,12 +150,12 @@ def test_export_takes_options_of_the_encoder_and_no_others(comfy: Comfy) -> None
 
 
 def test_export_takes_the_speed_of_the_encoder_where_there_are_several(comfy: Comfy) -> None:
-    fast = video("speed/RIFE", ["images", 0], encoder_speed="fast")
-    lossless = video("speed/RIFE", ["images", 0], encoder_speed="fast", preset="lossless")
+    fast = video("encoder_speed/RIFE", ["images", 0], encoder_speed="fast")
+    lossless = video("encoder_speed/RIFE", ["images", 0], encoder_speed="fast", preset="lossless")
     assert comfy.run({"images": blank(2), "fast": fast, "lossless": lossless}).succeeded
-    (path,) = (comfy.output / "speed").glob("*.mp4")
+    (path,) = (comfy.output / "encoder_speed").glob("*.mp4")
     assert b"subme=2 " in path.read_bytes()
-    assert len(list((comfy.output / "speed").glob("*.mkv"))) == 1
+    assert len(list((comfy.output / "encoder_speed").glob("*.mkv"))) == 1
 
 
 def test_exports_dither_new_frames_and_leave_originals(comfy: Comfy) -> None:
