@@ -85,6 +85,20 @@ def scale_input() -> io.Input:
     )
 
 
+def scene_threshold_input(tooltip: str) -> io.Input:
+    """Describe the input ``scene_threshold``, whose cuts are used in one way or another."""
+    return io.Float.Input(
+        "scene_threshold",
+        default=DEFAULT_THRESHOLD,
+        min=0.0,
+        max=1.0,
+        step=0.01,
+        display_mode=io.NumberDisplay.slider,
+        optional=True,
+        tooltip=tooltip,
+    )
+
+
 def cuts_input() -> io.Input:
     """Describe the input ``cuts``."""
     return io.String.Input(
@@ -119,16 +133,9 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             tooltip="For a clip that repeats: interpolate from the last frame to the first as "
             "well. A last frame that is the first one already is left out.",
         ),
-        io.Float.Input(
-            "scene_threshold",
-            default=DEFAULT_THRESHOLD,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            display_mode=io.NumberDisplay.slider,
-            optional=True,
-            tooltip="How much a frame must stand out to count as the first of a new scene. Lower "
-            "finds more cuts; 0 finds none. Two scenes are never mixed by the network.",
+        scene_threshold_input(
+            "How much a frame must stand out to count as the first of a new scene. Lower finds more "
+            "cuts; 0 finds none. Two scenes are never mixed by the network."
         ),
         io.Combo.Input(
             "at_cut",

@@ -18,7 +18,7 @@ from ..vfi.frames import Frame
 from ..vfi.protocol import FrameEnhancer
 from ..vfi.scene import DEFAULT_THRESHOLD
 from .checkpoints import find_checkpoint, list_enhancers
-from .clips import cuts_input, to_batch
+from .clips import cuts_input, scene_threshold_input, to_batch
 from .progress import Stopwatch, show_text, tell_cut
 from .types import (
     CATEGORY,
@@ -129,16 +129,9 @@ def enhancer_input() -> io.Input:
 def cut_inputs() -> list[io.Input]:
     """Describe the optional inputs that say where scenes begin."""
     return [
-        io.Float.Input(
-            "scene_threshold",
-            default=DEFAULT_THRESHOLD,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            display_mode=io.NumberDisplay.slider,
-            optional=True,
-            tooltip="How much a frame must stand out to count as the first of a new scene, which is "
-            "enhanced with itself. Lower finds more cuts; 0 finds none.",
+        scene_threshold_input(
+            "How much a frame must stand out to count as the first of a new scene, which is enhanced "
+            "with itself. Lower finds more cuts; 0 finds none."
         ),
         cuts_input(),
     ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from math import ceil
 from os import SEEK_END
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import BinaryIO
 import av
 import numpy as np
 import numpy.typing as npt
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+
+from .still import encode_still
 
 _MAGIC = b"\x76\x2f\x31\x01"
 # Formats a decoder gives, and the order in which their planes make RGBA.
@@ -89,23 +89,13 @@ def encode_exr(pixels: npt.NDArray[np.float32]) -> bytes:
     Args:
         pixels: [H, W, 3] or [H, W, 4], sRGB in [0, 1], alpha straight.
     """
-    height, width, channels = pixels.shape
     linear = _to_linear(pixels[..., :3])
     planes = [linear[..., channel] for channel in (1, 2, 0)]
-    if channels == 4:
+    if pixels.shape[2] == 4:
         planes = [plane * pixels[..., 3] for plane in planes] + [pixels[..., 3]]
-    pixel_format = "gbrpf32le" if channels == 3 else "gbrapf32le"
-    frame = VideoFrame(width, height, pixel_format)
-    for plane, values in zip(frame.planes, planes, strict=True):
-        rows = np.zeros((height, plane.line_size // 4), "<f4")
-        rows[:, :width] = values
-        plane.update(rows.tobytes())
-    encoder = VideoCodecContext.create("exr", "w")
-    assert isinstance(encoder, VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, pixel_format
-    encoder.time_base = Fraction(1)
-    encoder.options = {"compression": "zip16", "format": "float"}
-    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    pixel_format = "gbrpf32le" if len(planes) == 3 else "gbrapf32le"
+    options = {"compression": "zip16", "format": "float"}
+    return encode_still("exr", pixel_format, [plane.astype("<f4") for plane in planes], options)
 
 
 def _attributes(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:

@@ -11,7 +11,6 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.error import FFmpegError
-from av.video.codeccontext import VideoCodecContext
 from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngInfo
@@ -28,6 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 from .errors import DecodeError
 from .exr import probe_exr, read_exr
 from .frames import from_16_bits
+from .still import encode_still
 
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 # What Pillow raises on a damaged file, by its plugins' sources.
@@ -191,20 +190,9 @@ def _deep_colour(file: Path, *, alpha: bool) -> npt.NDArray[np.uint16]:
 
 def _encode_deep(pixels: npt.NDArray[np.uint16], compress_level: int) -> bytes:
     """Make a PNG of [H, W, C] in the byte order of the file, high byte first."""
-    height, width, channels = pixels.shape
-    pixel_format = "rgb48be" if channels == 3 else "rgba64be"
-    frame = av.VideoFrame(width, height, pixel_format)
-    plane = frame.planes[0]
-    rows = np.zeros((height, plane.line_size), np.uint8)
-    rows[:, : width * channels * 2] = pixels.view(np.uint8).reshape(height, -1)
-    plane.update(rows.tobytes())
-    encoder = VideoCodecContext.create("png", "w")
-    assert isinstance(encoder, VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, pixel_format
-    encoder.time_base = Fraction(1)
-    encoder.sample_aspect_ratio = Fraction(1)
-    encoder.options = {"compression_level": str(compress_level), "pred": "mixed"}
-    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    pixel_format = "rgb48be" if pixels.shape[2] == 3 else "rgba64be"
+    options = {"compression_level": str(compress_level), "pred": "mixed"}
+    return encode_still("png", pixel_format, [pixels], options)
 
 
 def _with_chunks(png: bytes, info: PngInfo) -> bytes:

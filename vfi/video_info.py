@@ -9,8 +9,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class AudioStream:
-    """A sound track of a file.
+class _Track:
+    """What is known of a track that comes along with the picture.
 
     Attributes:
         index: among all streams of the file, from 0.
@@ -23,19 +23,12 @@ class AudioStream:
     language: str = ""
 
 
-@dataclass(frozen=True)
-class SubtitleStream:
-    """A subtitle track of a file.
+class AudioStream(_Track):
+    """A sound track of a file."""
 
-    Attributes:
-        index: among all streams of the file, from 0.
-        codec: FFmpeg's codec name such as "subrip"; "unknown" when FFmpeg has no decoder for it.
-        language: a code of ISO 639-2 such as "deu"; "" if the file names none.
-    """
 
-    index: int
-    codec: str
-    language: str = ""
+class SubtitleStream(_Track):
+    """A subtitle track of a file."""
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,14 @@ def test_file_holds_colours_multiplied_with_alpha_and_frames_do_not(tmp_path: Pa
     assert read(folder)[0] == pytest.approx(pixels[..., :3], abs=1e-6)
 
 
+def test_header_has_what_every_reader_may_ask_for(tmp_path: Path) -> None:
+    """What OpenEXR requires of every file."""
+    data = (write(tmp_path / "out", LEVELS / 255) / "0000000.exr").read_bytes()
+    required = "channels compression dataWindow displayWindow lineOrder pixelAspectRatio "
+    for name in (required + "screenWindowCenter screenWindowWidth").split():
+        assert f"{name}\0".encode() in data
+
+
 def test_nothing_is_black_and_transparent(tmp_path: Path) -> None:
     (pixels,) = read(write(tmp_path / "out", np.full((3, 5, 4), [0.5, 0.5, 1.0, 0.0])), alpha=True)
     assert not pixels.any()
