@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
-from cli.clips import Plan, plan_interpolation
+from cli.demo_clip import make_test_clip
 from cli.options import build_parser
+from cli.plan import Plan, plan_interpolation
 from cli.presets import list_presets
-from cli.run import (
+from cli.program import (
     Result,
     describe_clip,
     end_on_terminate,
@@ -24,10 +25,9 @@ from cli.run import (
 )
 from rife_arch import RifeModel
 from vfi import __version__ as __version__
-from vfi.demo import make_test_clip
 from vfi.errors import InputError
-from vfi.job import Job
-from vfi.protocol import Interpolator
+from vfi.jobs import Job
+from vfi.synthesis import Interpolator
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from cli.checkpoints import load_enhancing_model
-from cli.clips import Plan, plan_enhancement
 from cli.options import build_enhance_parser
+from cli.plan import Plan, plan_enhancement
 from cli.presets import list_presets
-from cli.run import (
+from cli.program import (
     Result,
     describe_clip,
     end_on_terminate,
@@ -21,8 +21,8 @@ from cli.run import (
     work_through,
 )
 from rife_arch import Enhancer
-from vfi.enhance_job import EnhanceJob
-from vfi.protocol import FrameEnhancer
+from vfi.jobs import EnhanceJob
+from vfi.synthesis import FrameEnhancer
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,10 +19,10 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from vfi.encode.presets import find_preset
 from vfi.frames import as_float, to_depth
-from vfi.media import probe_video, read_video
-from vfi.presets import find_preset
-from vfi.writer import VideoWriter
+from vfi.read.video import probe_video, read_video
+from vfi.write.video import VideoWriter
 
 HEIGHT, WIDTH, RATE = 480, 832, Fraction(24)
 TINT = torch.tensor([0.7, 0.85, 1])  # a night sky

@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.network import Candidate, measure, smooth_pair
 from rife_arch import SafaConfig
-from rife_arch.blocks import ActivatedConv
-from rife_arch.families import build_enhancer, expected_shapes, set_precision
 from rife_arch.load import DTYPES
-from rife_arch.safa import SAFA, HalvingUnit
+from rife_arch.networks.blocks import ActivatedConv
+from rife_arch.networks.build import build_enhancer, expected_shapes, set_precision
+from rife_arch.networks.safa import SAFA, HalvingUnit
 
 # What the routers of all steps decide.
 SCALES = {"whole": (True, True), "half": (False, True), "quarter": (False, False)}

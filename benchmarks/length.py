@@ -28,14 +28,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from rife_arch import load_checkpoint
-from vfi.clip import open_video
-from vfi.encoder_options import parse_encoder_options
-from vfi.ffmpeg import find_ffmpeg
-from vfi.job import plan_job, render
-from vfi.protocol import Interpolator
-from vfi.timing import Schedule
-from vfi.tracks import Sound
-from vfi.writer import VideoWriter
+from vfi.encode.encoder_options import parse_encoder_options
+from vfi.encode.ffmpeg import find_ffmpeg
+from vfi.jobs.interpolation import plan_job, render
+from vfi.read.clip import open_video
+from vfi.synthesis.protocol import Interpolator
+from vfi.timing.schedule import Schedule
+from vfi.write.stream_options import Sound
+from vfi.write.video import VideoWriter
 
 FAST = "-preset ultrafast"  # the encoder's time is not what is measured
 

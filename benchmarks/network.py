@@ -19,9 +19,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rife_arch import RifeModel, load_interpolator
-from rife_arch.canonicalize import canonicalize
-from rife_arch.checkpoint import read_state_dict
-from rife_arch.ifnet import IFNet
+from rife_arch.checkpoints.canonicalize import canonicalize
+from rife_arch.checkpoints.reader import read_state_dict
+from rife_arch.networks.ifnet import IFNet
 
 Candidate = Callable[[], object]
 EVALUATIONS = ("auto", "exact", "plain")

@@ -18,8 +18,8 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from vfi.frames import Frame, to_uint8
-from vfi.media import probe_video, read_video
-from vfi.scene import DEFAULT_THRESHOLD, mark_cuts
+from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD, mark_cuts
+from vfi.read.video import probe_video, read_video
 
 HEIGHT, WIDTH = 192, 256  # px, of all clips; PySceneDetect scales larger ones down to this as well
 LENGTH = 24  # frames of a made clip
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="name every miss and false alarm")
     args = parser.parse_args()
     detectors: dict[str, Detector] = {
-        "vfi.scene": lambda pictures: own_cuts(pictures, args.threshold),
+        "vfi.preprocess.scene_detection": lambda pictures: own_cuts(pictures, args.threshold),
         "SSIM < 0.2": thumbnail_ssim_cuts,
     }
     if args.scenedetect:

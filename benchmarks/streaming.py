@@ -23,10 +23,10 @@ sys.path.insert(0, str(ROOT))
 
 from rife_arch import load_interpolator
 from vfi.frames import Frame
-from vfi.protocol import Interpolator
-from vfi.stream import interpolate_stream
-from vfi.timing import Schedule
-from vfi.writer import VideoWriter
+from vfi.synthesis.interpolate import interpolate_stream
+from vfi.synthesis.protocol import Interpolator
+from vfi.timing.schedule import Schedule
+from vfi.write.video import VideoWriter
 
 
 def main() -> None:

@@ -12,9 +12,14 @@ import torch
 from tqdm import tqdm
 
 from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_interpolator
-from rife_arch.canonicalize import CanonicalWeights, canonical_bytes, canonical_sha256
-from rife_arch.catalog import CatalogEntry, catalog_rows, load_catalog, load_enhancers
-from rife_arch.download import choose_checkpoint
+from rife_arch.catalog import (
+    CatalogEntry,
+    catalog_rows,
+    choose_checkpoint,
+    load_catalog,
+    load_enhancers,
+)
+from rife_arch.checkpoints import CanonicalWeights, canonical_bytes, canonical_sha256
 from rife_arch.load import recognise
 from vfi.errors import InputError
 

@@ -11,15 +11,10 @@ from typing import Any, TypeVar
 from rife_arch import FLOW_SCALES, QUALITIES
 from rife_arch.load import PRECISIONS
 from vfi import __version__
-from vfi.containers import CONTAINERS
-from vfi.cuts import CutList, parse_cuts
-from vfi.encoder_options import parse_encoder_options
+from vfi.encode import CONTAINERS, DEFAULT_PRESET, PRESETS, SPEEDS, parse_encoder_options
 from vfi.errors import InputError
-from vfi.montage import DEFAULT_LABEL, Layout, parse_labels
-from vfi.prepare import Duplicates
-from vfi.presets import DEFAULT_PRESET, PRESETS, SPEEDS
-from vfi.scene import DEFAULT_THRESHOLD
-from vfi.stream import AtCut
+from vfi.preprocess import DEFAULT_THRESHOLD, CutList, Duplicates, parse_cuts
+from vfi.synthesis import AtCut
 from vfi.timing import (
     EndRule,
     SpeedCurve,
@@ -29,7 +24,8 @@ from vfi.timing import (
     parse_rate,
     parse_speed,
 )
-from vfi.tracks import Sound
+from vfi.visualize import DEFAULT_LABEL, Layout, parse_labels
+from vfi.write import Sound
 
 from .parser import Parser
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from vfi.encoders import available_presets
-from vfi.ffmpeg import find_ffmpeg
+from vfi.encode import available_presets, find_ffmpeg
 
 
 def list_presets() -> str:

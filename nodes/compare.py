@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ..vfi.alpha import seen
 from ..vfi.errors import InputError
-from ..vfi.montage import mean_difference, same_moments
+from ..vfi.visualize import mean_difference, same_moments
 from .montage import rate_inputs, require_comparable
-from .progress import show_text, with_progress
-from .types import CATEGORY, exact_rate, require_pictures
+from .support.progress import show_text, with_progress
+from .support.sockets import CATEGORY, exact_rate, require_pictures
 
 _MOST_DIFFERENT = -1  # in place of a frame's number
 _EVERY_ROW = 4  # of so many one is looked at in the search: as telling an average, sooner

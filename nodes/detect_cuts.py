@@ -8,11 +8,11 @@ from fractions import Fraction
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfi.contact_sheet import MOST_CUTS, ShownCut, draw_sheet, shrink
 from ..vfi.frames import Frame
-from ..vfi.scene import DEFAULT_THRESHOLD, mark_cuts
-from .progress import show_text, with_progress
-from .types import CATEGORY, exact_rate, require_pictures
+from ..vfi.preprocess import DEFAULT_THRESHOLD, mark_cuts
+from ..vfi.visualize import MOST_CUTS, ShownCut, draw_sheet, shrink
+from .support.progress import show_text, with_progress
+from .support.sockets import CATEGORY, exact_rate, require_pictures
 
 
 class RIFEDetectCuts(io.ComfyNode):

@@ -10,17 +10,15 @@ from torch import Tensor
 
 from ..rife_arch import EncodedFrame, load_enhancer
 from ..rife_arch.catalog import load_enhancers
-from ..rife_arch.config import SAFA_RELEASE
 from ..rife_arch.load import PRECISIONS, Precision
-from ..vfi.cuts import parse_cuts, with_cuts
-from ..vfi.enhance import enhance_stream
+from ..rife_arch.networks import SAFA_RELEASE
 from ..vfi.frames import Frame
-from ..vfi.protocol import FrameEnhancer
-from ..vfi.scene import DEFAULT_THRESHOLD
-from .checkpoints import find_checkpoint, list_enhancers
-from .clips import cuts_input, scene_threshold_input, to_batch
-from .progress import Stopwatch, show_text, tell_cut
-from .types import (
+from ..vfi.preprocess import DEFAULT_THRESHOLD, parse_cuts, with_cuts
+from ..vfi.synthesis import FrameEnhancer, enhance_stream
+from .support.interpolation_inputs import cuts_input, scene_threshold_input, to_batch
+from .support.model_paths import find_checkpoint, list_enhancers
+from .support.progress import Stopwatch, show_text, tell_cut
+from .support.sockets import (
     CATEGORY,
     EnhancerType,
     ManagedEnhancer,

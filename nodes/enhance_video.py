@@ -7,13 +7,11 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
-from ..vfi.cuts import parse_cuts
-from ..vfi.enhance_job import EnhanceJob
-from ..vfi.job import FrameSource
-from ..vfi.scene import DEFAULT_THRESHOLD
-from ..vfi.tracks import Sound
+from ..vfi.jobs import EnhanceJob, FrameSource
+from ..vfi.preprocess import DEFAULT_THRESHOLD, parse_cuts
+from ..vfi.write import Sound
 from .enhance import SAFA_ALIASES, cut_inputs, enhancer_input, make_frame_enhancer
-from .files import (
+from .support.encoding_inputs import (
     Encoding,
     crf_input,
     dither_input,
@@ -23,10 +21,10 @@ from .files import (
     preset_input,
     resume_input,
 )
-from .progress import check_cancelled, show_text, tell_cut
-from .types import CATEGORY, ManagedEnhancer, take
-from .video_result import make_video
-from .video_source import open_source
+from .support.progress import check_cancelled, show_text, tell_cut
+from .support.render_video import make_video
+from .support.sockets import CATEGORY, ManagedEnhancer, take
+from .support.video_source import open_source
 
 
 class RIFEEnhanceVideo(io.ComfyNode):

@@ -10,9 +10,8 @@ from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..vfi.frames import to_depth
-from ..vfi.picture_writer import PictureWriter
-from ..vfi.writer import VideoWriter
-from .files import (
+from ..vfi.write import PictureWriter, VideoWriter
+from .support.encoding_inputs import (
     Encoding,
     audio_file,
     crf_input,
@@ -25,8 +24,8 @@ from .files import (
     preset_input,
     preview,
 )
-from .progress import check_cancelled, with_progress
-from .types import CATEGORY, exact_rate, require_pictures, take
+from .support.progress import check_cancelled, with_progress
+from .support.sockets import CATEGORY, exact_rate, require_pictures, take
 
 _log = logging.getLogger(__name__)
 # What the user chooses -> which files PictureWriter puts the workflow into, None: none.

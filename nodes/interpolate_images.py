@@ -9,9 +9,15 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.timing import EndRule, Schedule
-from .clips import ClipOptions, interpolate_batch, model_inputs, option_inputs, scale_input
-from .progress import Stopwatch, show_text
-from .types import ALIASES, CATEGORY, ManagedModel, exact_rate
+from .support.interpolation_inputs import (
+    ClipOptions,
+    interpolate_batch,
+    model_inputs,
+    option_inputs,
+    scale_input,
+)
+from .support.progress import Stopwatch, show_text
+from .support.sockets import ALIASES, CATEGORY, ManagedModel, exact_rate
 
 _log = logging.getLogger(__name__)
 

@@ -10,14 +10,20 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
-from ..vfi.clip import Clip
 from ..vfi.errors import InputError
-from ..vfi.job import FrameSource, Job, plan_job
-from ..vfi.stream import AtCut
-from ..vfi.timing import EndRule, Schedule, SpeedCurve, constant_speed, parse_ramp, parse_speed
-from ..vfi.tracks import Sound
-from .clips import ClipOptions, make_interpolator, model_settings, option_inputs, scale_input
-from .files import (
+from ..vfi.jobs import FrameSource, Job, plan_job
+from ..vfi.read import Clip
+from ..vfi.synthesis import AtCut
+from ..vfi.timing import (
+    EndRule,
+    Schedule,
+    SpeedCurve,
+    constant_speed,
+    parse_ramp,
+    parse_speed,
+)
+from ..vfi.write import Sound
+from .support.encoding_inputs import (
     Encoding,
     crf_input,
     dither_input,
@@ -27,10 +33,17 @@ from .files import (
     preset_input,
     resume_input,
 )
-from .progress import check_cancelled, show_text, tell_cut
-from .types import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate, take
-from .video_result import make_video
-from .video_source import open_source
+from .support.interpolation_inputs import (
+    ClipOptions,
+    make_interpolator,
+    model_settings,
+    option_inputs,
+    scale_input,
+)
+from .support.progress import check_cancelled, show_text, tell_cut
+from .support.render_video import make_video
+from .support.sockets import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate, take
+from .support.video_source import open_source
 
 
 @dataclass(frozen=True)

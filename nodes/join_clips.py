@@ -9,10 +9,10 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.frames import Frame
-from ..vfi.join import joined
-from .clips import to_batch
-from .progress import cancellable
-from .types import CATEGORY, require_pictures
+from ..vfi.preprocess import joined
+from .support.interpolation_inputs import to_batch
+from .support.progress import cancellable
+from .support.sockets import CATEGORY, require_pictures
 
 _MOST_CLIPS = 50
 _TICK = Fraction(1)  # a batch has no rate, and joining needs none

@@ -8,9 +8,9 @@ from comfy_api.latest import io
 
 from ..rife_arch import load_interpolator
 from ..rife_arch.load import PRECISIONS, Precision
-from .checkpoints import find_checkpoint, list_choices
-from .progress import show_text
-from .types import CATEGORY, ManagedModel, RifeModelType, hand_over, host_precision
+from .support.model_paths import find_checkpoint, list_choices
+from .support.progress import show_text
+from .support.sockets import CATEGORY, ManagedModel, RifeModelType, hand_over, host_precision
 
 _log = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.errors import InputError
-from ..vfi.montage import (
+from ..vfi.visualize import (
     DEFAULT_LABEL,
     Layout,
     Montage,
     label_texts,
     same_moments,
 )
-from .clips import to_batch
-from .types import CATEGORY, exact_rate
+from .support.interpolation_inputs import to_batch
+from .support.sockets import CATEGORY, exact_rate
 
 
 class RIFEMontage(io.ComfyNode):

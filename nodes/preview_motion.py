@@ -9,9 +9,9 @@ from ..rife_arch import MotionBetween
 from ..vfi.alpha import seen
 from ..vfi.errors import InputError
 from ..vfi.frames import to_planar
-from ..vfi.motion_sheet import colour_motion, difference, draw_tiles, longest_motion
-from .clips import estimate_working_bytes, model_inputs, scale_input
-from .types import CATEGORY, ManagedModel, require_pictures
+from ..vfi.visualize import colour_motion, difference, draw_tiles, longest_motion
+from .support.interpolation_inputs import estimate_working_bytes, model_inputs, scale_input
+from .support.sockets import CATEGORY, ManagedModel, require_pictures
 
 _LEAST_MOTION = 1.0  # px; below it, noise would get full colours
 

@@ -17,9 +17,15 @@ from ..vfi.timing import (
     parse_ramp,
     parse_speed,
 )
-from .clips import ClipOptions, interpolate_batch, model_inputs, option_inputs, scale_input
-from .progress import Stopwatch, show_text
-from .types import ALIASES, CATEGORY, ManagedModel, exact_rate
+from .support.interpolation_inputs import (
+    ClipOptions,
+    interpolate_batch,
+    model_inputs,
+    option_inputs,
+    scale_input,
+)
+from .support.progress import Stopwatch, show_text
+from .support.sockets import ALIASES, CATEGORY, ManagedModel, exact_rate
 
 _NUM_CURVE_POINTS = 33
 

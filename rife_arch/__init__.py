@@ -4,9 +4,7 @@ model = load_interpolator("rife_v4.25.safetensors", device="cuda", precision="fp
 middle = model(img0, img1, 0.5)
 """
 
-from .config import HDv3Config, IFNetConfig, NetworkConfig, SafaConfig, ThreeFileConfig
-from .detect import detect
-from .enhancer import EncodedFrame, Enhancer
+from .checkpoints import detect
 from .errors import (
     CatalogError,
     CheckpointError,
@@ -16,7 +14,17 @@ from .errors import (
     UnsupportedCheckpointError,
 )
 from .load import load_checkpoint, load_enhancer, load_interpolator
-from .model import FLOW_SCALES, QUALITIES, Features, MotionBetween, Quality, RifeModel
+from .models import (
+    FLOW_SCALES,
+    QUALITIES,
+    EncodedFrame,
+    Enhancer,
+    Features,
+    MotionBetween,
+    Quality,
+    RifeModel,
+)
+from .networks import HDv3Config, IFNetConfig, NetworkConfig, SafaConfig, ThreeFileConfig
 
 __all__ = [
     "FLOW_SCALES",

@@ -13,22 +13,31 @@ from typing import Literal
 
 import torch
 
-from .canonicalize import CanonicalWeights, canonical_sha256, canonicalize
-from .checkpoint import read_state_dict
-from .config import (
+from .checkpoints import (
+    CanonicalWeights,
+    canonical_sha256,
+    canonicalize,
+    detect,
+    detect_enhancer,
+    find_preset,
+    looks_like_safa,
+    read_state_dict,
+)
+from .errors import CheckpointError, CheckpointMismatchError
+from .models import Enhancer, RifeModel
+from .networks import (
     KNOWN_WEIGHTS,
     PRESETS,
+    SAFA,
     SAFA_RELEASE,
     IFNetConfig,
+    Network,
     NetworkConfig,
     SafaConfig,
+    build_enhancer,
+    build_network,
+    set_precision,
 )
-from .detect import detect, detect_enhancer, find_preset, looks_like_safa
-from .enhancer import Enhancer
-from .errors import CheckpointError, CheckpointMismatchError
-from .families import Network, build_enhancer, build_network, set_precision
-from .model import RifeModel
-from .safa import SAFA
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "fp16", "bf16")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vfi.ffmpeg import find_ffmpeg
+from vfi.encode.ffmpeg import find_ffmpeg
 
 Picture = NDArray[np.uint8]
 

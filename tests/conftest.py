@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from rife_arch import RifeModel, load_interpolator
-from rife_arch.catalog import find_entry, find_on_disk, load_catalog
-from rife_arch.download import download
+from rife_arch.catalog.download import download
+from rife_arch.catalog.index import find_entry, find_on_disk, load_catalog
 from rife_arch.errors import DownloadError
 
 hypothesis.settings.register_profile("default", deadline=None)  # a busy machine is no failure

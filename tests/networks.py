@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from rife_arch import Enhancer, IFNetConfig, RifeModel, SafaConfig
-from rife_arch.config import PRESETS, EncoderConfig
-from rife_arch.families import build_enhancer, build_network, expected_shapes
+from rife_arch.networks.build import build_enhancer, build_network, expected_shapes
+from rife_arch.networks.config import PRESETS, EncoderConfig
 
 DATA = Path(__file__).parent / "data"
 

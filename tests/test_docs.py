@@ -15,10 +15,10 @@ import pytest
 
 import inference_video
 from cli.options import build_enhance_parser
-from rife_arch.catalog import load_catalog
-from vfi.presets import PRESETS
-from vfi.scene import DEFAULT_THRESHOLD
-from vfi.timing import EndRule, Schedule
+from rife_arch.catalog.index import load_catalog
+from vfi.encode.presets import PRESETS
+from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD
+from vfi.timing.schedule import EndRule, Schedule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,7 +30,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMAND_LINE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
 GENERATORS = (ROOT / "docs" / "generators.md").read_text(encoding="utf-8")
 COMPARISON = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
-NODES = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("nodes/*.py"))
+NODES = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").rglob("*.py"))
 FOR_USERS = {
     "README.md": README,
     "command_line.md": COMMAND_LINE,
@@ -39,9 +39,12 @@ FOR_USERS = {
 }
 OF_OTHERS = {"RIFE VFI"}  # a node of ComfyUI-Frame-Interpolation
 SOURCES = [
-    path
-    for pattern in ("*.py", "cli/*.py", "migrate/*.py", "nodes/*.py", "rife_arch/*.py", "vfi/*.py")
-    for path in ROOT.glob(pattern)
+    *ROOT.glob("*.py"),
+    *(
+        path
+        for package in ("cli", "migrate", "nodes", "rife_arch", "vfi")
+        for path in (ROOT / package).rglob("*.py")
+    ),
 ]
 DOCUMENTS = [
     path

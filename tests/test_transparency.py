@@ -12,9 +12,9 @@ from torch import Tensor
 
 from rife_arch import Quality, RifeModel
 from vfi.frames import Frame
-from vfi.protocol import Interpolator
-from vfi.stream import interpolate_stream
-from vfi.timing import EndRule, Schedule
+from vfi.synthesis.interpolate import interpolate_stream
+from vfi.synthesis.protocol import Interpolator
+from vfi.timing.schedule import EndRule, Schedule
 
 HEIGHT, WIDTH, RADIUS, STEP = 96, 160, 26.0, 12.0
 COLOUR = torch.tensor([0.9, 0.6, 0.2])

@@ -28,7 +28,7 @@ from tests.clips import (
     write_pictures,
 )
 from tests.networks import save_enhancer
-from vfi.media import probe_video, read_video
+from vfi.read.video import probe_video, read_video
 
 NO_CUTS = ("--scene-threshold", 0)  # random colours look like scenes of their own
 

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from rife_arch import QUALITIES, load_checkpoint
-from rife_arch.canonicalize import canonical_bytes
+from rife_arch.checkpoints.canonicalize import canonical_bytes
 from tests.cli.running import (
     PICTURES,
     SCRIPT,
@@ -47,11 +47,11 @@ from tests.clips import (
     write_pictures,
 )
 from tests.networks import TINY_CONFIG, preset_config, random_weights
+from vfi.encode.ffmpeg import find_ffmpeg
 from vfi.errors import InputError
-from vfi.ffmpeg import find_ffmpeg
 from vfi.frames import to_uint8
-from vfi.media import probe_video, read_video
-from vfi.png import probe_image_folder, read_image_folder
+from vfi.read.image_sequence import probe_image_folder, read_image_folder
+from vfi.read.video import probe_video, read_video
 
 # --- frames and rates ----------------------------------------------------------------------------
 

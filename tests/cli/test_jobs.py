@@ -33,7 +33,7 @@ from tests.clips import (
     write_clip,
     write_damaged_clip,
 )
-from vfi.media import probe_video, read_video
+from vfi.read.video import probe_video, read_video
 
 
 def last_line(out: str) -> dict[str, Any]:

@@ -14,9 +14,9 @@ import torch
 
 from tests.cli.running import PICTURES, RunCli
 from tests.clips import moving_pictures, sound_duration, write_clip
-from vfi.ffmpeg import find_ffmpeg
+from vfi.encode.ffmpeg import find_ffmpeg
 from vfi.frames import Frame, to_uint8
-from vfi.media import probe_video, read_video
+from vfi.read.video import probe_video, read_video
 
 Make = Callable[..., Path]
 

@@ -30,7 +30,7 @@ from tests.comfyui.test_workflows import (
     shown_files,
 )
 from tests.networks import save_enhancer
-from vfi.media import probe_video, read_video
+from vfi.read.video import probe_video, read_video
 
 NO_CUTS = {"scene_threshold": 0.0}  # random colours look like scenes of their own
 

@@ -11,7 +11,7 @@ import torch
 
 from migrate import migrate_workflow
 from migrate.forms import CORE_INTERPOLATE, CORE_LOADER, OURS, RIFE_VFI, Form
-from rife_arch.config import EncoderConfig
+from rife_arch.networks.config import EncoderConfig
 from tests.clips import read_pictures
 from tests.comfyui.server import Comfy
 from tests.comfyui.test_workflows import PAIR, node, png, shown_files

@@ -22,7 +22,7 @@ from tests.clips import (
 )
 from tests.comfyui.server import Comfy, Ended
 from tests.comfyui.test_workflows import complaint, everything_in, load, node, shown_files
-from vfi.media import probe_video, read_video
+from vfi.read.video import probe_video, read_video
 
 NUM_FRAMES = 12
 

@@ -18,9 +18,9 @@ from PIL import Image
 
 from tests.clips import count_frames, frame_rate, moving_pictures, read_pictures
 from tests.comfyui.server import Comfy, Workflow
-from vfi.media import probe_video, read_video
-from vfi.png import probe_image_folder, read_image_folder
-from vfi.scene import DEFAULT_THRESHOLD
+from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD
+from vfi.read.image_sequence import probe_image_folder, read_image_folder
+from vfi.read.video import probe_video, read_video
 
 PICTURES = moving_pictures(2, width=96, height=64)
 NO_CUTS = {"scene_threshold": 0.0}  # two pictures of random colours look like two scenes

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.clips import moving_pictures, write_clip, write_pictures
 from tests.networks import TINY_CONFIG, preset_config, random_weights, save_enhancer
-from vfi.ffmpeg import find_ffmpeg
+from vfi.encode.ffmpeg import find_ffmpeg
 
 
 def make_material(folder: Path) -> Path:

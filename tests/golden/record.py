@@ -110,10 +110,12 @@ def main() -> int:
     if args.compare:
         before, after = (json.loads(path.read_text()) for path in args.compare)
         different = compare(before, after)
+        print(*different, f"{len(different)} of {len({*before, *after})} runs differ", sep="\n")
         return 1 if different else 0
     made = record()
     args.file.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
-    [name for name, result in made.items() if result.get("code", 0)]
+    failed = [name for name, result in made.items() if result.get("code", 0)]
+    print(f"{len(made)} runs, {len(failed)} refused: {', '.join(failed)}")
     return 0
 
 

@@ -40,7 +40,9 @@ def _run(server: Comfy, name: str, nodes: Nodes) -> dict[str, Any]:
     texts = {key: shown["text"] for key, shown in ended.outputs.items() if "text" in shown}
     return {
         "code": int(not ended.succeeded),
-        "files": [describe_folder(folder, before) for folder in folders],
+        "files": describe_folder(server.output, before),
+        # ComfyUI gives these names of its own.
+        "shown": list(describe_folder(server.output.parent / "temp", before).values()),
         "texts": texts,
     }
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rife_arch import RifeModel, load_interpolator
-from rife_arch.config import PRESETS
+from rife_arch.networks.config import PRESETS
 from tests.networks import preset_config, random_image, random_model, real_pair
 
 DATA = Path(__file__).parent / "data"

@@ -5,7 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from vfi.ffmpeg import find_ffmpeg
+from vfi.encode.ffmpeg import find_ffmpeg
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from vfi.alpha import mixed, premultiplied, seen, straightened
-from vfi.compose import cross_fade
 from vfi.frames import Frame, to_uint8
-from vfi.join import begins_with_repeat, joined
-from vfi.montage import Layout, Montage
-from vfi.protocol import Interpolator
-from vfi.stream import AtCut, interpolate_stream
-from vfi.timing import EndRule, Schedule
+from vfi.preprocess.concatenate import begins_with_repeat, joined
+from vfi.synthesis.interpolate import AtCut, interpolate_stream
+from vfi.synthesis.protocol import Interpolator
+from vfi.synthesis.still_regions import cross_fade
+from vfi.timing.schedule import EndRule, Schedule
+from vfi.visualize.comparison import Layout, Montage
 
 BLACK = (0.0, 0.0, 0.0)
 RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.frontend import graphs_in
-from vfi.tracks import SourceTracks
-from vfi.writer import VideoWriter
+from vfi.write.stream_options import SourceTracks
+from vfi.write.video import VideoWriter
 
 GREY = np.full((48, 64, 3), 128, np.uint8)
 PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 7, "text": 'é😀 "quoted" a=b;c#d\\e'}}}

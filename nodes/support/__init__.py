@@ -1,0 +1,4 @@
+"""What the node files share: sockets, inputs, progress, files, and ComfyUI's model folders.
+
+May import ``rife_arch``, ``vfi`` and ComfyUI; never a node file.
+"""

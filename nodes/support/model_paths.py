@@ -1,0 +1,90 @@
+"""Where ComfyUI users keep RIFE checkpoints, and how one is chosen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+
+from ...rife_arch.catalog import (
+    CHECKPOINT_SUFFIXES,
+    CatalogEntry,
+    catalog_rows,
+    download,
+    find_entry,
+    find_on_disk,
+    load_catalog,
+    load_enhancers,
+)
+
+PACK = Path(__file__).resolve().parents[2]
+_FOLDER = "frame_interpolation"  # ComfyUI's own
+_log = logging.getLogger(__name__)
+
+
+def search_folders() -> list[Path]:
+    """List the folders that may hold checkpoints, most specific to ComfyUI first."""
+    own = [Path(folder) for folder in folder_paths.get_folder_paths(_FOLDER)]
+    others = [Path(folder_paths.models_dir) / "rife", PACK / "ckpts"]
+    peers = [
+        Path(folder) / name / "ckpts" / "rife"
+        for folder in folder_paths.get_folder_paths("custom_nodes")
+        for name in ("ComfyUI-Frame-Interpolation", "comfyui-frame-interpolation")
+    ]
+    return [folder for folder in (*own, *others, *peers) if folder.is_dir()]
+
+
+def list_enhancers() -> list[str]:
+    """List what the loader of enhancers offers: all releases, then every file found."""
+    return [entry.name for entry in load_enhancers()] + _list_files()
+
+
+def list_choices() -> list[str]:
+    """List what the loader offers: versions on disk or for download, then every file found.
+
+    A version means the same on every machine, on disk or not, so it is what shared workflows
+    should hold; a file name is for checkpoints of one's own.
+    """
+    rows = catalog_rows(search_folders())
+    return [row.name for row in rows if row.path or row.how == "https"] + _list_files()
+
+
+def _list_files() -> list[str]:
+    files = {
+        path.name
+        for folder in search_folders()
+        for path in folder.iterdir()
+        if path.suffix in CHECKPOINT_SUFFIXES
+    }
+    return sorted(files)
+
+
+def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) -> Path:
+    """Turn a choice into a file, downloading it into ComfyUI's folder if it is on no disk.
+
+    Args:
+        choice: a version or a file name.
+        catalog: the entries to choose from; None means the shipped catalogue.
+    """
+    folders = search_folders()
+    for folder in folders:
+        if (folder / choice).is_file():
+            return folder / choice
+    entry = find_entry(load_catalog() if catalog is None else catalog, choice)
+    found = find_on_disk(entry, folders)
+    if found is not None:
+        return found
+    target = Path(folder_paths.get_folder_paths(_FOLDER)[0])
+    _log.info("RIFE %s is not on disk, downloading it to %s", entry.name, target)
+    bar = comfy.utils.ProgressBar(1)
+
+    def report(_label: str, done: int, total: int | None) -> None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        bar.update_absolute(done, total or max(done, 1))
+
+    # Without pip: nothing may change the environment of a running ComfyUI.
+    return download(entry, target, allow_pip=False, progress=report)

@@ -1,0 +1,111 @@
+"""What travels between the nodes, and what they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Any, TypeVar, cast
+
+import comfy.model_management
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+from torch import Tensor, nn
+
+from ...rife_arch import Enhancer, RifeModel
+from ...rife_arch.load import Precision
+from ...vfi.errors import InputError
+from ...vfi.timing import parse_rate
+
+CATEGORY = "video/RIFE"
+# What people type who look for a node that makes new frames; RIFE VFI is what others call theirs.
+ALIASES = (
+    "rife",
+    "RIFE VFI",
+    "frame interpolation",
+    "interpolate frames",
+    "vfi",
+    "slow motion",
+    "fps",
+    "frame rate",
+    "smooth",
+)
+
+RifeModelType = io.Custom("RIFE_MODEL")
+EnhancerType = io.Custom("RIFE_ENHANCER")
+SettingsT = TypeVar("SettingsT")
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedModel:
+    """What a RIFE_MODEL socket carries.
+
+    Attributes:
+        rife: the model.
+        patcher: ComfyUI's handle on its network, which moves it to the GPU and off again.
+    """
+
+    rife: RifeModel
+    patcher: ModelPatcher
+
+    def load(self, working_bytes: int) -> RifeModel:
+        """Bring the network onto its device, with room for ``working_bytes`` beside it."""
+        _load(self.patcher, working_bytes)
+        return self.rife
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedEnhancer:
+    """The same of a RIFE_ENHANCER socket."""
+
+    enhancer: Enhancer
+    patcher: ModelPatcher
+
+    def load(self, working_bytes: int) -> Enhancer:
+        """Bring the network onto its device, with room for ``working_bytes`` beside it."""
+        _load(self.patcher, working_bytes)
+        return self.enhancer
+
+
+def host_precision(precision: Precision) -> Precision:
+    """Choose what ``auto`` means where ComfyUI runs networks; a CPU's choice is the network's."""
+    device = comfy.model_management.get_torch_device()
+    if precision != "auto" or device.type == "cpu":
+        return precision
+    return "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
+
+
+def hand_over(network: nn.Module) -> ModelPatcher:
+    """Let ComfyUI move a network between its devices."""
+    return ModelPatcher(
+        network,
+        load_device=comfy.model_management.get_torch_device(),
+        offload_device=comfy.model_management.unet_offload_device(),
+    )
+
+
+def _load(patcher: ModelPatcher, working_bytes: int) -> None:
+    # Full load: the network's plain layers cannot run from a partly loaded state.
+    comfy.model_management.load_models_gpu(
+        [patcher], memory_required=working_bytes, force_full_load=True
+    )
+
+
+def take(options: dict[str, Any], kind: type[SettingsT]) -> SettingsT:
+    """Make a dataclass of those options that are its fields, and take them out of the rest."""
+    names = [field.name for field in fields(cast(Any, kind))]
+    return kind(**{name: options.pop(name) for name in names if name in options})
+
+
+def require_pictures(images: Tensor) -> None:
+    """Refuse a batch that is neither [N, H, W, 3] nor [N, H, W, 4]."""
+    channels = images.shape[-1]
+    if channels not in (3, 4):
+        raise InputError(
+            f"images: expected RGB or RGBA frames (3 or 4 channels), got {channels}. "
+            "Make them RGB, for a mask with Convert Mask to Image."
+        )
+
+
+def exact_rate(fps: float) -> Fraction:
+    """Read a rate from a FLOAT socket: 23.976 means 24000/1001."""
+    return parse_rate(f"{fps:.3f}".rstrip("0").rstrip("."))

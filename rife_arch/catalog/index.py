@@ -1,0 +1,190 @@
+"""The catalogue of checkpoints: which versions can be had, from where, and what is on disk.
+
+``ckpts/catalog.json`` is the data, and ``ckpts/enhancers.json`` that of SAFA; ckpts/README.md documents its fields. Entries stand in order of
+preference. One version is published in several encodings, so the file name, size and hash belong
+to a source, and the entry carries the hash of the tensors, which all encodings share.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import CatalogError
+from .entries import (
+    CHECKPOINT_SUFFIXES,
+    CatalogEntry,
+    HttpsSource,
+    PageSource,
+    WheelSource,
+    as_list,
+    invalid,
+    parse_entry,
+)
+from .verify import check_on_disk
+
+How = Literal["https", "pip", "by hand"]
+_CKPTS = Path(__file__).parents[2] / "ckpts"
+
+
+@dataclass(frozen=True)
+class CatalogRow:
+    """One line of the list of models."""
+
+    name: str
+    network: str
+    """Label of its network: versions with the same label differ in their weights alone."""
+    size: int | None
+    """Bytes: of the file on disk, else of the first source that states it; None if unknown."""
+    note: str
+    path: Path | None
+    """The file on disk, or None."""
+    how: How
+    """How it is downloaded: directly, by pip only, or by a person only."""
+
+
+def load_catalog(path: Path | None = None) -> tuple[CatalogEntry, ...]:
+    """Read and check a catalogue.
+
+    Args:
+        path: a JSON file; None means ``ckpts/catalog.json`` beside the package.
+
+    Returns:
+        The entries, best first.
+
+    Raises:
+        CatalogError: the file is missing, not JSON, or a field of an entry is wrong.
+    """
+    path = path or _CKPTS / "catalog.json"
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CatalogError(f"{path}: expected a JSON file, got {error}. Restore it.") from error
+    entries = tuple(
+        parse_entry(item, f"{path.name}, entry {number}")
+        for number, item in enumerate(as_list(raw), start=1)
+    )
+    if not entries:
+        raise CatalogError(f"{path}: expected a list of entries, got something else. Restore it.")
+    _require_unique("name", (version_key(entry.name) for entry in entries), path)
+    # Each source has a file name of its own, so a partial download can only be its own.
+    _require_unique("file", (source.file for entry in entries for source in entry.sources), path)
+    return entries
+
+
+def load_enhancers() -> tuple[CatalogEntry, ...]:
+    """Read the catalogue of networks that enhance; see ``load_catalog``."""
+    return load_catalog(_CKPTS / "enhancers.json")
+
+
+def _require_unique(name: str, values: Iterable[str], path: Path) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise invalid(path.name, name, "each value once", f"{value} twice")
+        seen.add(value)
+
+
+def find_entry(catalog: Sequence[CatalogEntry], name: str) -> CatalogEntry:
+    """Return the entry of a version, however it is spelled ("4.26", "v4.26", "RIFE4.26").
+
+    Raises:
+        CatalogError: no entry has this name; the message lists the names there are.
+    """
+    for entry in catalog:
+        if version_key(entry.name) == version_key(name):
+            return entry
+    known = ", ".join(entry.name for entry in catalog)
+    raise CatalogError(
+        f'model "{name}": expected one of {known}, or the path of a checkpoint, got neither. '
+        "Choose a name from the list or check the path."
+    )
+
+
+def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
+    """Look for a file of this version, by its name.
+
+    The names under which the sources save it come first, then whatever is called like this
+    version: ``flownet_v4.26.pkl``, ``rife426.pth``, ``rife_v4.26.safetensors``, ``safa05.pkl``.
+
+    Args:
+        entry: the version to look for.
+        folders: where to look, in this order; folders that do not exist are passed over.
+
+    Returns:
+        The first match, or None. Subfolders are not searched.
+
+    Raises:
+        CheckpointError: the match was trusted on first use (see ``trust``) and is another file now,
+            or it was saved by hand and is not this version.
+    """
+    path = _find_by_name(entry, _list_files(folders))
+    if path is not None:
+        check_on_disk(path, entry)
+    return path
+
+
+def _list_files(folders: Sequence[Path]) -> list[list[Path]]:
+    return [sorted(path for path in folder.glob("*") if path.is_file()) for folder in folders]
+
+
+def _find_by_name(entry: CatalogEntry, files_by_folder: Sequence[list[Path]]) -> Path | None:
+    known = [source.file for source in entry.sources]
+    for files in files_by_folder:
+        by_name = {path.name: path for path in files}
+        candidates = [by_name[name] for name in known if name in by_name]
+        candidates += [path for path in files if _is_named_like(entry, path)]
+        if candidates:
+            return candidates[0]
+    return None
+
+
+def catalog_rows(
+    folders: Sequence[Path], catalog: Sequence[CatalogEntry] | None = None
+) -> list[CatalogRow]:
+    """List the catalogue with what is on disk, best first; reads no checkpoint.
+
+    Args:
+        folders: where checkpoints may lie, searched in this order.
+        catalog: the entries to list; None means the shipped catalogue.
+    """
+    catalog = load_catalog() if catalog is None else catalog
+    files = _list_files(folders)  # once: ComfyUI asks for its choices again and again
+    return [_make_row(entry, _find_by_name(entry, files)) for entry in catalog]
+
+
+def _make_row(entry: CatalogEntry, path: Path | None) -> CatalogRow:
+    sizes = [None if isinstance(source, PageSource) else source.size for source in entry.sources]
+    size = path.stat().st_size if path else next(filter(None, sizes), None)
+    return CatalogRow(entry.name, entry.network, size, entry.note, path, _how(entry))
+
+
+def _how(entry: CatalogEntry) -> How:
+    kinds = {type(source) for source in entry.sources}
+    if HttpsSource in kinds:
+        return "https"
+    return "pip" if WheelSource in kinds else "by hand"
+
+
+def version_key(name: str) -> str:
+    """Reduce a version to what all its spellings share.
+
+    "RIFE_v4.25-lite" gives "425lite", "SAFA v0.5" gives "safa05".
+    """
+    key = re.sub(r"^(rife|flownet)?v?", "", _squash(name))
+    return re.sub("^safav", "safa", key)
+
+
+def _is_named_like(entry: CatalogEntry, path: Path) -> bool:
+    # The prefix is required: a file called 40.pth may be anybody's fortieth epoch.
+    has_prefix = _squash(path.stem).startswith(("rife", "flownet", "safa"))
+    is_checkpoint = path.suffix.lower() in CHECKPOINT_SUFFIXES
+    return is_checkpoint and has_prefix and version_key(path.stem) == version_key(entry.name)
+
+
+def _squash(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

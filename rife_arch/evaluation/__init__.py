@@ -1,0 +1,8 @@
+"""Faster ways to the same result: the networks without full-resolution intermediates.
+
+May import ``networks``. ``cpu`` holds the compiled loops, and is imported only where they run.
+"""
+
+from .pyramid import Pyramid, supports_pyramid
+
+__all__ = ["Pyramid", "supports_pyramid"]

@@ -1,0 +1,141 @@
+"""Weights and pixels as the compiled loops want them: channels last, nothing shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from ...networks import ActivatedConv, FlowBlock, IFNetConfig
+from ..resampling import neighbours
+from .kernels import Enlargement, Kernels, make_kernels
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How many numbers a pixel has where; see ``kernels``."""
+
+    frame: int
+    summed: int
+    carried: int
+    num_features: int
+
+    @staticmethod
+    def of(config: IFNetConfig) -> Layout:
+        """Choose the layout for a network."""
+        frame = _fours(3 + config.num_features)
+        if config.accumulates_mask:
+            return Layout(frame, 8, 0, config.num_features)
+        return Layout(frame, 4, _fours(1 + config.hidden_features), config.num_features)
+
+    @property
+    def pixel(self) -> int:
+        """Floats of a pixel of a block's input."""
+        return 2 * self.frame + self.summed + self.carried
+
+    def kernels(self, dtype: torch.dtype) -> Kernels:
+        """Make the loops that write block inputs of ``dtype``."""
+        return make_kernels(
+            self.frame, self.num_features, self.summed, self.carried, rounds=dtype == torch.bfloat16
+        )
+
+    def input_positions(self, config: IFNetConfig) -> list[int]:
+        """Say where each channel of a block's input lies in its pixel, in the order of ``IFNet``."""
+        feats = config.num_features
+        first, second = range(self.frame), range(self.frame, 2 * self.frame)
+        behind = 2 * self.frame
+        return [
+            *first[:3],
+            *second[:3],
+            *first[3 : 3 + feats],
+            *second[3 : 3 + feats],
+            self.pixel - 1,
+            *range(behind + 4, behind + 5 + config.hidden_features),
+            *range(behind, behind + 4),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where pixels begin in the flat output of a convolution that returns blocks of them.
+
+    Attributes:
+        row_at: [h] where each row of pixels begins.
+        col_at: [w] where each column begins in its row.
+    """
+
+    row_at: np.ndarray
+    col_at: np.ndarray
+
+    @staticmethod
+    def of(height: int, width: int, block: int, channels: int) -> Grid:
+        """Describe ``height`` x ``width`` px in blocks of ``block``, the first cut in half."""
+        row, col = (np.arange(n, dtype=np.int64) + block // 2 for n in (height, width))
+        num_blocks = width // block + 1
+        return Grid(
+            ((row // block * num_blocks * block + row % block) * block) * channels,
+            (col // block * block * block + col % block) * channels,
+        )
+
+    def enlarged(self, rows: Tensor, cols: Tensor, factor: int) -> Enlargement:
+        """Prepare enlarging by ``factor`` at some rows and columns of the result."""
+        upper, lower, down = _numpy(neighbours(rows, factor, len(self.row_at)))
+        left, right, along = _numpy(neighbours(cols, factor, len(self.col_at)))
+        above, below = self.row_at[upper], self.row_at[lower]
+        return Enlargement(above, below, down, self.col_at, left, right, along)
+
+
+def _numpy(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    return [tensor.numpy() for tensor in tensors]
+
+
+def reordered_stem(conv: ActivatedConv, positions: Sequence[int], pixel: int) -> ActivatedConv:
+    """Make a block's first convolution read ``pixel`` channels, its own at ``positions``."""
+    layer = conv.layer
+    shape = (layer.out_channels, pixel, 3, 3)
+    weight = layer.weight.new_zeros(shape).to(memory_format=torch.channels_last)
+    weight[:, list(positions[: layer.in_channels])] = layer.weight
+    with torch.device("meta"):  # its weights are about to be replaced
+        moved = nn.Conv2d(pixel, layer.out_channels, 3, 2, 1)
+    moved.weight = nn.Parameter(weight, requires_grad=False)
+    moved.register_parameter("bias", cast("nn.Parameter", layer.bias))
+    return ActivatedConv(moved, conv.activation)
+
+
+def block_head(block: FlowBlock, channels: int, enlargement: float) -> tuple[Tensor, Tensor]:
+    """Make a block's head return updates as ``kernels`` reads them."""
+    shuffled = block.config.shuffled_head
+    layer = cast("nn.Sequential", block.lastconv)[0] if shuffled else block.lastconv
+    deconv = cast("nn.ConvTranspose2d", layer)
+    weight, bias = as_convolution(deconv, shuffle=2 if shuffled else 1)
+    found = torch.cat((weight.flatten(1), bias[:, None]), 1).unflatten(0, (block.head_side**2, -1))
+    out = found[:, :channels].clone()
+    out[:, :4] *= enlargement
+    out = out.flatten(0, 1)
+    weight = out[:, :-1].reshape(len(out), -1, 2, 2)
+    return weight.contiguous(memory_format=torch.channels_last), out[:, -1].contiguous()
+
+
+def _fours(number: int) -> int:
+    return -number % 4 + number
+
+
+def as_convolution(layer: nn.ConvTranspose2d, *, shuffle: int) -> tuple[Tensor, Tensor]:
+    """Turn a 4x4 deconvolution, and the pixel shuffle behind it, into a 2x2 convolution.
+
+    With padding 1 it returns, at [j, i], the block of 2 ``shuffle`` x 2 ``shuffle`` output pixels
+    that ends ``shuffle`` pixels into input pixel [j, i].
+
+    Returns:
+        weight [n n C, I, 2, 2] and bias, the outputs ordered by row and column in the block.
+    """
+    taps = "i (c a b) (p r) (q s) -> (r a) (s b) c i p q"
+    weight = rearrange(layer.weight, taps, a=shuffle, b=shuffle, r=2, s=2).flip(-1, -2)
+    assert layer.bias is not None
+    bias = rearrange(layer.bias, "(c a b) -> a b c", a=shuffle, b=shuffle).repeat(2, 2, 1)
+    return weight.flatten(0, 2), bias.flatten()

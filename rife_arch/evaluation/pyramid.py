@@ -1,0 +1,298 @@
+"""The v4 network without full-resolution intermediates: the same result, less memory moved.
+
+The plain forward (``ifnet``) warps whole frames before each block, shrinks them, and enlarges each
+block's output to the whole frame again. None of that is needed, exactly (docs/pyramid.md):
+
+- Reducing by an even s reads only the 2x2 centre pixels of each s x s cell, so only those are
+  warped: 1/16 of a frame at s = 8.
+- Reducing by s what was enlarged by r s is enlarging by r, so mask and features go from block to
+  block without touching the full resolution. The flow found by each block stays at its own
+  resolution and is enlarged directly to where it is needed.
+- What a block's first convolution reads is made in strips of rows, so the 28 planes that the finest
+  block sees never exist for a whole frame, and temporaries stay in the cache.
+- Of the last block only flow and mask are computed, not the features that nobody reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..networks import (
+    FlowBlock,
+    IFNet,
+    IFNetConfig,
+    Made,
+    Motion,
+    NetworkConfig,
+    Pair,
+    resize,
+    sample,
+)
+from .resampling import neighbours, read_positions
+
+_STRIP_PIXELS = 1 << 16
+"""Sampled pixels per strip on a CPU: 14 float32 planes of it are 4 MB."""
+
+
+def supports_pyramid(config: NetworkConfig, flow_scale: float) -> bool:
+    """Whether the evaluation is defined: every block's scale is even or 1, nothing adapts."""
+    if not isinstance(config, IFNetConfig):
+        return False
+    scales = [scale / flow_scale for scale in config.block_scales]
+    is_plain = config.takes_timestep and not (
+        config.adaptive or config.keeps_unwarped or config.refines
+    )
+    return is_plain and all(scale == 1 or scale % 2 == 0 for scale in scales)
+
+
+class Pyramid:
+    """Evaluates one network; keeps tables for the frame size it saw last."""
+
+    def __init__(self, network: IFNet) -> None:
+        self._network = network
+        self._levels: list[_Level] = []
+        self._key: tuple[object, ...] = ()
+
+    def encode_frame(self, img: Tensor) -> Tensor:
+        """Attach its features to a frame; see ``IFNet``."""
+        return self._network.encode_frame(img)
+
+    def __call__(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Tensor:
+        """Interpolate, to rounding the same as ``IFNet.forward`` without ensemble.
+
+        Args:
+            pair: the encoded frames, of the batch size of ``timestep``.
+            timestep: [B, 1, 1, 1] float32 in (0, 1).
+            flow_scale: see ``supports_pyramid``.
+
+        Returns:
+            [B, 3, H, W] float32 in [0, 1].
+        """
+        frame_level, updates = self._updates(pair, timestep, flow_scale)
+        return _blend(frame_level, pair, updates, self._network.config)
+
+    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Made:
+        """Interpolate, and return the motion as well, which takes five planes of memory."""
+        frame_level, updates = self._updates(pair, timestep, flow_scale)
+        batch, _, height, width = pair.frame0.shape
+        planes = pair.frame0.new_empty(batch, 5, height, width)
+        picture = _blend(frame_level, pair, updates, self._network.config, planes)
+        return Made(picture, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:]))
+
+    def _updates(
+        self, pair: Pair, timestep: Tensor, flow_scale: float
+    ) -> tuple[_Level, list[Tensor]]:
+        """Run all blocks; returns the geometry of the whole frame and what each block found."""
+        *levels, frame_level = self._levels_for(pair.frame0, flow_scale)
+        updates: list[Tensor] = []
+        for block, level in zip(self._network.flow_blocks(), levels, strict=True):
+            is_last = len(updates) == len(levels) - 1
+            strips = _input_strips(level, pair, timestep, updates, self._network.config)
+            updates.append(_run_block(block, strips, level.scale, is_last=is_last))
+        return frame_level, updates
+
+    def _levels_for(self, frame: Tensor, flow_scale: float) -> list[_Level]:
+        key = (*frame.shape[2:], flow_scale, frame.device)
+        if key != self._key:
+            scales = [int(scale / flow_scale) for scale in self._network.config.block_scales]
+            head = 1 if self._network.config.shuffled_head else 2
+            made_at = [head * scale for scale in scales]  # reduction at which updates are made
+            self._levels = [
+                _Level(frame, scale, made_at[:index]) for index, scale in enumerate(scales)
+            ]
+            self._levels.append(_Level(frame, 1, made_at))
+            self._key = key
+        return self._levels
+
+
+class _Level:
+    """The geometry of one block's input: the frame reduced by ``scale``.
+
+    Attributes:
+        scale: the block's scale.
+        height: of the reduced frame, px.
+        width: of the reduced frame, px.
+        rows: [n] px of the frame, the rows that the reduction reads.
+        cols: [m] px of the frame, the columns that it reads.
+    """
+
+    def __init__(self, frame: Tensor, scale: int, made_at: Sequence[int]) -> None:
+        height, width = frame.shape[2:]
+        self.scale = scale
+        self.height, self.width = height // scale, width // scale
+        rows, cols = read_positions(height, scale), read_positions(width, scale)
+        self.rows, self.cols = rows.to(frame.device), cols.to(frame.device)
+        self._samplers = [
+            _Enlargement((height // made, width // made), made, rows, cols, frame.device)
+            for made in made_at
+        ]
+        self._rows_per_row = len(rows) // self.height
+        if made_at:
+            made = made_at[-1]
+            size, every = (height // made, width // made), (self.height, self.width)
+            every_row, every_col = map(torch.arange, every)
+            self._carry = _Enlargement(size, made // scale, every_row, every_col, frame.device)
+
+    def strips(self, num_rows: int, device: torch.device) -> Iterator[slice]:
+        """Cut ``num_rows`` rows of the reduced frame into strips; one strip unless on a CPU."""
+        pixels_per_row = len(self.cols) * self._rows_per_row
+        step = max(2, _STRIP_PIXELS // pixels_per_row) if device.type == "cpu" else num_rows
+        for start in range(0, num_rows, step):
+            yield slice(start, min(start + step, num_rows))
+
+    def sampled(self, updates: Sequence[Tensor], strip: slice) -> Tensor:
+        """Add up what all blocks found, [B, C, n, m] at the pixels read for ``strip``."""
+        rows = self._read_rows(strip)
+        parts = (
+            enlarge(update, rows) for enlarge, update in zip(self._samplers, updates, strict=True)
+        )
+        total = next(parts)
+        for part in parts:
+            total = total + part
+        return total
+
+    def carried(self, features: Tensor, strip: slice) -> Tensor:
+        """Bring the previous block's mask and features to this resolution."""
+        return self._carry(features, strip)
+
+    def read(self, frame: Tensor, strip: slice) -> Tensor:
+        """Reduce ``frame`` [B, C, H, W] to this resolution, unwarped."""
+        rows = self.rows[self._read_rows(strip)]
+        return self.reduced(frame[:, :, rows[:, None], self.cols])
+
+    def warped(self, frame: Tensor, flow: Tensor, strip: slice) -> Tensor:
+        """Warp ``frame`` [B, C, H, W] by sampled ``flow``, reduced to this resolution."""
+        return self.reduced(sample(frame, flow, self.rows[self._read_rows(strip)], self.cols))
+
+    def _read_rows(self, strip: slice) -> slice:
+        """Which of ``rows`` belong to rows of the reduced frame."""
+        return slice(strip.start * self._rows_per_row, strip.stop * self._rows_per_row)
+
+    def reduced(self, sampled: Tensor) -> Tensor:
+        """Average the four pixels read for each pixel of the reduced frame."""
+        return sampled if self.scale == 1 else resize(sampled, 0.5)
+
+
+class _Enlargement:
+    """Bilinear enlargement by a factor, evaluated at some rows and columns only."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        factor: int,
+        rows: Tensor,
+        cols: Tensor,
+        device: torch.device,
+    ) -> None:
+        height, width = size
+        self._factor = factor
+        self._above, self._below, weight = (x.to(device) for x in neighbours(rows, factor, height))
+        self._weight = weight[:, None]
+        self._columns = None
+        self._width = factor * width
+        if len(cols) < self._width:
+            left, right, weight = neighbours(cols, factor, width)
+            index = torch.arange(len(cols))
+            columns = torch.zeros(width, len(cols))
+            columns[left, index] += 1 - weight
+            columns[right, index] += weight
+            self._columns = columns.to(device)
+
+    def __call__(self, x: Tensor, rows: slice) -> Tensor:
+        """Return [B, C, n, m] for the chosen ``rows`` of [B, C, h, w]."""
+        if self._factor == 1:
+            return x[:, :, rows]
+        above = x.index_select(2, self._above[rows])
+        below = x.index_select(2, self._below[rows])
+        lines = torch.lerp(above, below, self._weight[rows])
+        if self._columns is not None:
+            return lines @ self._columns
+        size = (lines.shape[2], self._width)
+        return F.interpolate(lines, size, mode="bilinear", align_corners=False)
+
+
+def _input_strips(
+    level: _Level, pair: Pair, timestep: Tensor, updates: Sequence[Tensor], config: IFNetConfig
+) -> Iterator[Tensor]:
+    """Yield a block's input in strips of rows, each beginning one row early for the 3x3 window."""
+    # The first convolution halves: its row i reads rows 2i - 1, 2i and 2i + 1.
+    for out_rows in level.strips(level.height // 2, pair.frame0.device):
+        rows = slice(max(2 * out_rows.start - 1, 0), 2 * out_rows.stop)
+        x = _block_input(level, pair, timestep, updates, config, rows)
+        yield F.pad(x, (0, 0, 1, 0)) if rows.start == 0 else x
+
+
+def _block_input(
+    level: _Level,
+    pair: Pair,
+    timestep: Tensor,
+    updates: Sequence[Tensor],
+    config: IFNetConfig,
+    rows: slice,
+) -> Tensor:
+    """Assemble [B, C, n, w] in the order of ``IFNet``: frames, timestep, mask, features, flow."""
+    if not updates:
+        seen = Pair(level.read(pair.frame0, rows), level.read(pair.frame1, rows))
+        motion: list[Tensor] = []
+    else:
+        summed = level.sampled(_summed_parts(updates, config), rows)
+        seen = Pair(
+            level.warped(pair.frame0, summed[:, :2], rows),
+            level.warped(pair.frame1, summed[:, 2:4], rows),
+        )
+        reduced = level.reduced(summed)
+        mask = reduced[:, 4:]
+        if not config.accumulates_mask:
+            mask = level.carried(updates[-1][:, 4:], rows)  # and the features behind it
+        motion = [mask, reduced[:, :4] / level.scale]
+    x = seen.as_input()
+    times = timestep.expand(-1, 1, *x.shape[2:])
+    return torch.cat((x, times, *motion), 1)
+
+
+def _summed_parts(updates: Sequence[Tensor], config: IFNetConfig) -> list[Tensor]:
+    """Take from each update what adds up over blocks: the flow, and the mask where it does."""
+    num_summed = 5 if config.accumulates_mask else 4
+    return [update[:, :num_summed] for update in updates]
+
+
+def _run_block(block: FlowBlock, strips: Iterator[Tensor], scale: int, *, is_last: bool) -> Tensor:
+    """Run a block; returns its update at its own resolution, flow in px of the frame."""
+    stems = [block.first_convolution(x.to(block.dtype), pad_rows=0) for x in strips]
+    x = block.trunk(stems[0] if len(stems) == 1 else torch.cat(stems, 2))
+    num_channels = 5 if is_last else 5 + block.config.hidden_features
+    out = block.head(x, num_channels).float().contiguous()
+    out[:, :4] *= block.enlargement(scale)
+    return out
+
+
+def _blend(
+    level: _Level,
+    pair: Pair,
+    updates: Sequence[Tensor],
+    config: IFNetConfig,
+    planes: Tensor | None = None,
+) -> Tensor:
+    """Warp the colours by the final flow and mix them by the final mask.
+
+    Flow and mask logits are written to ``planes`` [B, 5, H, W] where they are wanted.
+    """
+    batch, _, height, width = pair.frame0.shape
+    colours = pair.colours()
+    parts = _summed_parts(updates, config)
+    out = colours.frame0.new_empty(batch, 3, height, width)
+    for rows in level.strips(height, out.device):
+        summed = level.sampled(parts, rows)
+        mask_logits = summed[:, 4:]
+        if not config.accumulates_mask:
+            mask_logits = level.carried(updates[-1][:, 4:5], rows)
+        if planes is not None:
+            planes[:, :4, rows], planes[:, 4:, rows] = summed[:, :4], mask_logits
+        warped0 = level.warped(colours.frame0, summed[:, :2], rows)
+        warped1 = level.warped(colours.frame1, summed[:, 2:4], rows)
+        torch.lerp(warped1, warped0, torch.sigmoid(mask_logits), out=out[:, :, rows])
+    return out

@@ -1,0 +1,51 @@
+"""The networks themselves, as they were published, and the configs that describe them.
+
+May import ``rife_arch.errors`` only.
+"""
+
+from .blocks import ActivatedConv, FlowBlock, Motion, resize
+from .build import Network, build_enhancer, build_network, expected_shapes, set_precision
+from .config import (
+    KNOWN_WEIGHTS,
+    PRESETS,
+    SAFA_RELEASE,
+    EncoderConfig,
+    HDv3Config,
+    IFNetConfig,
+    NetworkConfig,
+    Preset,
+    SafaConfig,
+    ThreeFileConfig,
+)
+from .ifnet import IFNet
+from .pair import Made, Pair
+from .safa import SAFA, Router
+from .warp import sample
+
+__all__ = [
+    "KNOWN_WEIGHTS",
+    "PRESETS",
+    "SAFA",
+    "SAFA_RELEASE",
+    "ActivatedConv",
+    "EncoderConfig",
+    "FlowBlock",
+    "HDv3Config",
+    "IFNet",
+    "IFNetConfig",
+    "Made",
+    "Motion",
+    "Network",
+    "NetworkConfig",
+    "Pair",
+    "Preset",
+    "Router",
+    "SafaConfig",
+    "ThreeFileConfig",
+    "build_enhancer",
+    "build_network",
+    "expected_shapes",
+    "resize",
+    "sample",
+    "set_precision",
+]

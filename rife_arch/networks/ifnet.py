@@ -1,0 +1,161 @@
+"""The v4 network, one class for all its generations: the plain forward, written to be read.
+
+A pair of frames is encoded, then each block, coarse to fine, looks at both frames warped by the
+flow found so far and corrects flow and mask. The result is a blend of the two warped frames.
+
+Reference: Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation",
+ECCV 2022, arXiv:2011.06294; generations 4.0-4.26 from github.com/hzwer/Practical-RIFE.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from .blocks import FeatureEncoder, FlowBlock, Motion
+from .config import IFNetConfig
+from .pair import Made, Pair
+from .refinement import ContextNet, RefineNet
+
+
+class IFNet(nn.Module):
+    """Estimate motion between two frames at a timestep, and blend them there."""
+
+    def __init__(self, config: IFNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        if config.encoder is not None:
+            self.encode = FeatureEncoder(config.encoder)
+        self.blocks = nn.ModuleList(FlowBlock(config, i) for i in range(len(config.widths)))
+        if config.refines:
+            self.contextnet = ContextNet(prelu=config.prelu)
+            self.unet = RefineNet(prelu=config.prelu)
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Convert the convolutions whose precision is not seen.
+
+        The encoder stays float32: its features are what motion is found by. In bfloat16 they cost
+        up to 8 dB (docs/decisions).
+        """
+        for block in self.flow_blocks():
+            block.set_precision(dtype)
+        if self.config.refines:
+            self.contextnet.to(dtype)
+            self.unet.to(dtype)
+
+    def fold(self) -> None:
+        """Simplify loaded weights for inference; the state dict changes, the result does not."""
+        for block in self.flow_blocks():
+            block.fold()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the convolutions."""
+        return self.flow_blocks()[0].dtype
+
+    def flow_blocks(self) -> list[FlowBlock]:
+        """List the blocks, coarse to fine."""
+        return cast("list[FlowBlock]", list(self.blocks))
+
+    def encode_frame(self, img: Tensor) -> Tensor:
+        """Attach its features to a frame: [B, 3, H, W] in [0, 1] -> [B, 3 + C, H, W] float32."""
+        if self.config.encoder is None:
+            return img
+        return torch.cat((img, self.encode(img)), 1)
+
+    def forward(
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+    ) -> Tensor:
+        """Interpolate at ``timestep``.
+
+        Args:
+            pair: the encoded frames; height and width divisible by ``config.pad_multiple``.
+            timestep: [B, 1, 1, 1] float32 in (0, 1).
+            flow_scale: resolution of flow estimation relative to the default.
+            ensemble: average each block with its view of the swapped pair.
+
+        Returns:
+            [B, 3, H, W] float32 in [0, 1] for frames in [0, 1]: a convex blend, plus the
+            refinement where there is one.
+        """
+        return self.with_motion(pair, timestep, flow_scale, ensemble).picture
+
+    def with_motion(
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+    ) -> Made:
+        """Interpolate, and return the motion as well; see ``forward``."""
+        if self.config.adaptive and len(timestep) > 1:  # each item adapts to its own motion
+            items = zip(pair.items(), timestep.split(1), strict=True)
+            return Made.joined(
+                [self.with_motion(item, t, flow_scale, ensemble) for item, t in items]
+            )
+        scales = tuple(scale / flow_scale for scale in self.config.block_scales)
+        ensemble_from = 0 if ensemble else len(scales)
+        motion = self._estimate_motion(pair, timestep, scales, ensemble_from, self.config.adaptive)
+        warped = pair.colours().warped(motion.flow)
+        blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
+        if not self.config.refines:
+            return Made(blend, motion)
+        context = self.contextnet.warped_features(pair.colours(), motion.flow)
+        refinement = self.unet(pair.colours(), warped, motion, context)
+        return Made((blend + refinement).clamp(0, 1), motion)
+
+    def _estimate_motion(
+        self,
+        pair: Pair,
+        timestep: Tensor,
+        scales: tuple[float, ...],
+        ensemble_from: int,
+        may_adapt: bool,
+    ) -> Motion:
+        """Run all blocks; those from ``ensemble_from`` on are averaged with the swapped pair."""
+        motion: Motion | None = None
+        for index, (block, scale) in enumerate(zip(self.flow_blocks(), scales, strict=True)):
+            seen = pair if motion is None else pair.warped(motion.flow)
+            update = self._run_block(block, pair, seen, timestep, motion, scale)
+            if index >= ensemble_from:
+                reverse = None if motion is None else motion.swapped()
+                mirrored = self._run_block(
+                    block, pair.swapped(), seen.swapped(), 1 - timestep, reverse, scale
+                )
+                update = update.averaged(mirrored.swapped())
+            if may_adapt and index == 1 and _moves_far(update.flow):
+                doubled = tuple(2 * scale for scale in scales)
+                # As released, the first block of the second run is never averaged.
+                return self._estimate_motion(pair, timestep, doubled, max(1, ensemble_from), False)
+            if motion is None:
+                motion = update
+            else:
+                mode = self.config.accumulates_mask
+                motion = motion.corrected(update, accumulates_mask=mode)
+        assert motion is not None  # a network has at least one block
+        return motion
+
+    def _run_block(
+        self,
+        block: FlowBlock,
+        pair: Pair,
+        seen: Pair,
+        timestep: Tensor,
+        motion: Motion | None,
+        scale: float,
+    ) -> Motion:
+        """Assemble what a block sees, in the order its weights expect, and run it."""
+        height, width = pair.frame0.shape[2:]
+        times = timestep.expand(-1, 1, height, width)
+        parts = [times] if self.config.takes_timestep else []
+        if motion is None:
+            return block(torch.cat([pair.as_input(), *parts], 1), None, scale)
+        if self.config.keeps_unwarped:
+            parts = [pair.as_input(), *parts, seen.as_input()]
+        else:
+            parts = [seen.as_input(), *parts]
+        x = torch.cat([*parts, motion.mask_logits, motion.hidden], 1)
+        return block(x, motion.flow, scale)
+
+
+def _moves_far(flow: Tensor) -> bool:
+    # 32 px, in both directions. Source: IFNet_HDv3.py of release 4.0.
+    return bool(flow[:, :2].abs().max() > 32) and bool(flow[:, 2:].abs().max() > 32)

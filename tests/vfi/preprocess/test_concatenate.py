@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from vfi.errors import InputError
+from vfi.frames import Frame
+from vfi.preprocess.concatenate import begins_with_repeat, closed_loop, joined
+
+TICK = Fraction(1, 16)
+
+
+def picture(position: int, size: int = 64) -> Tensor:
+    """A white bar on grey that moves with ``position``."""
+    pixels = torch.full((32, size, 3), 60, dtype=torch.uint8)
+    pixels[:, 4 * position : 4 * position + 8] = 220
+    return pixels
+
+
+def coded_again(pixels: Tensor) -> Tensor:
+    """The picture as a lossy codec might give it back."""
+    height, width, _ = pixels.shape
+    noise = torch.randint(-20, 21, (height // 8, width // 8, 1))  # one value for a block
+    noise = noise.repeat_interleave(8, 0).repeat_interleave(8, 1)
+    return (pixels + noise).clamp(0, 255).to(torch.uint8)
+
+
+def clip(positions: list[int], *, noisy: bool = False) -> Iterator[Frame]:
+    for index, position in enumerate(positions):
+        pixels = picture(position)
+        yield Frame(coded_again(pixels) if noisy else pixels, index * TICK)
+
+
+def positions(frames: list[Frame]) -> list[float]:
+    """Where the bar is in each frame."""
+    return [((frame.pixels[0, :, 0] > 200).nonzero()[0].item()) / 4 for frame in frames]
+
+
+def even(frames: list[Frame]) -> bool:
+    return [frame.time for frame in frames] == [index * TICK for index in range(len(frames))]
+
+
+# --- repeats -------------------------------------------------------------------------------------
+
+
+def test_frame_that_was_coded_again_is_a_repeat() -> None:
+    ending = [picture(3), picture(4)]
+    assert begins_with_repeat(ending, [coded_again(picture(4)), coded_again(picture(5))])
+
+
+def test_next_frame_of_a_motion_is_no_repeat() -> None:
+    ending = [picture(3), picture(4)]
+    assert not begins_with_repeat(ending, [picture(5), picture(6)])
+
+
+def test_slow_motion_is_no_repeat() -> None:
+    ramp = torch.arange(64).expand(32, 64)[..., None].repeat(1, 1, 3).to(torch.uint8)
+    assert not begins_with_repeat([ramp, ramp + 1], [ramp + 2, ramp + 3])
+
+
+# --- loops ---------------------------------------------------------------------------------------
+
+
+def test_loop_leads_back_to_the_first_frame() -> None:
+    out = list(closed_loop(clip([0, 1, 2, 3]), TICK))
+    assert positions(out) == [0, 1, 2, 3, 0]
+    assert even(out)
+
+
+def test_loop_goes_on_when_the_last_frame_has_been_shown_for_its_time() -> None:
+    *others, last = clip([0, 1, 2, 3])
+    out = list(closed_loop([*others, replace(last, duration=3 * TICK)], TICK))
+    assert (out[-1].time, out[-1].duration) == (6 * TICK, None)
+
+
+def test_loop_that_ends_on_its_first_frame_is_closed_already() -> None:
+    out = list(closed_loop(clip([0, 1, 2, 1, 0], noisy=True), TICK))
+    assert positions(out) == [0, 1, 2, 1, 0]
+    assert out[-1].pixels is out[0].pixels
+    assert even(out)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_nothing_loops_with_less_than_two_frames(count: int) -> None:
+    assert len(list(closed_loop(clip([0] * count), TICK))) == count
+
+
+# --- joining -------------------------------------------------------------------------------------
+
+
+def test_repeated_boundary_frame_is_dropped_once() -> None:
+    out = list(joined([clip([0, 1, 2]), clip([2, 3], noisy=True), clip([3, 4, 5])], TICK))
+    assert positions(out) == [0, 1, 2, 3, 4, 5]
+    assert even(out)
+
+
+def test_clips_that_do_not_repeat_keep_all_frames() -> None:
+    out = list(joined([clip([0, 1, 2]), clip([3, 4])], TICK))
+    assert positions(out) == [0, 1, 2, 3, 4]
+    assert even(out)
+
+
+def test_overlap_is_cross_faded() -> None:
+    clips = ([Frame(torch.full((8, 8, 3), float(v)), i * TICK) for i in range(4)] for v in (0, 1))
+    out = list(joined(clips, TICK, overlap=3))
+    assert [frame.pixels[0, 0, 0].item() for frame in out] == [0, 0.25, 0.5, 0.75, 1]
+    assert even(out)
+
+
+def test_picture_of_a_single_frame_can_be_joined() -> None:
+    assert positions(list(joined([clip([0]), clip([1]), clip([1])], TICK))) == [0, 1]
+
+
+def test_joining_keeps_a_few_frames_only() -> None:
+    alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
+
+    def counted() -> Iterator[Frame]:
+        for frame in clip([0, 1, 2] * 100):
+            alive.add(frame.pixels)
+            yield frame
+
+    most = max(len(alive) for _ in joined([counted(), counted()], TICK, overlap=4))
+    assert most <= 12
+
+
+@pytest.mark.parametrize(("counts", "guilty"), [((2, 5), 1), ((5, 2), 2), ((5, 5, 1), 3)])
+def test_clip_shorter_than_the_overlap_is_named(counts: tuple[int, ...], guilty: int) -> None:
+    clips = [clip(list(range(count))) for count in counts]
+    with pytest.raises(InputError, match=f"clip {guilty}: expected at least 3 frames, got"):
+        list(joined(clips, TICK, overlap=3))
+
+
+def test_clip_of_another_size_is_named() -> None:
+    wide = [Frame(picture(0, size=96), Fraction(0))]
+    with pytest.raises(
+        InputError, match=r"clip 2: expected 64x32 .* like the clip before, got 96x32"
+    ):
+        list(joined([clip([0, 1]), wide], TICK))

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.clips import moving_pictures
+from vfi.errors import InputError
+from vfi.frames import Frame
+from vfi.preprocess.cuts import Cut, parse_cuts
+from vfi.preprocess.pipeline import Duplicates, Preparation
+from vfi.timing.schedule import EndRule, Schedule
+
+TICK = Fraction(1, 16)
+PICTURES = [torch.from_numpy(picture) for picture in moving_pictures(6)]
+
+
+def clip(*numbers: int) -> Iterator[Frame]:
+    """The pictures of these numbers, each for a tick."""
+    for index, number in enumerate(numbers):
+        yield Frame(PICTURES[number], index * TICK)
+
+
+def prepared(preparation: Preparation, *numbers: int) -> list[Frame]:
+    return list(preparation.apply(clip(*numbers), TICK, lambda _: None))
+
+
+def test_frames_pass_untouched_unless_asked_otherwise() -> None:
+    frames = prepared(Preparation(), 0, 0, 1, 2)
+    assert [frame.pixels for frame in frames] == [PICTURES[n] for n in (0, 0, 1, 2)]
+
+
+def test_loop_has_a_schedule_of_as_many_outputs_as_its_frames_ask_for() -> None:
+    loop = Preparation(loop=True)
+    schedule = loop.schedule(Schedule(2 / TICK, TICK, EndRule.LAST_FRAME))
+    assert schedule.count(prepared(loop, 0, 1, 2, 3)[-1].time) == 8
+    assert schedule.count(prepared(loop, 0, 1, 2, 1, 0)[-1].time) == 8  # ends as it began
+
+
+def test_seam_of_a_loop_is_no_cut() -> None:
+    *_, seam = prepared(Preparation(loop=True, cuts=parse_cuts("2")), 0, 1, 2)
+    assert not seam.begins_scene
+
+
+def test_repeats_are_left_out_only_on_request() -> None:
+    doubled = (0, 0, 1, 1, 2, 2, 3, 3, 4, 4)
+    assert len(prepared(Preparation(), *doubled)) == 10
+    smooth = prepared(Preparation(duplicates=Duplicates.SMOOTH), *doubled)
+    assert [frame.time / TICK for frame in smooth[:5]] == [0, 2, 4, 6, 8]
+
+
+def test_cuts_are_numbered_as_in_the_source_and_survive_smoothing() -> None:
+    cuts: list[Cut] = []
+    preparation = Preparation(cuts=parse_cuts("4"), duplicates=Duplicates.SMOOTH)
+    frames = list(preparation.apply(clip(0, 0, 1, 1, 3, 3, 4, 4), TICK, cuts.append))
+    assert [cut.number for cut in cuts] == [4]
+    assert [frame.pixels is PICTURES[3] for frame in frames if frame.begins_scene] == [True]
+
+
+def test_one_mask_serves_all_frames_and_several_one_each() -> None:
+    masks = list(torch.rand(3, 48, 64))
+    one, each = (prepared(Preparation(masks=given), 0, 1, 2) for given in (masks[:1], masks))
+    assert [frame.mask for frame in one] == [masks[0]] * 3
+    assert [frame.mask for frame in each] == masks
+
+
+def test_mask_of_another_size_is_refused() -> None:
+    with pytest.raises(InputError, match="mask: expected 64x48 like the frames, got 32x48"):
+        prepared(Preparation(masks=[torch.ones(48, 32)]), 0, 1)
+
+
+def test_all_stages_together_keep_some_frames_only() -> None:
+    alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
+
+    def counted() -> Iterator[Frame]:
+        for index in range(400):
+            pixels = PICTURES[index // 2 % 6].clone()
+            alive.add(pixels)
+            yield Frame(pixels, index * TICK)
+
+    everything = Preparation(
+        masks=[torch.ones(48, 64)], duplicates=Duplicates.SMOOTH, cuts=parse_cuts("9"), loop=True
+    )
+    most = max(len(alive) for _ in everything.apply(counted(), TICK, lambda _: None))
+    assert most <= 50

@@ -1,0 +1,502 @@
+"""A film in parts: joined without a trace, and gone on with after a crash."""
+
+import gc
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from vfi.encode.encoders import available_presets
+from vfi.encode.ffmpeg import find_ffmpeg
+from vfi.errors import EncodeError, InputError
+from vfi.read.video import probe_video
+from vfi.write.mux import Joining, list_lines
+from vfi.write.segments import Part, PartsFolder
+from vfi.write.stream_options import SourceTracks
+from vfi.write.video import VideoWriter
+
+FAST = {
+    "share": {"preset": "veryfast"},  # with B-frames
+    "high-quality": {"preset": "ultrafast", "bf": "3"},
+    "web": {"preset": "12"},
+    "webm": {"cpu-used": "8"},
+}
+RATE = Fraction(24000, 1001)
+TEXTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 4), np.uint8)
+
+
+def moving(count, *, alpha=False):
+    return [np.roll(TEXTURE, 2 * k, axis=1)[..., : 4 if alpha else 3] for k in range(count)]
+
+
+def writer(path, preset="share", **options):
+    defaults = {"rate": RATE, "options": FAST.get(preset), "part_length": 10}
+    return VideoWriter(path, width=64, height=48, preset=preset, **{**defaults, **options})
+
+
+def write(path, frames, **options):
+    with writer(path, **options) as video_writer:
+        for frame in frames:
+            video_writer.write(frame)
+    return path
+
+
+def decoded(path):
+    """Return time and hash of each frame."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return [(frame.pts * stream.time_base, digest(frame)) for frame in container.decode(stream)]
+
+
+def digest(frame):
+    return hashlib.sha256(frame.to_ndarray(format="rgba64le").tobytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def offered():
+    return {preset.name for preset, _ in available_presets(find_ffmpeg())}
+
+
+@pytest.fixture
+def parts_seen(monkeypatch):
+    """Hashes of the frames of each part, as they were when the parts were joined."""
+    seen = []
+
+    def start(self, folder, target):
+        seen.extend([seen for _, seen in decoded(part.path)] for part in folder.finished)
+        return joined(self, folder, target)
+
+    joined = Joining.start
+    monkeypatch.setattr(Joining, "start", start)
+    return seen
+
+
+# --- joined --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("preset", "name", "rate", "alpha"),
+    [
+        *(("share", "a.mp4", rate, False) for rate in ("24000/1001", "60000/1001", "128/117")),
+        *(("share", "a.mp4", rate, False) for rate in ("15", "50")),
+        ("share", "a.mkv", "24000/1001", False),
+        ("high-quality", "a.mov", "128/117", False),
+        ("web", "a.mp4", "60000/1001", False),
+        ("web", "a.webm", "60000/1001", False),
+        ("webm", "a.webm", "24000/1001", False),
+        ("webm", "a.webm", "128/117", True),
+        ("master", "a.mov", "24000/1001", True),
+        ("lossless", "a.mkv", "128/117", True),
+    ],
+)
+@pytest.mark.parametrize("count", [20, 21], ids=["full", "one more"])
+def test_joined_parts_have_every_frame_in_its_place(
+    tmp_path, offered, parts_seen, preset, name, rate, alpha, count
+):
+    if preset not in offered:
+        pytest.skip(f"this ffmpeg has no encoder for {preset}")
+    rate = Fraction(rate)
+    frames = moving(count, alpha=alpha)
+    path = write(tmp_path / name, frames, preset=preset, rate=rate, has_alpha=alpha)
+
+    assert [len(part) for part in parts_seen] == [10, 10, 1][: 2 + count % 2]
+    frames = decoded(path)
+    assert [seen for _, seen in frames] == [seen for part in parts_seen for seen in part]
+    tick = Fraction(1, 1000) if path.suffix in (".mkv", ".webm") else Fraction(0)
+    assert all(abs(time - number / rate) <= tick / 2 for number, (time, _) in enumerate(frames))
+    assert probe_video(path).rate == rate
+    assert_lasts(path, count / rate)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def assert_lasts(path, seconds):
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        if stream.duration:  # Matroska has one for the file only
+            assert stream.duration * stream.time_base == seconds
+            assert stream.frames / stream.average_rate == seconds
+        assert container.duration / 1e6 == pytest.approx(float(seconds), abs=0.002)
+
+
+def test_one_part_is_the_file_of_many_but_for_key_frames(tmp_path):
+    frames = moving(25)
+    one = decoded(write(tmp_path / "one.mkv", frames, preset="lossless", part_length=100))
+
+    assert decoded(write(tmp_path / "many.mkv", frames, preset="lossless")) == one
+
+
+def test_two_hours_of_parts_do_not_drift(tmp_path):
+    rate = Fraction(60000, 1001)
+    folder = PartsFolder(tmp_path / "parts", ".mp4", 250, None)
+    folder.finished = [Part(first, first + 250, Path("x")) for first in range(0, 7200 * 60, 250)]
+    words = "".join(list_lines(folder, rate)).split()
+    durations = [Fraction(word) for key, word in pairwise(words) if key == "duration"]
+
+    starts = accumulate(durations, initial=Fraction(0))
+    for start, part in zip(starts, folder.finished, strict=False):
+        assert abs(start - part.first / rate) <= Fraction(1, 2_000_000)
+    assert len(durations) == 1728
+
+
+@pytest.mark.parametrize("folder", ["a:b", "-c", "d#e?f", "g%20h 'i'", "ä"])
+def test_any_name_of_a_folder_will_do(tmp_path, folder):
+    path = write(tmp_path / folder / "a'b.mp4", moving(12), metadata={"prompt": "x"})
+
+    assert len(decoded(path)) == 12
+    assert [entry.name for entry in path.parent.iterdir()] == ["a'b.mp4"]
+
+
+def test_relative_name_will_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert len(decoded(write(Path("a.mp4"), moving(12)))) == 12
+
+
+# --- going on ------------------------------------------------------------------------------------
+
+
+class CrashError(Exception):
+    pass
+
+
+def interrupt(path, frames, **options):
+    """Write frames, then crash."""
+    crash_in(writer(path, **options), frames)
+
+
+def crash_in(video_writer, frames):
+    with pytest.raises(CrashError), video_writer:  # noqa: PT012  the block is the subject
+        for frame in frames:
+            video_writer.write(frame)
+        draining = getattr(video_writer._running, "_draining", None)
+        if draining:
+            draining[1].process.wait()
+        raise CrashError
+
+
+def go_on(path, frames, **options):
+    """Write what is missing; returns how many frames were there."""
+    video_writer = writer(path, **options)
+    first = video_writer.num_finished
+    video_writer.begin_at(first)
+    with video_writer:
+        for frame in frames[first:]:
+            video_writer.write(frame)
+    return first
+
+
+@pytest.mark.parametrize(
+    ("preset", "name", "alpha"),
+    [("share", "a.mp4", False), ("webm", "a.webm", True), ("lossless", "a.mkv", False)],
+)
+def test_interrupted_job_goes_on_to_the_identical_file(tmp_path, preset, name, alpha):
+    frames = moving(34, alpha=alpha)
+    options = {"preset": preset, "job": "x", "has_alpha": alpha}
+    whole = write(tmp_path / f"whole{name}", frames, **options)
+    path = tmp_path / name
+    interrupt(path, frames[:25], **options)
+    assert not path.exists()
+
+    assert go_on(path, frames, **options) == 20
+    assert decoded(path) == decoded(whole)
+    assert path.stat().st_size == whole.stat().st_size
+    assert {entry.name for entry in tmp_path.iterdir()} == {name, whole.name}
+
+
+def test_twice_interrupted_job_goes_on_too(tmp_path):
+    frames = moving(34)
+    interrupt(tmp_path / "a.mp4", frames[:12], job="x")
+    video_writer = writer(tmp_path / "a.mp4", job="x")
+    video_writer.begin_at(10)
+    crash_in(video_writer, frames[10:31])
+
+    assert go_on(tmp_path / "a.mp4", frames, job="x") == 30
+    assert len(decoded(tmp_path / "a.mp4")) == 34
+
+
+def test_what_is_left_says_what_it_is(tmp_path):
+    interrupt(tmp_path / "a.mp4", moving(25), job="x")
+
+    folder = tmp_path / "a.mp4.parts"
+    assert {entry.name for entry in folder.iterdir()} == {
+        "parts.json",
+        "0000000-0000009.mp4",
+        "0000010-0000019.mp4",
+    }
+    manifest = json.loads((folder / "parts.json").read_text())
+    assert manifest["what"].startswith("Finished parts of a video in the making.")
+    assert manifest["part_length"] == 10
+    assert len(decoded(folder / "0000010-0000019.mp4")) == 10
+
+
+def test_part_that_is_not_finished_is_not_kept(tmp_path):
+    interrupt(tmp_path / "a.mp4", moving(9), job="x")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("at_joining", "least"), [(False, 0), (True, 23)], ids=["last part", "joining"]
+)
+def test_wait_at_the_end_can_be_given_up(tmp_path, at_joining, least):
+    frames = moving(23)
+
+    def check():
+        if video_writer.is_whole == at_joining:
+            raise CrashError
+
+    video_writer = writer(tmp_path / "a.mp4", job="x", check=check)
+    crash_at_end(video_writer, frames)
+    assert not [entry for entry in tmp_path.iterdir() if entry.suffix != ".parts"]
+
+    assert go_on(tmp_path / "a.mp4", frames, job="x") >= least
+    assert len(decoded(tmp_path / "a.mp4")) == 23
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize(("preset", "name"), [("share", "a.mp4"), ("gif", "a.gif")])
+def test_nothing_is_left_of_a_wait_that_was_given_up(tmp_path, preset, name):
+    def check():
+        raise CrashError
+
+    crash_at_end(writer(tmp_path / name, preset=preset, check=check), moving(23))
+    assert list(tmp_path.iterdir()) == []
+
+
+def crash_at_end(video_writer, frames):
+    with pytest.raises(CrashError), video_writer:  # noqa: PT012  the block is the subject
+        for frame in frames:
+            video_writer.write(frame)
+
+
+def test_without_a_job_nothing_is_kept(tmp_path):
+    interrupt(tmp_path / "a.mp4", moving(25))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"job": "y"}, {"crf": 30}, {"rate": Fraction(25)}, {"part_length": 5}, {"preset": "web"}],
+    ids=["frames", "crf", "rate", "length", "preset"],
+)
+def test_other_settings_begin_from_the_start(tmp_path, offered, other):
+    if not {other.get("preset", "share")} <= offered:
+        pytest.skip("no such encoder")
+    frames = moving(25)
+    interrupt(tmp_path / "a.mp4", frames, job="x")
+    options = {"job": "x", **other}
+
+    assert go_on(tmp_path / "a.mp4", frames, **options) == 0
+    assert len(decoded(tmp_path / "a.mp4")) == 25
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_other_sound_and_tags_do_not_matter_to_the_pictures(tmp_path):
+    frames = moving(25)
+    interrupt(tmp_path / "a.mp4", frames, job="x")
+
+    assert go_on(tmp_path / "a.mp4", frames, job="x", metadata={"prompt": "new"}) == 20
+
+
+def test_earlier_frame_to_begin_at_gives_later_parts_up(tmp_path):
+    frames = moving(34)
+    interrupt(tmp_path / "a.mp4", frames[:25], job="x")
+    video_writer = writer(tmp_path / "a.mp4", job="x")
+    video_writer.begin_at(10)
+    with video_writer:
+        for frame in frames[10:]:
+            video_writer.write(frame)
+
+    assert len(decoded(tmp_path / "a.mp4")) == 34
+
+
+@pytest.mark.parametrize("number", [-10, 5, 25, 30])
+def test_frame_where_no_part_begins_is_refused(tmp_path, number):
+    interrupt(tmp_path / "a.mp4", moving(25), job="x")
+    with pytest.raises(ValueError, match=f"multiple of 10 up to 20, got {number}"):
+        writer(tmp_path / "a.mp4", job="x").begin_at(number)
+
+
+def test_failure_at_joining_costs_no_frame(tmp_path):
+    missing = SourceTracks(write(tmp_path / "mute.mp4", moving(3)), ("aac",))
+    with pytest.raises(EncodeError, match="matches no streams"):
+        write(tmp_path / "a.mp4", moving(23), job="x", tracks=missing)
+    video_writer = writer(tmp_path / "a.mp4", job="x")
+
+    assert (video_writer.num_finished, video_writer.is_whole) == (23, True)
+    assert go_on(tmp_path / "a.mp4", moving(23), job="x") == 23
+    assert len(decoded(tmp_path / "a.mp4")) == 23
+    assert {entry.name for entry in tmp_path.iterdir()} == {"a.mp4", "mute.mp4"}
+
+
+def test_whole_film_can_be_gone_on_with_at_its_last_part(tmp_path):
+    missing = SourceTracks(write(tmp_path / "mute.mp4", moving(3)), ("aac",))
+    with pytest.raises(EncodeError, match="matches no streams"):
+        write(tmp_path / "a.mp4", moving(23), job="x", tracks=missing)
+    video_writer = writer(tmp_path / "a.mp4", job="x")
+    video_writer.begin_at(20)
+    crash_in(video_writer, moving(21)[20:])
+    video_writer = writer(tmp_path / "a.mp4", job="x")
+    assert (video_writer.num_finished, video_writer.is_whole) == (20, False)
+
+    assert go_on(tmp_path / "a.mp4", moving(24), job="x") == 20
+    assert len(decoded(tmp_path / "a.mp4")) == 24
+
+
+def test_parts_can_be_kept_elsewhere(tmp_path):
+    place = tmp_path / "elsewhere" / "job"
+    interrupt(tmp_path / "a_00001.mp4", moving(25), job="x", parts=place)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["elsewhere"]
+
+    assert go_on(tmp_path / "a_00002.mp4", moving(25), job="x", parts=place) == 20
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("preset", ["gif", "webp"])
+def test_what_is_written_at_once_has_no_parts(tmp_path, offered, preset):
+    if preset not in offered:
+        pytest.skip("no such encoder")
+    path, options = tmp_path / f"a.{preset}", {"preset": preset, "rate": Fraction(25), "job": "x"}
+    interrupt(path, moving(25), **options)
+    assert list(tmp_path.iterdir()) == []
+
+    assert go_on(path, moving(25), **options) == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+KILLED = """
+import sys, time
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from vfi.writer import VideoWriter
+
+texture = np.load(sys.argv[2])
+with VideoWriter(
+    Path(sys.argv[1]), width=64, height=48, rate=Fraction(24000, 1001), job="x", part_length=10,
+    options={"preset": "veryfast"}, metadata={"prompt": "x"},
+) as writer:
+    for number in range(1000):
+        writer.write(np.roll(texture, 2 * number, axis=1))
+        time.sleep(0.01)
+        print(number, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_killed_process_costs_unfinished_parts_only(tmp_path):
+    np.save(tmp_path / "texture.npy", TEXTURE[..., :3])
+    path = tmp_path / "a.mp4"
+    command = [sys.executable, "-c", KILLED, str(path), str(tmp_path / "texture.npy")]
+    root = Path(__file__).resolve().parents[3]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE)
+    while int(process.stdout.readline()) < 35:
+        pass
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert list(tmp_path.glob("a.mp4.parts/*.partial"))
+    frames = moving(50)
+
+    assert go_on(path, frames, job="x", metadata={"prompt": "x"}) >= 20
+    whole = write(tmp_path / "whole.mp4", frames, metadata={"prompt": "x"})
+    assert decoded(path) == decoded(whole)
+    assert path.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / "a.mp4.parts").exists()
+
+
+# --- what can go wrong ---------------------------------------------------------------------------
+
+
+def test_folder_that_is_somebody_elses_is_refused(tmp_path):
+    (tmp_path / "a.mp4.parts").mkdir()
+    (tmp_path / "a.mp4.parts" / "diary.txt").touch()
+    with pytest.raises(InputError, match=r"got one with other files \(diary\.txt\)"):
+        writer(tmp_path / "a.mp4")
+
+
+def test_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "a.mp4.parts").touch()
+    with pytest.raises(InputError, match="expected a folder for parts of the video, got Not a dir"):
+        writer(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"job": 1, "colour": 2}'])
+def test_manifest_that_cannot_be_read_begins_from_the_start(tmp_path, text):
+    interrupt(tmp_path / "a.mp4", moving(25), job="x")
+    (tmp_path / "a.mp4.parts" / "parts.json").write_text(text)
+
+    assert go_on(tmp_path / "a.mp4", moving(25), job="x") == 0
+
+
+def test_missing_part_ends_what_is_there(tmp_path):
+    interrupt(tmp_path / "a.mp4", moving(35), job="x")
+    (tmp_path / "a.mp4.parts" / "0000010-0000019.mp4").unlink()
+
+    assert go_on(tmp_path / "a.mp4", moving(35), job="x") == 10
+    assert len(decoded(tmp_path / "a.mp4")) == 35
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_ffmpeg_that_loses_frames_is_told_on(tmp_path, monkeypatch):
+    real, program = find_ffmpeg(), tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    five_frames = f"(head -c {5 * 64 * 48 * 3}; cat > /dev/null)"
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *.partial) {five_frames} | {real} "$@";; *) exec {real} "$@";; esac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with pytest.raises(
+        EncodeError, match="expected ffmpeg to encode 10 frames from number 0 on, got 5"
+    ):
+        write(tmp_path / "a.mp4", moving(25))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["bin"]
+
+
+# --- bounds --------------------------------------------------------------------------------------
+
+
+def test_neither_frames_nor_processes_pile_up(tmp_path, monkeypatch):
+    processes, frames = [], weakref.WeakSet()
+    popen = subprocess.Popen
+
+    def start(*arguments, **options):
+        processes.append(popen(*arguments, **options))
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    most_frames = most_processes = 0
+    with writer(tmp_path / "a.mkv", "lossless", part_length=20) as video_writer:
+        for number in range(400):
+            frame = Counted(np.roll(TEXTURE, number, axis=1)[..., :3])
+            frames.add(frame)
+            video_writer.write(frame)
+            del frame
+            most_frames = max(most_frames, len(frames))
+            most_processes = max(most_processes, sum(p.poll() is None for p in processes))
+
+    assert most_frames <= 1
+    assert most_processes <= 2
+    assert len(processes) > 20
+    gc.collect()
+
+
+class Counted(np.ndarray):
+    """A frame that can be counted."""
+
+    def __new__(cls, pixels):
+        return np.ascontiguousarray(pixels).view(cls)
+
+    __hash__ = object.__hash__

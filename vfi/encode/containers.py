@@ -1,0 +1,118 @@
+"""The file formats that can be written, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import InputError
+from .languages import QUICKTIME_LANGUAGES
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file format that can be written.
+
+    Attributes:
+        muxer: ffmpeg's name of it, for ``-f``.
+        audio_codecs: what is copied into it. Some formats admit more than players can be expected
+            to play (Vorbis in mp4), which is left out.
+        audio_encoder: what any other sound is encoded with; None: the format holds no sound.
+        audio_filter: what sound goes through on its way to that encoder.
+        options: further output options.
+        movflags: flags of the mp4 family.
+        codec_tags: what to call a codec where players expect another name than ffmpeg gives.
+        subtitle_codecs: what is copied into it.
+        subtitle_encoder: what other subtitles of text become; None: the format holds none.
+        languages: what the muxer calls a language, by its code in ISO 639-2, where it takes no others.
+        holds_fonts: whether files such as fonts for subtitles can be attached.
+        holds_tags: whether tags such as a workflow can be kept in it.
+    """
+
+    muxer: str
+    audio_codecs: frozenset[str] = frozenset()
+    audio_encoder: str | None = "aac"
+    audio_filter: str = ""
+    options: tuple[str, ...] = ()
+    movflags: tuple[str, ...] = ()
+    codec_tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    subtitle_codecs: frozenset[str] = frozenset()
+    subtitle_encoder: str | None = None
+    languages: Mapping[str, str] | None = None
+    holds_fonts: bool = False
+    holds_tags: bool = True
+
+    def language_name(self, code: str) -> str | None:
+        """Return what the muxer calls a language of ISO 639-2; None if the format cannot name it."""
+        return code if self.languages is None else self.languages.get(code)
+
+    @property
+    def is_pictures_only(self) -> bool:
+        """Whether nothing comes along with the picture: no track, no tag."""
+        return self.audio_encoder is None and not self.holds_tags
+
+
+_COMMON_AUDIO = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})
+_PCM = frozenset({"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le"})
+_MOV_TEXT = frozenset({"mov_text"})
+_PICTURE_SUBTITLES = frozenset({"dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle"})
+_APPLE_TAGS = {"hevc": "hvc1"}  # QuickTime does not play what is called hev1
+
+CONTAINERS: Mapping[str, Container] = {
+    ".mp4": Container(
+        muxer="mp4",
+        audio_codecs=_COMMON_AUDIO | {"flac", "opus"},
+        # ffmpeg before 4.4 calls FLAC and Opus in mp4 experimental.
+        options=("-strict", "experimental"),
+        movflags=("+faststart",),
+        codec_tags=_APPLE_TAGS,
+        subtitle_codecs=_MOV_TEXT,
+        subtitle_encoder="mov_text",
+    ),
+    ".mov": Container(
+        muxer="mov",
+        audio_codecs=_COMMON_AUDIO | _PCM,
+        movflags=("+faststart",),
+        codec_tags=_APPLE_TAGS,
+        subtitle_codecs=_MOV_TEXT,
+        subtitle_encoder="mov_text",
+        languages=QUICKTIME_LANGUAGES,
+    ),
+    ".mkv": Container(
+        muxer="matroska",
+        audio_codecs=_COMMON_AUDIO
+        | (_PCM - {"pcm_s24be"})
+        | {"dts", "flac", "mp2", "opus", "truehd", "tta", "vorbis", "wavpack"},
+        subtitle_codecs=frozenset({"ass", "subrip", "webvtt"}) | _PICTURE_SUBTITLES,
+        subtitle_encoder="srt",
+        holds_fonts=True,
+    ),
+    ".webm": Container(
+        muxer="webm",
+        audio_codecs=frozenset({"opus", "vorbis"}),
+        audio_encoder="libopus",
+        # libopus knows no side speakers, which is what AC-3 calls its surround channels.
+        audio_filter="aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1",
+        subtitle_codecs=frozenset({"webvtt"}),
+        subtitle_encoder="webvtt",
+    ),
+    ".gif": Container(muxer="gif", audio_encoder=None, holds_tags=False),
+    # Without loop=0 the animation is shown once and stops; GIF repeats by itself.
+    ".webp": Container(muxer="webp", audio_encoder=None, options=("-loop", "0"), holds_tags=False),
+}
+
+
+def find_container(path: Path) -> Container:
+    """Return the format that the extension of ``path`` names.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    try:
+        return CONTAINERS[path.suffix.lower()]
+    except KeyError as error:
+        raise InputError(
+            f"{path}: expected a name that ends in {', '.join(CONTAINERS)}, "
+            f"got {path.suffix or 'no extension'!r}. Choose one of these."
+        ) from error

@@ -1,0 +1,93 @@
+"""A line of ffmpeg options, made safe.
+
+Workflows are shared, and with them what somebody typed into a text field. So only options that tune
+the encoder are let through, by name: none of them names a file, an input, an output or a filter.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+
+from ..errors import InputError
+
+_RATE = ("b", "bufsize", "cq", "crf", "global_quality", "lossless", "maxrate", "minrate", "q", "qp")
+_PICTURES = ("b_ref_mode", "b_strategy", "bf", "g", "keyint_min", "refs", "sc_threshold", "slices")
+_EFFORT = ("compression_level", "cpu-used", "deadline", "multipass", "preset", "row-mt", "threads")
+_TUNING = (
+    *("aq-mode", "aq-strength", "aud", "bits_per_mb", "coder", "context", "deblock", "direct-pred"),
+    *("level", "look_ahead", "me_range", "motion-est", "pix_fmt", "profile", "psy-rd", "qcomp"),
+    *("qmax", "qmin", "quality", "rc", "rc-lookahead", "slicecrc", "spatial-aq", "subq"),
+    *("temporal-aq", "tier", "tile-columns", "tile-rows", "trellis", "tune", "weightb", "weightp"),
+)
+_PARAMETER_LISTS = ("svtav1-params", "x264-params", "x265-params")
+_PIXEL_FORMATS = tuple(f"yuv{chroma}p{bits}" for bits in ("", "10le") for chroma in (420, 422, 444))
+ALLOWED = frozenset((*_RATE, *_PICTURES, *_EFFORT, *_TUNING, *_PARAMETER_LISTS))
+
+# Some of the encoders' own parameters write statistics or read tables, so these are named as well.
+ALLOWED_PARAMETERS = frozenset(
+    (
+        *("amp", "aq-mode", "aq-strength", "b-adapt", "bframes", "ctu", "cutree", "deblock"),
+        *("enable-overlays", "enable-qm", "enable-variance-boost", "fast-decode", "film-grain"),
+        *("film-grain-denoise", "keyint", "lookahead", "me", "merange", "min-keyint", "no-sao"),
+        *("psy-rd", "psy-rdoq", "qcomp", "qm-max", "qm-min", "rc-lookahead", "rd", "rdoq-level"),
+        *("rect", "ref", "sao", "scd", "scenecut", "sharpness", "subme", "trellis", "tune"),
+        *("variance-boost-strength", "variance-octile", "weightb", "weightp"),
+    )
+)
+_VALUE = re.compile(r"[\w.,:=+-]+", re.ASCII)  # no slash, no backslash: no path
+
+
+def parse_encoder_options(line: str) -> Mapping[str, str]:
+    """Read options as one writes them for ffmpeg: ``-tune film -x265-params aq-mode=3``.
+
+    Args:
+        line: quoted as for a shell, but no shell ever sees it. ``-b:v`` and ``-b`` are the same.
+
+    Returns:
+        Names without dash and ``:v``, and their values; the last of a name counts.
+
+    Raises:
+        InputError: something else than options of an encoder.
+    """
+    try:
+        words = iter(shlex.split(line))
+    except ValueError as error:
+        raise InputError(
+            f"ffmpeg options: expected every quote to be closed, got {line!r}. Close it."
+        ) from error
+    return dict(_pairs(words))
+
+
+def _pairs(words: Iterator[str]) -> Iterator[tuple[str, str]]:
+    for word in words:
+        name = word[1:].removesuffix(":v")
+        if not word.startswith("-") or name not in ALLOWED:
+            raise InputError(
+                f"ffmpeg options: expected options that tune the encoder, got {word!r}. "
+                f"These are taken, each with a value: -{', -'.join(sorted(ALLOWED))}."
+            )
+        value = next(words, "")
+        _require_harmless(name, value)
+        yield name, value
+
+
+def _require_harmless(name: str, value: str) -> None:
+    if not _VALUE.fullmatch(value):
+        raise InputError(
+            f"ffmpeg options: expected a value of letters, digits and .,:=+- after -{name}, got "
+            f"{value or 'nothing'!r}. Give one."
+        )
+    if name == "pix_fmt" and value not in _PIXEL_FORMATS:
+        raise InputError(
+            f"ffmpeg options: expected -pix_fmt {', '.join(_PIXEL_FORMATS)}, got {value!r}. "
+            "Choose one of these, or leave it to the preset."
+        )
+    if name in _PARAMETER_LISTS:
+        for parameter in value.split(":"):
+            if parameter.split("=")[0] not in ALLOWED_PARAMETERS:
+                raise InputError(
+                    f"ffmpeg options: expected parameters that tune the encoder in -{name}, got "
+                    f"{parameter!r}. These are taken: {', '.join(sorted(ALLOWED_PARAMETERS))}."
+                )

@@ -1,0 +1,361 @@
+"""What a video is encoded as: presets by name, as data.
+
+A preset is a purpose. It lists its encoders in the order of preference, as not every ffmpeg has
+every encoder and not every machine the hardware for it; ``encoders`` finds out which of them open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ..errors import InputError
+
+# How long an encoder may search for what it can save.
+SPEEDS = ("fast", "normal", "slow")
+# YUV pixel formats -> (width, height) of the block of pixels that share one colour.
+CHROMA_BLOCKS: Mapping[str, tuple[int, int]] = {
+    "yuv420p": (2, 2),
+    "yuv420p10le": (2, 2),
+    "yuva420p": (2, 2),
+    "nv12": (2, 2),
+    "p010le": (2, 2),
+    "yuv422p": (2, 1),
+    "yuv422p10le": (2, 1),
+    "yuv444p": (1, 1),
+    "yuv444p10le": (1, 1),
+    "yuva444p10le": (1, 1),
+}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The number that says how good and how large the picture gets; lower is better.
+
+    Attributes:
+        option: the encoder's name for it.
+        default: what the preset takes.
+        minimum: the best.
+        maximum: the worst.
+        together_with: options that go with it, left out when another rate control is asked for.
+    """
+
+    option: str
+    default: int
+    minimum: int = 0
+    maximum: int = 51
+    together_with: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One way to encode a preset.
+
+    Attributes:
+        name: ffmpeg's name of the encoder.
+        codec: ffmpeg's name of what it makes.
+        pixel_format: what it is given; YUV if it is one of ``CHROMA_BLOCKS``, else RGB.
+        options: its options, name to value: ``{"preset": "medium"}`` for ``-preset:v medium``.
+        quality: what ``crf`` sets; None: the encoder has no such number.
+        has_alpha: whether it is for frames with transparency.
+        filters: ffmpeg's filters that take the place of the conversion to ``pixel_format``.
+        speeds: a speed of ``SPEEDS`` -> options that take the place of ``options``; empty: it has one
+            speed only.
+    """
+
+    name: str
+    codec: str
+    pixel_format: str
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    quality: Quality | None = None
+    has_alpha: bool = False
+    filters: str = ""
+    speeds: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+
+    @property
+    def chroma_block(self) -> tuple[int, int]:
+        """Width and height in px of which the picture's must be multiples."""
+        return CHROMA_BLOCKS.get(self.pixel_format, (1, 1))
+
+    @property
+    def is_yuv(self) -> bool:
+        """Whether colours are converted with a matrix, and tagged so."""
+        return self.pixel_format in CHROMA_BLOCKS
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether it keeps more than 8 bits of a value."""
+        return self.pixel_format.endswith(("10le", "16le"))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An encoding for a purpose.
+
+    Attributes:
+        name: what the user calls it.
+        purpose: what it is for, in a few words.
+        suffixes: extensions of the containers it goes into; the first is the default.
+        encoders: in the order of preference; those with alpha are for frames that have it.
+        max_rate: frames per second that the format can show, None for any.
+    """
+
+    name: str
+    purpose: str
+    suffixes: tuple[str, ...]
+    encoders: tuple[Encoder, ...]
+    max_rate: Fraction | None = None
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether transparency can be kept."""
+        return any(encoder.has_alpha for encoder in self.encoders)
+
+    def frame_depth(self, *, dither: bool = False) -> int:
+        """Bits of a value in the frames that are worth giving to it: 8 or 16.
+
+        With ``dither`` also 16 for YUV of 8 bits. ffmpeg dithers where it makes that of more; what
+        is dithered before would lose most of it when RGB becomes YUV.
+        """
+        takes_more = all(e.is_deep or (dither and e.is_yuv) for e in self.encoders)
+        return 16 if takes_more else 8
+
+    @property
+    def has_crf(self) -> bool:
+        """Whether each of its encoders has a quality number."""
+        return all(encoder.quality for encoder in self.encoders)
+
+    @property
+    def has_speeds(self) -> bool:
+        """Whether any of its encoders has several speeds."""
+        return any(encoder.speeds for encoder in self.encoders)
+
+
+def _speeds(option: str, fast: str, slow: str) -> Mapping[str, Mapping[str, str]]:
+    return {"fast": {option: fast}, "normal": {}, "slow": {option: slow}}
+
+
+_X26X_SPEEDS = _speeds("preset", "veryfast", "slow")
+_NVENC_SPEEDS = _speeds("preset", "p2", "p7")
+_QSV_SPEEDS = _speeds("preset", "veryfast", "veryslow")
+_MP4_FAMILY = (".mp4", ".mov", ".mkv")
+_VBR = {"b": "0"}  # or the quality is a lower bound to a bit rate of some default
+
+# A palette for each frame: one for all needs all frames in memory before the first is written.
+_OWN_PALETTES = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
+
+
+def _ffv1(opaque: str, transparent: str) -> tuple[Encoder, Encoder]:
+    # level 3 has checksums, which tell a damaged archive; each frame stands alone.
+    options = {"level": "3", "g": "1"}
+    return (
+        Encoder("ffv1", "ffv1", opaque, options),
+        Encoder("ffv1", "ffv1", transparent, options, has_alpha=True),
+    )
+
+
+_PRESETS = (
+    Preset(
+        name="share",
+        purpose="plays everywhere: H.264",
+        suffixes=_MP4_FAMILY,
+        encoders=(
+            Encoder(
+                "libx264",
+                "h264",
+                "yuv420p",
+                {"preset": "medium"},
+                Quality("crf", 20),
+                speeds=_X26X_SPEEDS,
+            ),
+        ),
+    ),
+    Preset(
+        name="high-quality",
+        purpose="smooth gradients, no bands: H.265, 10 bit",
+        suffixes=_MP4_FAMILY,
+        encoders=(
+            Encoder(
+                "libx265",
+                "hevc",
+                "yuv420p10le",
+                {"preset": "medium"},
+                Quality("crf", 18),
+                speeds=_X26X_SPEEDS,
+            ),
+        ),
+    ),
+    Preset(
+        name="web",
+        purpose="small, for browsers of today: AV1, 10 bit",
+        suffixes=(".mp4", ".webm", ".mkv"),
+        encoders=(
+            Encoder(
+                "libsvtav1",
+                "av1",
+                "yuv420p10le",
+                {"preset": "6"},
+                Quality("crf", 24, 1, 63),
+                speeds=_speeds("preset", "10", "4"),
+            ),
+            Encoder(
+                "libaom-av1",
+                "av1",
+                "yuv420p10le",
+                {"cpu-used": "6", "row-mt": "1"},
+                Quality("crf", 24, 0, 63, _VBR),
+                speeds=_speeds("cpu-used", "8", "4"),
+            ),
+        ),
+    ),
+    Preset(
+        name="webm",
+        purpose="for browsers, with transparency: VP9",
+        suffixes=(".webm", ".mkv"),
+        encoders=tuple(
+            Encoder(
+                "libvpx-vp9",
+                "vp9",
+                pixel_format,
+                {"deadline": "good", "cpu-used": "2", "row-mt": "1"},
+                Quality("crf", 24, 0, 63, _VBR),
+                has_alpha=has_alpha,
+                speeds=_speeds("cpu-used", "5", "1"),
+            )
+            for pixel_format, has_alpha in (("yuv420p", False), ("yuva420p", True))
+        ),
+    ),
+    Preset(
+        name="master",
+        purpose="for editing: ProRes 422 HQ, 4444 with transparency",
+        suffixes=(".mov", ".mkv"),
+        encoders=(
+            Encoder("prores_ks", "prores", "yuv422p10le", {"profile": "hq", "vendor": "apl0"}),
+            Encoder(
+                "prores_ks",
+                "prores",
+                "yuva444p10le",
+                {"profile": "4444", "vendor": "apl0"},
+                has_alpha=True,
+            ),
+        ),
+    ),
+    Preset(
+        name="lossless",
+        purpose="bit for bit, with transparency: FFV1 in RGB, 8 bit",
+        suffixes=(".mkv",),
+        encoders=_ffv1("bgr0", "bgra"),
+    ),
+    Preset(
+        name="lossless-16",
+        purpose="bit for bit, with transparency: FFV1 in RGB, 16 bit",
+        suffixes=(".mkv",),
+        encoders=_ffv1("gbrp16le", "gbrap16le"),
+    ),
+    Preset(
+        name="gif",
+        purpose="for chats and pages that take nothing else: 256 colours",
+        suffixes=(".gif",),
+        encoders=(Encoder("gif", "gif", "pal8", filters=_OWN_PALETTES),),
+        max_rate=Fraction(50),  # GIF counts hundredths of a second, and players slow down at 1
+    ),
+    Preset(
+        name="webp",
+        purpose="a picture that moves, with transparency: animated WebP",
+        suffixes=(".webp",),
+        encoders=tuple(
+            # The encoder makes YUV of it itself, with the matrix that WebP prescribes.
+            Encoder("libwebp_anim", "webp", "bgra", {"quality": "90"}, has_alpha=has_alpha)
+            for has_alpha in (False, True)
+        ),
+    ),
+    Preset(
+        name="share-gpu",
+        purpose="like share, by the graphics card: faster, larger",
+        suffixes=_MP4_FAMILY,
+        encoders=(
+            Encoder(
+                "h264_nvenc",
+                "h264",
+                "yuv420p",
+                {"preset": "p5", "tune": "hq"},
+                Quality("cq", 21, 1, 51, {"rc": "vbr", **_VBR}),
+                speeds=_NVENC_SPEEDS,
+            ),
+            Encoder(
+                "h264_qsv",
+                "h264",
+                "nv12",
+                {},
+                Quality("global_quality", 21, 1, 51),
+                speeds=_QSV_SPEEDS,
+            ),
+            Encoder("h264_videotoolbox", "h264", "nv12", {"q": "65"}),
+        ),
+    ),
+    Preset(
+        name="high-quality-gpu",
+        purpose="like high-quality, by the graphics card: faster, larger",
+        suffixes=_MP4_FAMILY,
+        encoders=(
+            Encoder(
+                "hevc_nvenc",
+                "hevc",
+                "p010le",
+                {"preset": "p6", "tune": "hq", "profile": "main10"},
+                Quality("cq", 19, 1, 51, {"rc": "vbr", **_VBR}),
+                speeds=_NVENC_SPEEDS,
+            ),
+            Encoder(
+                "hevc_qsv",
+                "hevc",
+                "p010le",
+                {"profile": "main10"},
+                Quality("global_quality", 19, 1, 51),
+                speeds=_QSV_SPEEDS,
+            ),
+            Encoder("hevc_videotoolbox", "hevc", "p010le", {"profile": "main10", "q": "70"}),
+        ),
+    ),
+    Preset(
+        name="web-gpu",
+        purpose="like web, by the graphics card: faster, larger",
+        suffixes=(".mp4", ".webm", ".mkv"),
+        encoders=(
+            Encoder(
+                "av1_nvenc",
+                "av1",
+                "p010le",
+                {"preset": "p6", "tune": "hq"},
+                Quality("cq", 30, 1, 51, {"rc": "vbr", **_VBR}),
+                speeds=_NVENC_SPEEDS,
+            ),
+            Encoder(
+                "av1_qsv",
+                "av1",
+                "p010le",
+                {},
+                Quality("global_quality", 26, 1, 51),
+                speeds=_QSV_SPEEDS,
+            ),
+        ),
+    ),
+)
+PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _PRESETS}
+DEFAULT_PRESET = "share"
+
+
+def find_preset(name: str) -> Preset:
+    """Return the preset of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return PRESETS[name]
+    except KeyError as error:
+        raise InputError(
+            f"preset: expected one of {', '.join(PRESETS)}, got {name!r}. "
+            f"{DEFAULT_PRESET} plays everywhere."
+        ) from error

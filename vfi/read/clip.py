@@ -1,0 +1,154 @@
+"""A source of frames, whether video, folder or batch, and all that a job has to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from math import ceil
+from pathlib import Path
+
+from ..errors import InputError
+from ..frames import Frame
+from ..write import SourceTracks
+from .image_sequence import FolderInfo, probe_image_folder, read_image_folder
+from .video import probe_video, read_video, trim_video
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A source.
+
+    Attributes:
+        name: what to call it in a message: the path of its file or folder.
+        identity: what tells it from every other source, and from itself once it was changed; "" if
+            nothing does.
+        frames: opens it and yields its frames, times from 0.
+        width: px.
+        height: px.
+        rate: frames per second.
+        num_frames: an estimate, None if unknown.
+        pixel_aspect: width of a pixel divided by its height.
+        is_deep: its frames have more than 8 bits of a value.
+        has_alpha: its frames are RGBA.
+        tracks: what comes along with its picture: sound, subtitles, chapters, tags.
+        duration: seconds, an estimate, where the frame rate varies; None: ``num_frames / rate``.
+    """
+
+    name: str
+    identity: str
+    frames: Callable[[], Generator[Frame, None, None]]
+    width: int
+    height: int
+    rate: Fraction
+    num_frames: int | None
+    pixel_aspect: Fraction = Fraction(1)
+    is_deep: bool = False
+    has_alpha: bool = False
+    tracks: SourceTracks | None = None
+    duration: Fraction | None = None
+
+
+def open_video(
+    path: Path,
+    start: Fraction = Fraction(0),
+    end: Fraction | None = None,
+    *,
+    alpha: bool = False,
+) -> Clip:
+    """Look at a video; nothing is read yet.
+
+    Args:
+        path: the file.
+        start: seconds; frames before are left out.
+        end: seconds; frames from there on are left out. None: to the last one.
+        alpha: keep transparency, if there is any.
+
+    Raises:
+        InputError: there is no such file, or nothing between ``start`` and ``end``.
+        DecodeError: it is no video.
+    """
+    whole = info = probe_video(path)
+    if start or end is not None:
+        info = trim_video(whole, start, end)
+    has_alpha = alpha and info.has_alpha
+    return Clip(
+        name=str(path),
+        identity=_identify([path], start, end, has_alpha),
+        frames=partial(read_video, info, alpha=has_alpha),
+        width=info.width,
+        height=info.height,
+        rate=info.rate,
+        num_frames=info.num_frames,
+        pixel_aspect=info.pixel_aspect,
+        is_deep=info.is_deep,
+        has_alpha=has_alpha,
+        tracks=SourceTracks(
+            path,
+            tuple(stream.codec for stream in whole.audio),
+            tuple(stream.codec for stream in whole.subtitles),
+            whole.chapters,
+            whole.tags,
+            delay=whole.start,
+            start=info.first_time,
+            duration=None if end is None else end - info.first_time,
+            sound_languages=tuple(stream.language for stream in whole.audio),
+            subtitle_languages=tuple(stream.language for stream in whole.subtitles),
+        ),
+        duration=info.duration,
+    )
+
+
+def open_folder(
+    path: Path,
+    rate: Fraction,
+    start: Fraction = Fraction(0),
+    end: Fraction | None = None,
+    *,
+    alpha: bool = False,
+) -> Clip:
+    """Look at a folder of numbered pictures; nothing is read yet.
+
+    Args:
+        path: the folder.
+        rate: pictures per second.
+        start: seconds; pictures before are left out.
+        end: seconds; pictures from there on are left out. None: to the last one.
+        alpha: keep transparency, if there is any.
+
+    Raises:
+        InputError: there is no such folder, or nothing in it between ``start`` and ``end``.
+        DecodeError: a file in it is no picture.
+    """
+    info = _cut_out(probe_image_folder(path), rate, start, end)
+    has_alpha = alpha and info.has_alpha
+    return Clip(
+        name=str(path),
+        identity=_identify(info.files, rate, has_alpha),
+        frames=partial(read_image_folder, info, rate, alpha=has_alpha),
+        width=info.width,
+        height=info.height,
+        rate=rate,
+        num_frames=len(info.files),
+        is_deep=info.is_deep,
+        has_alpha=has_alpha,
+    )
+
+
+def _cut_out(info: FolderInfo, rate: Fraction, start: Fraction, end: Fraction | None) -> FolderInfo:
+    stop = len(info.files) if end is None else ceil(end * rate)
+    files = info.files[ceil(start * rate) : stop]
+    if not files:
+        raise InputError(
+            f"{info.path}: expected pictures from {float(start):g} s to "
+            f"{'the end' if end is None else f'{float(end):g} s'}, got a folder of "
+            f"{float(len(info.files) / rate):g} s. Choose moments within it."
+        )
+    return replace(info, files=files)
+
+
+def _identify(files: list[Path] | tuple[Path, ...], *details: object) -> str:
+    """Tell files by their names, sizes and times: reading gigabytes to hash them takes minutes."""
+    stats = [(str(file.resolve()), file.stat()) for file in files]
+    return repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats] + list(details))

@@ -1,0 +1,199 @@
+"""What a file that FFmpeg reads says of itself, and which of its statements to believe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.subtitles.stream import SubtitleStream as SubtitleTrack
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..errors import DecodeError, InputError
+from ..timing import parse_moment
+from .decode import decode_frames, decoder_of, to_rgb
+from .demux import (
+    find_video_stream,
+    first_times,
+    has_no_presentation_times,
+    open_container,
+    stamp_of,
+    tick_of,
+)
+from .gif import clears_pictures
+from .timestamps import is_constant_rate, no_frames
+from .video_info import AudioStream, Chapter, SubtitleStream, VideoInfo
+
+# AVFMT_TS_DISCONT (libavformat/avformat.h). For these formats (mpegts, ogg, …) ffmpeg counts a
+# file's start from the streams it uses: with sound alone, from the start of the sound.
+_TIMESTAMPS_JUMP = 0x0200
+# What containers say of themselves; a writer makes its own.
+_FORMAT_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+_MICROSECOND = Fraction(1, 1_000_000)
+
+
+def probe_container(path: Path) -> VideoInfo:
+    """Decode the first frame of a video, and tell what the file is.
+
+    Raises:
+        DecodeError: it is not a video, has no picture, no frame rate, or does not decode.
+    """
+    with open_container(path) as container:
+        stream = find_video_stream(container, path)
+        decoder = decoder_of(stream, alpha=True)
+        with closing(decode_frames(container, stream, decoder, path)) as frames:
+            first = next(frames, None)
+        if first is None:
+            raise no_frames(path)
+        return _describe(container, stream, first, path)
+
+
+def _describe(
+    container: InputContainer, stream: VideoStream, first: VideoFrame, path: Path
+) -> VideoInfo:
+    rate, is_constant = _nominal_rate(stream, path)
+    seconds = _estimate_seconds(container, stream)
+    stamp = stamp_of(container, first)
+    origin = None if stamp is None else stamp * tick_of(stream)
+    rotation = round(first.rotation / 90) * 90 % 360
+    width, height = first.width, first.height
+    pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)
+    if rotation in (90, 270):
+        width, height, pixel_aspect = height, width, 1 / pixel_aspect
+    return VideoInfo(
+        path=path,
+        width=width,
+        height=height,
+        rate=rate,
+        num_frames=None if seconds is None else round(seconds * rate),
+        start=_start(container, stream, first),
+        rotation=rotation,
+        pixel_aspect=pixel_aspect,
+        audio=tuple(
+            AudioStream(track.index, _codec_name(track), _language(track))
+            for track in container.streams.audio
+        ),
+        subtitles=tuple(
+            SubtitleStream(track.index, _codec_name(track), _language(track))
+            for track in container.streams.subtitles
+        ),
+        chapters=tuple(_chapters(container, origin)),
+        tags=_tags(container),
+        is_deep=any(component.bits > 8 for component in first.format.components),
+        has_alpha=_has_alpha(container, first, path),
+        origin=origin,
+        duration=None if is_constant else seconds,
+    )
+
+
+def _has_alpha(container: InputContainer, first: VideoFrame, path: Path) -> bool:
+    if not any(component.is_alpha for component in first.format.components):
+        return False
+    if container.format.name != "gif":
+        return True
+    # The decoder of GIF gives every file an alpha channel.
+    is_opaque = to_rgb(first, is_deep=False, alpha=True)[..., 3].min() == 255
+    return not is_opaque or clears_pictures(path)
+
+
+def _chapters(container: InputContainer, origin: Fraction | None) -> Iterator[Chapter]:
+    if not hasattr(container, "chapters"):  # PyAV 14.2 does not
+        return
+    for chapter in container.chapters():
+        tick = chapter["time_base"]
+        if tick is None:
+            continue
+        start, end = (chapter[side] * tick - (origin or 0) for side in ("start", "end"))
+        if end > 0:
+            yield Chapter(max(start, Fraction(0)), end, chapter["metadata"].get("title", ""))
+
+
+def _tags(container: InputContainer) -> dict[str, str]:
+    """Return what is said of the content, not of the format, and is readable."""
+    return {
+        name: value
+        for name, value in container.metadata.items()
+        if name.lower() not in _FORMAT_TAGS and "\N{REPLACEMENT CHARACTER}" not in value
+    }
+
+
+def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
+    # PyAV's annotation does not say so, but a stream without a decoder has no codec context.
+    context = getattr(stream, "codec_context", None)
+    return "unknown" if context is None else str(context.codec.canonical_name)
+
+
+def _language(stream: av.AudioStream | SubtitleTrack) -> str:
+    language = stream.metadata.get("language", "")
+    return "" if language == "und" else language
+
+
+def _nominal_rate(stream: VideoStream, path: Path) -> tuple[Fraction, bool]:
+    """Choose among FFmpeg's opinions on the frame rate; returns whether the first frames follow it.
+
+    The average goes wrong where ticks are coarse or the last frame is long (a GIF of 30 fps has
+    100/3, an FLV of 24000/1001 has 983/41). Where the opinions differ, the one that the first
+    timestamps follow is right; when they follow none, the frame rate varies.
+    """
+    opinions = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    candidates = list(dict.fromkeys(_restore_ntsc(rate) for rate in opinions if rate and rate > 0))
+    if not candidates:
+        raise DecodeError(
+            f"{path}: expected a frame rate, got none. "
+            "Convert the file to mp4 or mkv with ffmpeg, which writes one."
+        )
+    if len(candidates) == 1:
+        return candidates[0], True
+    times = first_times(path)
+    for rate in reversed(candidates):  # an average may fit by chance, so it is tried last
+        if times and is_constant_rate(times, tick_of(stream), rate):
+            return rate, True
+    return candidates[0], False
+
+
+def _restore_ntsc(rate: Fraction) -> Fraction:
+    """Return N * 1000 / 1001 for what Matroska makes of it, any other rate as it is.
+
+    Matroska stores nanoseconds per frame and FFmpeg makes a fraction with terms up to 30000 of
+    them: 60000/1001 becomes 19001/317. That is off by up to 4e-7 (measured from 48 to 120 fps),
+    while 2997/125, which ComfyUI writes for 24000/1001 and means, is off by 1e-6.
+    """
+    ntsc = Fraction(1000 * round(rate * 1001 / 1000), 1001)
+    return ntsc if abs(ntsc - rate) < rate / 2_000_000 else rate
+
+
+def _estimate_seconds(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Return for how long the picture is shown, as far as the file tells."""
+    if stream.duration:
+        return stream.duration * tick_of(stream)
+    # Matroska says in a tag how long a track is; the duration of the file is that of its longest.
+    told = [_tagged_seconds(stream), (container.duration or 0) * _MICROSECOND]
+    return min((seconds for seconds in told if seconds), default=None)
+
+
+def _tagged_seconds(stream: VideoStream) -> Fraction:
+    try:
+        return parse_moment(stream.metadata.get("DURATION", ""))
+    except InputError:
+        return Fraction(0)
+
+
+def _start(container: InputContainer, stream: VideoStream, first: VideoFrame) -> Fraction:
+    stamp = stamp_of(container, first)
+    if stamp is None or has_no_presentation_times(container):
+        return Fraction(0)
+    begin = (container.start_time or 0) * _MICROSECOND
+    if container.format.flags & _TIMESTAMPS_JUMP:
+        starts = [
+            track.start_time * tick_of(track)
+            for track in container.streams.audio
+            if track.start_time is not None
+        ]
+        begin = min(starts, default=begin)
+    delay = stamp * tick_of(stream) - begin
+    # FFmpeg rounds the start of a container to microseconds.
+    return delay if abs(delay) > _MICROSECOND else Fraction(0)

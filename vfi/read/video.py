@@ -1,0 +1,195 @@
+"""Read a video: what it is, then its frames with exact times.
+
+Life of a frame: packet -> decoder -> RGB by the right matrix -> turned as the display matrix says
+-> exact time. Three functions do it all: :func:`probe_video`, :func:`read_video` and
+:func:`trim_video`, which tells to read a part.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+
+from ..errors import InputError
+from ..frames import Frame
+from .probe import probe_container
+from .seek import read_container_before
+from .timestamps import Picture, exact_duration, with_exact_times
+from .video_info import AudioStream as AudioStream
+from .video_info import Chapter as Chapter
+from .video_info import SubtitleStream as SubtitleStream
+from .video_info import VideoInfo as VideoInfo
+from .webp import describe_animation, is_webp, read_animation
+
+logger = logging.getLogger(__name__)
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """Open a video, decode its first frame, and tell what it is.
+
+    Raises:
+        InputError: there is no such file, it is a folder, or it may not be read.
+        DecodeError: it is not a video, has no picture, no frame rate, or does not decode.
+    """
+    path = Path(path)
+    _require_readable_file(path)
+    return describe_animation(path) if is_webp(path) else probe_container(path)
+
+
+def read_video(info: VideoInfo, *, alpha: bool = False) -> Generator[Frame, None, None]:
+    """Decode a video from its first frame to its last, or those frames of it that a trim has left.
+
+    The first frame is at time 0. A container rounds timestamps to its ticks (33, 67, 100 ms); one
+    within a tick of ``k / info.rate`` is taken as exactly that, any other as it stands (variable
+    frame rate). A frame without timestamp follows the one before by ``1 / info.rate``. A frame
+    whose time is not after the one before is dropped with a warning.
+
+    One frame is alive at a time, besides the few that the decoder's threads keep. The file is
+    closed when the iterator ends or is closed.
+
+    Args:
+        info: from :func:`probe_video` or :func:`trim_video`.
+        alpha: keep transparency if there is any; otherwise it is dropped, with a note in the log.
+
+    Yields:
+        Frames of [H, W, 3] RGB, turned for display: uint8, or float32 in [0, 1] with the precision
+        of 16 bits if ``info.is_deep``. With ``alpha`` and ``info.has_alpha`` all of them are
+        [H, W, 4] RGBA; alpha is straight, not premultiplied.
+
+    Raises:
+        DecodeError: a frame does not decode or changes size, or there is none.
+    """
+    if info.has_alpha and not alpha:
+        logger.info("%s: transparency is dropped", info.path)
+    with closing(_read_pictures(info, alpha=alpha and info.has_alpha)) as pictures:
+        for time, picture in with_exact_times(pictures, info):
+            if info.end_time is not None and time >= info.end_time:
+                break
+            if time >= info.first_time:
+                duration = exact_duration(picture, time, info)
+                yield Frame(picture.load(), time - info.first_time, duration=duration)
+
+
+def trim_video(info: VideoInfo, start: Fraction, end: Fraction | None = None) -> VideoInfo:
+    """Describe the frames of a video with ``start <= time < end`` alone.
+
+    :func:`read_video` then yields them with the pixels and the intervals they have in the whole
+    video, the first at 0, and does not decode what comes long before them where the file has key
+    frames that can be found (mp4, mov, mkv, webm).
+
+    Args:
+        info: from :func:`probe_video`, or trimmed already.
+        start: seconds, as :func:`read_video` gives times for ``info``.
+        end: seconds, exclusive; None for all the rest.
+
+    Raises:
+        InputError: there is no frame between ``start`` and ``end``.
+        DecodeError: a frame before them does not decode.
+    """
+    if start < 0 or (end is not None and end <= start):
+        raise InputError(
+            f"{info.path}: expected a start of at least 0 s and an end after it, got "
+            f"{_seconds(start)} to {'the end' if end is None else _seconds(end)}. Change them."
+        )
+    end_time = info.end_time
+    if end is not None:
+        end_time = (
+            info.first_time + end if end_time is None else min(end_time, info.first_time + end)
+        )
+    window = replace(info, first_time=info.first_time + start, end_time=end_time)
+    first_time = _find_first(window, info)
+    offset = first_time - info.first_time
+    return replace(
+        window,
+        first_time=first_time,
+        start=info.start + offset,
+        num_frames=_trimmed_count(info, window, offset),
+        duration=_trimmed_duration(info, window, offset),
+        chapters=tuple(_trimmed_chapters(info, window, offset)),
+    )
+
+
+def _find_first(window: VideoInfo, whole: VideoInfo) -> Fraction:
+    """Return when the first frame of a window is shown, in the file's time."""
+    before = after = None
+    with closing(_read_pictures(window, alpha=False)) as pictures:
+        for time, _ in with_exact_times(pictures, window):
+            if time >= window.first_time:
+                after = time
+                break
+            before = time
+    start = _seconds(window.first_time - whole.first_time)
+    if after is None or (whole.end_time is not None and after >= whole.end_time):
+        assert before is not None, "a clip without frames is refused before"
+        length = _seconds(before + 1 / whole.rate - whole.first_time)
+        raise InputError(
+            f"{whole.path}: expected frames from {start} on, got a clip that is {length} long. "
+            "Choose an earlier start."
+        )
+    if window.end_time is not None and after >= window.end_time:
+        end = _seconds(window.end_time - whole.first_time)
+        raise InputError(
+            f"{whole.path}: expected a frame from {start} on and before {end}, got none; the next "
+            f"one is at {_seconds(after - whole.first_time)}. Choose a later end."
+        )
+    return after
+
+
+def _trimmed_count(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> int | None:
+    counts: list[int] = []
+    if whole.num_frames is not None:
+        counts.append(whole.num_frames - round(offset * whole.rate))
+    if window.end_time is not None:
+        counts.append(ceil((window.end_time - whole.first_time - offset) * whole.rate))
+    return max(1, min(counts)) if counts else None
+
+
+def _trimmed_duration(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> Fraction | None:
+    if whole.duration is None:
+        return None
+    duration = whole.duration - offset
+    if window.end_time is not None:
+        duration = min(duration, window.end_time - whole.first_time - offset)
+    return max(duration, 1 / whole.rate)
+
+
+def _trimmed_chapters(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> Iterator[Chapter]:
+    for chapter in whole.chapters:
+        start, end = max(chapter.start - offset, Fraction(0)), chapter.end - offset
+        if window.end_time is not None:
+            end = min(end, window.end_time - whole.first_time - offset)
+        if start < end:
+            yield replace(chapter, start=start, end=end)
+
+
+def _seconds(time: Fraction) -> str:
+    return f"{float(time):.3f} s"
+
+
+def _read_pictures(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, None]:
+    read = read_animation if is_webp(info.path) else read_container_before
+    return read(info, alpha=alpha)
+
+
+def _require_readable_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(
+            f"{path}: expected a video file, got a folder. "
+            "Name the file; a folder of pictures is read as an image folder."
+        )
+    try:
+        path.open("rb").close()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path}: expected a video file, got nothing of that name. Check the path."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a readable file, got {error.strerror}. "
+            "Check the permissions of the file and of its folder."
+        ) from error

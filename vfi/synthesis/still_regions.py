@@ -1,0 +1,78 @@
+"""What is put over a new picture, or shown in its place: still regions, masks, cross-fades."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..alpha import mixed
+from ..frames import from_planar, to_planar
+
+# A pixel is still when no channel changes by more than this many of 255 levels: compression makes
+# background flicker by one or two. On triples of six real clips (middle frame left out, 4.26) the
+# still regions change PSNR by 0.000 to +0.018 dB with 2 levels; by -0.07 to +0.005 dB with 4.
+_STILL_LEVELS = 2
+_NEIGHBOURHOOD = 5  # px; a pixel counts as still when all of this square around it is
+
+
+def still_region(image0: Tensor, image1: Tensor) -> Tensor:
+    """Find where two pictures are the same over a neighbourhood of 5x5 px.
+
+    Args:
+        image0: [1, C, H, W] floating point in [0, 1]; of alpha any change counts as well.
+        image1: the same.
+
+    Returns:
+        [1, 1, H, W] bool.
+    """
+    change = (image1 - image0).abs_().amax(dim=1, keepdim=True)
+    half = _NEIGHBOURHOOD // 2
+    # The largest change of each row's neighbourhood, then of the columns: the square's, faster.
+    change = F.max_pool2d(change, (1, _NEIGHBOURHOOD), 1, (0, half))
+    change = F.max_pool2d(change, (_NEIGHBOURHOOD, 1), 1, (half, 0))
+    return change < (_STILL_LEVELS + 0.5) / 255
+
+
+def restore_still(
+    image: Tensor, image0: Tensor, image1: Tensor, still: Tensor, timestep: float
+) -> Tensor:
+    """Put what two pictures share into the one made between them, so that it cannot wobble.
+
+    Args:
+        image: [1, C, H, W] in [0, 1], the new picture.
+        image0: the picture before, same shape.
+        image1: the picture after, same shape.
+        still: from :func:`still_region`.
+        timestep: in (0, 1); what little differs is faded over.
+    """
+    return torch.where(still, torch.lerp(image0, image1, timestep), image)
+
+
+def protect(image: Tensor, original: Tensor, mask: Tensor) -> Tensor:
+    """Show the original where the mask is 1, and a mix at soft edges.
+
+    Args:
+        image: [1, C, H, W] in [0, 1], the new picture.
+        original: the source picture nearest in time, same shape.
+        mask: [H, W] in [0, 1], any floating point type and device.
+    """
+    return torch.lerp(image, original, mask.to(image).expand_as(image))
+
+
+def cross_fade(pixels0: Tensor, pixels1: Tensor, weight: float) -> Tensor:
+    """Mix two frames without motion.
+
+    Args:
+        pixels0: [H, W, C] uint8 in [0, 255] or floating point in [0, 1].
+        pixels1: the same.
+        weight: of ``pixels1``, in [0, 1].
+
+    Returns:
+        A new frame of the same shape and dtype, rounded to the nearest level.
+    """
+    if pixels0.shape[-1] == 4:
+        image0, image1 = (to_planar(pixels, pixels.device) for pixels in (pixels0, pixels1))
+        return from_planar(mixed(image0, image1, weight), pixels0.dtype)
+    between = torch.lerp(pixels0.float(), pixels1.float(), weight)
+    return (between if pixels0.is_floating_point() else between.round_()).to(pixels0.dtype)

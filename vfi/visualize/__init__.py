@@ -1,0 +1,34 @@
+"""Pictures for people: before and after in one frame, sheets of cuts, colour-coded motion.
+
+May import the package's root modules and ``timing``.
+"""
+
+from .comparison import (
+    DEFAULT_LABEL,
+    Layout,
+    Montage,
+    label_texts,
+    mean_difference,
+    parse_labels,
+    same_moments,
+)
+from .cut_sheet import MOST_CUTS, ShownCut, draw_sheet, shrink
+from .motion_sheet import colour_motion, difference, draw_tiles, longest_motion
+
+__all__ = [
+    "DEFAULT_LABEL",
+    "MOST_CUTS",
+    "Layout",
+    "Montage",
+    "ShownCut",
+    "colour_motion",
+    "difference",
+    "draw_sheet",
+    "draw_tiles",
+    "label_texts",
+    "longest_motion",
+    "mean_difference",
+    "parse_labels",
+    "same_moments",
+    "shrink",
+]
