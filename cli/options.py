@@ -24,8 +24,8 @@ from vfi.timing import (
     parse_rate,
     parse_speed,
 )
+from vfi.tracks import AudioMode
 from vfi.visualize import DEFAULT_LABEL, Layout, parse_labels
-from vfi.write import Sound
 
 from .parser import Parser
 
@@ -364,8 +364,8 @@ def _add_output_options(parser: argparse.ArgumentParser, name: str) -> Group:
     )
     group.add_argument(
         "--audio",
-        choices=[sound.value for sound in Sound],
-        default=Sound.COPY.value,
+        choices=[mode.value for mode in AudioMode],
+        default=AudioMode.COPY.value,
         help="copy, where the container takes it; encode anew as aac (Opus in webm); or none (default copy)",
     )
     group.add_argument("--png-only", action="store_true", help="numbered pictures, no video")

@@ -16,8 +16,9 @@ from vfi.preprocess import Duplicates, Preparation
 from vfi.read import Clip, open_folder, open_video, read_mask
 from vfi.synthesis import AtCut
 from vfi.timing import Schedule, format_rate
+from vfi.tracks import AudioMode
 from vfi.visualize import Layout, Montage, label_texts
-from vfi.write import PictureWriter, RawWriter, Sound, VideoWriter
+from vfi.write import PictureWriter, RawWriter, VideoWriter
 
 FOLDER_RATE = Fraction(24)  # a picture folder has no rate; 24 is what video generators make
 STANDARD_OUTPUT = Path("-")
@@ -59,7 +60,7 @@ class Plan(Generic[JobT]):
         return [path for path in (self.video, self.pngs) if path and path != STANDARD_OUTPUT]
 
     @property
-    def holds_sound(self) -> bool:
+    def holds_audio(self) -> bool:
         """Whether there is a video file, of a format that has sound."""
         if self.video is None or self.video == STANDARD_OUTPUT:
             return False
@@ -355,7 +356,7 @@ def _open_video_writer(
         has_alpha=clip.has_alpha and preset.has_alpha,
         depth=preset.frame_depth(dither=args.dither),
         pixel_aspect=clip.pixel_aspect,
-        tracks=plan.job.tracks(Sound(args.audio)),
+        tracks=plan.job.tracks(AudioMode(args.audio)),
         notify=note,
         job=fingerprint,
     )

@@ -24,7 +24,8 @@ from vfi.errors import InputError, VfiError
 from vfi.jobs import EnhanceJob, Job, Sink, render
 from vfi.preprocess import Cut
 from vfi.timing import format_rate
-from vfi.write import Sound, VideoWriter
+from vfi.tracks import AudioMode
+from vfi.write import VideoWriter
 
 from .parser import ArgumentsError
 from .plan import STANDARD_OUTPUT, JobT, MakeJob, Plan, open_sinks, plan_all
@@ -230,9 +231,9 @@ def describe_clip(args: argparse.Namespace, plan: Plan[JobT]) -> str:
 
 def _describe_sound(args: argparse.Namespace, plan: Plan[JobT]) -> str:
     tracks = plan.job.clip.tracks
-    if tracks is None or not tracks.sound or not plan.holds_sound:
+    if tracks is None or not tracks.audio or not plan.holds_audio:
         return "no sound"
-    if Sound(args.audio) is Sound.NONE:
+    if AudioMode(args.audio) is AudioMode.NONE:
         return "sound left out"
     tempo = plan.job.tempo
     if tempo is None:

@@ -9,7 +9,7 @@ from comfy_api.latest import Input, io
 
 from ..vfi.jobs import EnhanceJob, FrameSource
 from ..vfi.preprocess import DEFAULT_THRESHOLD, parse_cuts
-from ..vfi.write import Sound
+from ..vfi.tracks import AudioMode
 from .enhance import SAFA_ALIASES, cut_inputs, enhancer_input, make_frame_enhancer
 from .support.encoding_inputs import (
     Encoding,
@@ -49,8 +49,8 @@ class RIFEEnhanceVideo(io.ComfyNode):
                 crf_input(),
                 io.Combo.Input(
                     "audio",
-                    options=[sound.value for sound in Sound],
-                    default=Sound.COPY.value,
+                    options=[mode.value for mode in AudioMode],
+                    default=AudioMode.COPY.value,
                     tooltip="copy keeps the sound as it is, aac encodes it anew, none leaves it "
                     "out.",
                 ),
@@ -71,7 +71,7 @@ class RIFEEnhanceVideo(io.ComfyNode):
         enhancer: ManagedEnhancer,
         video: Input.Video,
         filename_prefix: str,
-        audio: str = Sound.COPY.value,
+        audio: str = AudioMode.COPY.value,
         scene_threshold: float = DEFAULT_THRESHOLD,
         cuts: str = "",
         resume: bool = True,

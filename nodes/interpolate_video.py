@@ -22,7 +22,7 @@ from ..vfi.timing import (
     parse_ramp,
     parse_speed,
 )
-from ..vfi.write import Sound
+from ..vfi.tracks import AudioMode
 from .support.encoding_inputs import (
     Encoding,
     crf_input,
@@ -166,8 +166,8 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 crf_input(),
                 io.Combo.Input(
                     "audio",
-                    options=[sound.value for sound in Sound],
-                    default=Sound.COPY.value,
+                    options=[mode.value for mode in AudioMode],
+                    default=AudioMode.COPY.value,
                     tooltip="copy keeps the sound as it is, aac encodes it anew, none leaves it "
                     "out. It goes faster or slower with the picture, at the same pitch. A speed "
                     "that changes on the way has no sound.",
@@ -194,7 +194,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
         video: Input.Video,
         filename_prefix: str,
         mode: dict[str, Any] | None = None,
-        audio: str = Sound.COPY.value,
+        audio: str = AudioMode.COPY.value,
         resume: bool = True,
         **options: Any,
     ) -> io.NodeOutput:

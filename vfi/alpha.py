@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .frames import from_planar, to_planar
+
 _NOTHING = 1e-6  # alpha; far below the step of 16 bits, 1.5e-5, and far above a float32's rounding
 
 
@@ -73,3 +75,21 @@ def mixed(image0: Tensor, image1: Tensor, weight: float) -> Tensor:
     part0, part1 = (1 - weight) * (alpha0 + _NOTHING), weight * (alpha1 + _NOTHING)
     colours = torch.lerp(image0[:, :3], image1[:, :3], part1 / (part0 + part1))
     return torch.cat((colours, torch.lerp(alpha0, alpha1, weight)), 1)
+
+
+def cross_fade(pixels0: Tensor, pixels1: Tensor, weight: float) -> Tensor:
+    """Mix two frames without motion.
+
+    Args:
+        pixels0: [H, W, C] uint8 in [0, 255] or floating point in [0, 1].
+        pixels1: the same.
+        weight: of ``pixels1``, in [0, 1].
+
+    Returns:
+        A new frame of the same shape and dtype, rounded to the nearest level.
+    """
+    if pixels0.shape[-1] == 4:
+        image0, image1 = (to_planar(pixels, pixels.device) for pixels in (pixels0, pixels1))
+        return from_planar(mixed(image0, image1, weight), pixels0.dtype)
+    between = torch.lerp(pixels0.float(), pixels1.float(), weight)
+    return (between if pixels0.is_floating_point() else between.round_()).to(pixels0.dtype)

@@ -25,7 +25,8 @@ from ...vfi.encode import (
     find_preset,
     parse_encoder_options,
 )
-from ...vfi.write import SourceTracks, write_wav
+from ...vfi.tracks import AudioStream, SourceTracks
+from ...vfi.write import write_wav
 
 _WITHOUT_SPEEDS = ", ".join(p.name for p in PRESETS.values() if not p.has_speeds)
 _WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
@@ -196,4 +197,4 @@ def audio_file(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound.wav"
         write_wav(path, waveform, rate)
-        yield SourceTracks(path, ("pcm_s16le",))
+        yield SourceTracks(path, (AudioStream(0, "pcm_s16le"),))

@@ -10,7 +10,8 @@ from pathlib import Path
 from comfy_api.latest import Input, InputImpl, io
 
 from ...vfi.jobs import EnhanceJob, FrameSource, Job, render
-from ...vfi.write import Sound, VideoWriter
+from ...vfi.tracks import AudioMode
+from ...vfi.write import VideoWriter
 from .encoding_inputs import Encoding, metadata_of, new_output, preview
 from .progress import Progress, Stopwatch, check_cancelled
 
@@ -51,7 +52,7 @@ def make_video(
         job: what is written.
         encoding: how.
         prefix: of the name, as people write it.
-        audio: what is done to the sound, a value of :class:`Sound`.
+        audio: what is done to the sound, a value of :class:`AudioMode`.
         resume: what decides the pixels beside the job, to go on with what a cancelled run of the
             same has left; None: begin anew.
         load: brings the model onto its device, after all else is known to work, and returns what
@@ -60,7 +61,7 @@ def make_video(
     base, subfolder = new_output(prefix, job.width, job.height)
     path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
     fingerprint = None if resume is None else job.fingerprint(*resume)
-    writer = _open_writer(node, path, job, encoding, Sound(audio), fingerprint)
+    writer = _open_writer(node, path, job, encoding, AudioMode(audio), fingerprint)
     frames = load()
     stopwatch = Stopwatch()
     # The front end would show the last picture in place of the video, or break the player.
@@ -75,7 +76,7 @@ def _open_writer(
     path: Path,
     job: Job | EnhanceJob,
     encoding: Encoding,
-    sound: Sound,
+    audio_mode: AudioMode,
     fingerprint: str | None,
 ) -> VideoWriter:
     clip = job.clip
@@ -91,7 +92,7 @@ def _open_writer(
         has_alpha=clip.has_alpha and encoding.chosen.has_alpha,
         depth=encoding.frame_depth,
         pixel_aspect=clip.pixel_aspect,
-        tracks=job.tracks(sound),
+        tracks=job.tracks(audio_mode),
         metadata=metadata_of(node),
         notify=_log.info,
         check=check_cancelled,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
-from .languages import QUICKTIME_LANGUAGES
 
 
 @dataclass(frozen=True)
@@ -18,14 +17,13 @@ class Container:
         muxer: ffmpeg's name of it, for ``-f``.
         audio_codecs: what is copied into it. Some formats admit more than players can be expected
             to play (Vorbis in mp4), which is left out.
-        audio_encoder: what any other sound is encoded with; None: the format holds no sound.
-        audio_filter: what sound goes through on its way to that encoder.
+        audio_encoder: what any other audio is encoded with; None: the format holds no audio.
+        audio_filter: what audio goes through on its way to that encoder.
         options: further output options.
         movflags: flags of the mp4 family.
         codec_tags: what to call a codec where players expect another name than ffmpeg gives.
         subtitle_codecs: what is copied into it.
         subtitle_encoder: what other subtitles of text become; None: the format holds none.
-        languages: what the muxer calls a language, by its code in ISO 639-2, where it takes no others.
         holds_fonts: whether files such as fonts for subtitles can be attached.
         holds_tags: whether tags such as a workflow can be kept in it.
     """
@@ -39,13 +37,8 @@ class Container:
     codec_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     subtitle_codecs: frozenset[str] = frozenset()
     subtitle_encoder: str | None = None
-    languages: Mapping[str, str] | None = None
     holds_fonts: bool = False
     holds_tags: bool = True
-
-    def language_name(self, code: str) -> str | None:
-        """Return what the muxer calls a language of ISO 639-2; None if the format cannot name it."""
-        return code if self.languages is None else self.languages.get(code)
 
     @property
     def is_pictures_only(self) -> bool:
@@ -77,7 +70,6 @@ CONTAINERS: Mapping[str, Container] = {
         codec_tags=_APPLE_TAGS,
         subtitle_codecs=_MOV_TEXT,
         subtitle_encoder="mov_text",
-        languages=QUICKTIME_LANGUAGES,
     ),
     ".mkv": Container(
         muxer="matroska",

@@ -14,7 +14,7 @@ from ..frames import Frame, in_floats
 from ..preprocess import DEFAULT_THRESHOLD, Cut, CutList, with_cuts
 from ..read import Clip
 from ..synthesis import FeaturesT, FrameEnhancer, enhance_stream
-from ..write import Sound, SourceTracks
+from ..tracks import AudioMode, SourceTracks
 from .interpolation import hash_settings
 from .prefetch import prefetched
 
@@ -60,10 +60,10 @@ class EnhanceJob:
         """How many times as fast as the source the result plays."""
         return Fraction(1)
 
-    def tracks(self, treatment: Sound) -> SourceTracks | None:
+    def tracks(self, audio_mode: AudioMode) -> SourceTracks | None:
         """Return what comes along with the result."""
         tracks = self.clip.tracks
-        return tracks and replace(tracks, treatment=treatment)
+        return tracks and replace(tracks, audio_mode=audio_mode)
 
     def fingerprint(self, *details: str) -> str | None:
         """Hash everything that decides the pixels; see ``Job.fingerprint``."""

@@ -24,8 +24,8 @@ from ..preprocess import Cut, Preparation
 from ..read import Clip
 from ..synthesis import AtCut, FeaturesT, Interpolator, interpolate_stream
 from ..timing import Schedule
+from ..tracks import AudioMode, SourceTracks
 from ..visualize import Montage
-from ..write import Sound, SourceTracks
 from .prefetch import prefetched
 
 
@@ -127,17 +127,17 @@ class Job:
         first, *more = self.schedule.speed.points
         return None if more else first.speed * self.shown_rate / self.schedule.rate
 
-    def tracks(self, treatment: Sound) -> SourceTracks | None:
+    def tracks(self, audio_mode: AudioMode) -> SourceTracks | None:
         """Return what comes along with the result, as fast as its picture.
 
-        What has moments, such as sound, is left out where the speed changes on the way.
+        What has timestamps, such as audio, is left out where the speed changes on the way.
         """
         tracks = self.clip.tracks
         if tracks is None:
             return None
         if self.tempo is None:
             return SourceTracks(tracks.path, tags=tracks.tags)
-        return replace(tracks, tempo=self.tempo, treatment=treatment)
+        return replace(tracks, tempo=self.tempo, audio_mode=audio_mode)
 
     def fingerprint(self, *details: str) -> str | None:
         """Hash everything that decides the pixels; None if the source cannot be told from others.
@@ -188,7 +188,7 @@ class Job:
                 interpolator,
                 self.schedule,
                 at_cut=self.at_cut,
-                montage=self.montage,
+                compare=self.montage and self.montage.picture,
                 first=first,
             )
 

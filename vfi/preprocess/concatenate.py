@@ -16,10 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..alpha import premultiplied
+from ..alpha import cross_fade, premultiplied
 from ..errors import InputError
 from ..frames import Frame, to_planar
-from ..synthesis import cross_fade
 
 # Two pictures are compared by the means of blocks of 8x8 px, where compression hardly shows and
 # motion does, and by the change that 99 % of the blocks stay below. Measured on four real clips cut

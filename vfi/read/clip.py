@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..frames import Frame
-from ..write import SourceTracks
+from ..tracks import SourceTracks
 from .image_sequence import FolderInfo, probe_image_folder, read_image_folder
 from .video import probe_video, read_video, trim_video
 
@@ -32,7 +32,7 @@ class Clip:
         pixel_aspect: width of a pixel divided by its height.
         is_deep: its frames have more than 8 bits of a value.
         has_alpha: its frames are RGBA.
-        tracks: what comes along with its picture: sound, subtitles, chapters, tags.
+        tracks: what comes along with its picture: audio, subtitles, chapters, tags.
         duration: seconds, an estimate, where the frame rate varies; None: ``num_frames / rate``.
     """
 
@@ -86,15 +86,13 @@ def open_video(
         has_alpha=has_alpha,
         tracks=SourceTracks(
             path,
-            tuple(stream.codec for stream in whole.audio),
-            tuple(stream.codec for stream in whole.subtitles),
+            whole.audio,
+            whole.subtitles,
             whole.chapters,
             whole.tags,
             delay=whole.start,
             start=info.first_time,
             duration=None if end is None else end - info.first_time,
-            sound_languages=tuple(stream.language for stream in whole.audio),
-            subtitle_languages=tuple(stream.language for stream in whole.subtitles),
         ),
         duration=info.duration,
     )

@@ -10,11 +10,15 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.format import Flags
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import DecodeError
+
+MICROSECOND = Fraction(1, 1_000_000)
+"""What a container counts its start and duration in, s."""
 
 _WITH_INDEX = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 _RATE_PROBE_PACKETS = 250
@@ -58,6 +62,37 @@ def _describe_other(container: InputContainer) -> str:
         return "sound with a cover picture"
     kinds = ", ".join(stream.type for stream in container.streams)
     return f"{kinds} only" if kinds else "a file without tracks"
+
+
+def container_start(container: InputContainer) -> Fraction:
+    """Return the timestamp at which a file starts, s."""
+    return (container.start_time or 0) * MICROSECOND
+
+
+def audio_origin(container: InputContainer) -> Fraction:
+    """Return the timestamp, s, that ffmpeg takes as the start of a file when it uses its audio only.
+
+    In formats whose timestamps may jump (mpegts, ogg, ...) it counts from the streams it uses, so
+    from the start of the audio; elsewhere from the start of the file.
+    """
+    start = container_start(container)
+    if not container.format.flags & Flags.ts_discont.value:
+        return start
+    starts = [
+        track.start_time * tick_of(track)
+        for track in container.streams.audio
+        if track.start_time is not None
+    ]
+    return min(starts, default=start)
+
+
+def audio_start_after_seek(path: Path) -> Fraction:
+    """Return by how many seconds audio begins after the point that ffmpeg seeks from.
+
+    ffmpeg seeks from the start of the file, but reads from :func:`audio_origin`.
+    """
+    with open_container(path) as container:
+        return audio_origin(container) - container_start(container)
 
 
 def tick_of(stream: Stream) -> Fraction:

@@ -15,8 +15,11 @@ from av.video.stream import VideoStream
 
 from ..errors import DecodeError, InputError
 from ..timing import parse_moment
+from ..tracks import AudioStream, Chapter, SubtitleStream
 from .decode import decode_frames, decoder_of, to_rgb
 from .demux import (
+    MICROSECOND,
+    audio_origin,
     find_video_stream,
     first_times,
     has_no_presentation_times,
@@ -26,14 +29,13 @@ from .demux import (
 )
 from .gif import clears_pictures
 from .timestamps import is_constant_rate, no_frames
-from .video_info import AudioStream, Chapter, SubtitleStream, VideoInfo
+from .video_info import VideoInfo
 
-# AVFMT_TS_DISCONT (libavformat/avformat.h). For these formats (mpegts, ogg, …) ffmpeg counts a
-# file's start from the streams it uses: with sound alone, from the start of the sound.
-_TIMESTAMPS_JUMP = 0x0200
-# What containers say of themselves; a writer makes its own.
-_FORMAT_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
-_MICROSECOND = Fraction(1, 1_000_000)
+# What a file says of itself rather than of the film (mp4's brands, who wrote it); a writer makes its
+# own.
+_FORMAT_TAGS = frozenset(
+    {"compatible_brands", "duration", "encoder", "major_brand", "minor_version"}
+)
 
 
 def probe_container(path: Path) -> VideoInfo:
@@ -74,12 +76,10 @@ def _describe(
         rotation=rotation,
         pixel_aspect=pixel_aspect,
         audio=tuple(
-            AudioStream(track.index, _codec_name(track), _language(track))
-            for track in container.streams.audio
+            AudioStream(track.index, _codec_name(track)) for track in container.streams.audio
         ),
         subtitles=tuple(
-            SubtitleStream(track.index, _codec_name(track), _language(track))
-            for track in container.streams.subtitles
+            SubtitleStream(track.index, _codec_name(track)) for track in container.streams.subtitles
         ),
         chapters=tuple(_chapters(container, origin)),
         tags=_tags(container),
@@ -127,11 +127,6 @@ def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
     return "unknown" if context is None else str(context.codec.canonical_name)
 
 
-def _language(stream: av.AudioStream | SubtitleTrack) -> str:
-    language = stream.metadata.get("language", "")
-    return "" if language == "und" else language
-
-
 def _nominal_rate(stream: VideoStream, path: Path) -> tuple[Fraction, bool]:
     """Choose among FFmpeg's opinions on the frame rate; returns whether the first frames follow it.
 
@@ -171,7 +166,7 @@ def _estimate_seconds(container: InputContainer, stream: VideoStream) -> Fractio
     if stream.duration:
         return stream.duration * tick_of(stream)
     # Matroska says in a tag how long a track is; the duration of the file is that of its longest.
-    told = [_tagged_seconds(stream), (container.duration or 0) * _MICROSECOND]
+    told = [_tagged_seconds(stream), (container.duration or 0) * MICROSECOND]
     return min((seconds for seconds in told if seconds), default=None)
 
 
@@ -186,14 +181,6 @@ def _start(container: InputContainer, stream: VideoStream, first: VideoFrame) ->
     stamp = stamp_of(container, first)
     if stamp is None or has_no_presentation_times(container):
         return Fraction(0)
-    begin = (container.start_time or 0) * _MICROSECOND
-    if container.format.flags & _TIMESTAMPS_JUMP:
-        starts = [
-            track.start_time * tick_of(track)
-            for track in container.streams.audio
-            if track.start_time is not None
-        ]
-        begin = min(starts, default=begin)
-    delay = stamp * tick_of(stream) - begin
+    delay = stamp * tick_of(stream) - audio_origin(container)
     # FFmpeg rounds the start of a container to microseconds.
-    return delay if abs(delay) > _MICROSECOND else Fraction(0)
+    return delay if abs(delay) > MICROSECOND else Fraction(0)

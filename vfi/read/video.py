@@ -17,13 +17,11 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..frames import Frame
+from ..tracks import Chapter
 from .probe import probe_container
 from .seek import read_container_before
 from .timestamps import Picture, exact_duration, with_exact_times
-from .video_info import AudioStream as AudioStream
-from .video_info import Chapter as Chapter
-from .video_info import SubtitleStream as SubtitleStream
-from .video_info import VideoInfo as VideoInfo
+from .video_info import VideoInfo
 from .webp import describe_animation, is_webp, read_animation
 
 logger = logging.getLogger(__name__)

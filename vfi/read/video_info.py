@@ -7,43 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-
-@dataclass(frozen=True)
-class _Track:
-    """What is known of a track that comes along with the picture.
-
-    Attributes:
-        index: among all streams of the file, from 0.
-        codec: FFmpeg's codec name such as "aac"; "unknown" when FFmpeg has no decoder for it.
-        language: a code of ISO 639-2 such as "deu"; "" if the file names none.
-    """
-
-    index: int
-    codec: str
-    language: str = ""
-
-
-class AudioStream(_Track):
-    """A sound track of a file."""
-
-
-class SubtitleStream(_Track):
-    """A subtitle track of a file."""
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A chapter of a video.
-
-    Attributes:
-        start: seconds from the first picture that is read.
-        end: seconds from there, exclusive.
-        title: empty if it has none.
-    """
-
-    start: Fraction
-    end: Fraction
-    title: str
+from ..tracks import AudioStream, Chapter, SubtitleStream
 
 
 @dataclass(frozen=True)
@@ -57,12 +21,12 @@ class VideoInfo:
         rate: nominal frames per second, exact. A variable frame rate has its average here.
         num_frames: an estimate, good for a progress bar only; None when the file does not tell.
         start: seconds by which the first picture that is read comes after the point that ffmpeg
-            takes as the start of the file when it reads the sound; 0 for nearly all whole files.
+            takes as the start of the file when it reads the audio; 0 for nearly all whole files.
         rotation: degrees counterclockwise by which the stored picture is turned for display:
             0, 90, 180 or 270. :func:`read_video` has turned the frames already.
         pixel_aspect: width / height of a displayed pixel; 1 when square or unknown.
-        audio: the sound tracks, in the order of the file.
-        subtitles: the subtitle tracks, in the order of the file.
+        audio: the audio streams, in the order of the file.
+        subtitles: the subtitle streams, in the order of the file.
         chapters: in the order of the file; only those of the part that is read, cut to it.
         tags: what the file says of itself, such as its title or ComfyUI's prompt and workflow, under
             the names it has there (Matroska's are in capitals, but for the title); texts only.

@@ -6,14 +6,12 @@ May import the package's root modules and ``timing``; knows no network.
 from .enhance import enhance_stream
 from .interpolate import AtCut, interpolate_stream
 from .protocol import FeaturesT, FrameEnhancer, Interpolator
-from .still_regions import cross_fade
 
 __all__ = [
     "AtCut",
     "FeaturesT",
     "FrameEnhancer",
     "Interpolator",
-    "cross_fade",
     "enhance_stream",
     "interpolate_stream",
 ]

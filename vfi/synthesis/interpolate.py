@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -11,13 +11,14 @@ from typing import Generic
 
 from torch import Tensor
 
-from ..alpha import premultiplied, straightened
+from ..alpha import cross_fade, premultiplied, straightened
 from ..errors import InputError
 from ..frames import Frame, downloaded, from_planar, to_planar
 from ..timing import Schedule
-from ..visualize import Montage
 from .protocol import FeaturesT, Interpolator
-from .still_regions import cross_fade, protect, restore_still, still_region
+from .still_regions import protect, restore_still, still_region
+
+Compare = Callable[[Tensor, Tensor, int], Tensor]
 
 
 class AtCut(str, Enum):
@@ -37,7 +38,7 @@ def interpolate_stream(
     schedule: Schedule,
     *,
     at_cut: AtCut = AtCut.NEAREST,
-    montage: Montage | None = None,
+    compare: Compare | None = None,
     first: int = 0,
 ) -> Iterator[Tensor]:
     """Show a clip at the moments of a schedule.
@@ -52,24 +53,24 @@ def interpolate_stream(
         interpolator: the model.
         schedule: the moments.
         at_cut: what is shown between two scenes.
-        montage: shows each output together with the source, as it plays without interpolation.
+        compare: puts the source frame on screen and an output, given its number, into one picture.
         first: number of the first output that is wanted; those before are not made.
 
     Yields:
-        [H, W, C], dtype of the source, of the size of the ``montage``; treat as read-only.
+        [H, W, C], dtype of the source, of the size that ``compare`` makes; treat as read-only.
 
     Raises:
         InputError: fewer than two frames.
     """
     pair_maker = _PairInterpolator(interpolator, at_cut)
-    return downloaded(_show_all(frames, pair_maker, schedule, montage, first))
+    return downloaded(_show_all(frames, pair_maker, schedule, compare, first))
 
 
 def _show_all(
     frames: Iterable[Frame],
     pair_maker: _PairInterpolator[FeaturesT],
     schedule: Schedule,
-    montage: Montage | None,
+    compare: Compare | None,
     first: int,
 ) -> Iterator[Tensor]:
     """Yield what a schedule asks for, new frames still on the model's device."""
@@ -87,8 +88,8 @@ def _show_all(
         wanted = timesteps[max(first - num_asked, 0) :]
         num_asked += len(timesteps)
         outputs = pair_maker.show(current, following, wanted)
-        if montage:
-            outputs = _compared(montage, current.pixels, outputs, num_asked - len(wanted))
+        if compare:
+            outputs = _compared(compare, current.pixels, outputs, num_asked - len(wanted))
         outputs = chain(early, outputs)
         for pixels in islice(outputs, max(schedule.count_certain(following.time) - number, 0)):
             number += 1
@@ -98,8 +99,8 @@ def _show_all(
     if is_alone:
         raise _too_few("one")
     ending = repeat(current.pixels)
-    if montage:
-        ending = _compared(montage, current.pixels, ending, max(num_asked, first))
+    if compare:
+        ending = _compared(compare, current.pixels, ending, max(num_asked, first))
     count = schedule.count(current.time, current.duration)
     yield from islice(chain(early, ending), max(count - number, 0))
 
@@ -111,11 +112,11 @@ def _too_few(found: str) -> InputError:
 
 
 def _compared(
-    montage: Montage, source: Tensor, outputs: Iterable[Tensor], first: int
+    compare: Compare, source: Tensor, outputs: Iterable[Tensor], first: int
 ) -> Iterator[Tensor]:
     """Show outputs, the first of which has the number ``first``, together with one source frame."""
     for number, pixels in enumerate(downloaded(outputs), first):
-        yield montage.picture(source, pixels, number)
+        yield compare(source, pixels, number)
 
 
 @dataclass(slots=True)

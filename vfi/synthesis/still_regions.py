@@ -6,9 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..alpha import mixed
-from ..frames import from_planar, to_planar
-
 # A pixel is still when no channel changes by more than this many of 255 levels: compression makes
 # background flicker by one or two. On triples of six real clips (middle frame left out, 4.26) the
 # still regions change PSNR by 0.000 to +0.018 dB with 2 levels; by -0.07 to +0.005 dB with 4.
@@ -58,21 +55,3 @@ def protect(image: Tensor, original: Tensor, mask: Tensor) -> Tensor:
         mask: [H, W] in [0, 1], any floating point type and device.
     """
     return torch.lerp(image, original, mask.to(image).expand_as(image))
-
-
-def cross_fade(pixels0: Tensor, pixels1: Tensor, weight: float) -> Tensor:
-    """Mix two frames without motion.
-
-    Args:
-        pixels0: [H, W, C] uint8 in [0, 255] or floating point in [0, 1].
-        pixels1: the same.
-        weight: of ``pixels1``, in [0, 1].
-
-    Returns:
-        A new frame of the same shape and dtype, rounded to the nearest level.
-    """
-    if pixels0.shape[-1] == 4:
-        image0, image1 = (to_planar(pixels, pixels.device) for pixels in (pixels0, pixels1))
-        return from_planar(mixed(image0, image1, weight), pixels0.dtype)
-    between = torch.lerp(pixels0.float(), pixels1.float(), weight)
-    return (between if pixels0.is_floating_point() else between.round_()).to(pixels0.dtype)

@@ -16,8 +16,9 @@ from math import floor
 from pathlib import Path
 
 from ..encode import QUIET, Container, RunningFFmpeg, file_url
+from ..tracks import SourceTracks
 from .segments import PartsFolder
-from .stream_options import SourceTracks
+from .stream_options import audio_options, input_options, kept_subtitles, subtitle_codec
 from .subtitles import write_shown_subtitles
 
 _LIST, _TAGS, _SUBTITLES = "parts.ffconcat", "tags.ffmetadata", "subtitles.partial"
@@ -55,15 +56,15 @@ class Joining:
     metadata: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        self._sound: list[str] = []
+        self._audio: list[str] = []
         self._subtitles: list[int] = []
 
-    def plan(self, tell: Callable[[str], None]) -> None:
-        """Choose the tracks, and tell what cannot be kept as it is."""
+    def plan(self, notify: Callable[[str], None]) -> None:
+        """Choose the streams to take along, and say what cannot be kept as it is."""
         if self.tracks:
             name = self.path.suffix.lower()
-            self._sound = self.tracks.sound_options(1, self.container, name, tell)
-            self._subtitles = list(self.tracks.kept_subtitles(self.container, name, tell))
+            self._audio = audio_options(self.tracks, 1, self.container, name, notify)
+            self._subtitles = list(kept_subtitles(self.tracks, self.container, name, notify))
 
     def start(self, folder: PartsFolder, target: Path) -> RunningFFmpeg:
         """Start ffmpeg, which writes the file and ends by itself."""
@@ -88,9 +89,9 @@ class Joining:
         options = ["-map", "0:v:0", "-c:v", "copy"]
         tag = self.container.codec_tags.get(self.codec)
         options += ["-tag:v", tag] if tag else []
-        if self.tracks and (self._sound or self._subtitles):
-            inputs.append(self.tracks.input_options())
-            options += self._sound
+        if self.tracks and (self._audio or self._subtitles):
+            inputs.append(input_options(self.tracks))
+            options += self._audio
         if self._subtitles_are_moved:
             inputs.append(["-i", _SUBTITLES])
         options += self._subtitle_options(len(inputs) - 1)
@@ -106,28 +107,27 @@ class Joining:
         for kept, track in enumerate(self._subtitles):
             assert self.tracks
             source = kept if self._subtitles_are_moved else track
-            codec = self.tracks.subtitle_codec(track, self.container)
+            codec = subtitle_codec(self.tracks.subtitles[track].codec, self.container)
             options += ["-map", f"{number}:s:{source}", f"-c:s:{kept}", codec]
-            options += self.tracks.language_options("subtitle", track, kept, self.container)
         if self._subtitles and self.container.holds_fonts:
             options += ["-map", "1:t?", "-c:t", "copy"]
         return options
 
     def _file_options(self) -> list[str]:
-        # Sound may begin long after the picture; without it ffmpeg 4.2 gives up after 128 packets.
+        # Audio may begin long after the picture; without it ffmpeg 4.2 gives up after 128 packets.
         options = [*self.container.options, "-max_muxing_queue_size", "4096"]
         movflags = self.container.movflags
         if movflags and not {name for name, _ in self._tags()} <= _TAGS_OF_MP4:
             movflags += ("+use_metadata_tags",)  # or mp4 keeps a handful of known names only
         if movflags:
             options += ["-movflags", "".join(movflags)]
-        if self.tracks and self.tracks.begins_with_sound:
+        if self.tracks and self.tracks.begins_with_audio:
             options += ["-avoid_negative_ts", "make_zero"]
         return options
 
     def _tags(self) -> list[tuple[str, str]]:
         """Return all tags; for ffmpeg the last of a name counts, in capitals or not."""
-        source = self.tracks.own_tags() if self.tracks else ()
+        source = self.tracks.tags.items() if self.tracks else ()
         tags = [*source, *self.metadata.items()]
         if self.container.muxer in ("matroska", "webm"):
             return [(name, _with_braces_in_pairs(value)) for name, value in tags]
@@ -158,9 +158,9 @@ def _metadata_lines(tags: Iterable[tuple[str, str]], tracks: SourceTracks | None
     yield ";FFMETADATA1\n"
     for name, value in tags:
         yield f"{_escape(name)}={_escape(value)}\n"
-    for start, end, title in tracks.shown_chapters() if tracks else ():
-        times = f"START={_nanoseconds(start)}\nEND={_nanoseconds(end)}\n"
-        yield f"[CHAPTER]\nTIMEBASE=1/1000000000\n{times}title={_escape(title)}\n"
+    for chapter in tracks.shown_chapters() if tracks else ():
+        times = f"START={_nanoseconds(chapter.start)}\nEND={_nanoseconds(chapter.end)}\n"
+        yield f"[CHAPTER]\nTIMEBASE=1/1000000000\n{times}title={_escape(chapter.title)}\n"
 
 
 def _with_braces_in_pairs(text: str) -> str:

@@ -1,281 +1,130 @@
-"""What comes along with the picture: sound, subtitles, chapters, fonts and tags of its source."""
+"""Options that tell ffmpeg which streams of the source to take along, and how."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
-from typing import Protocol
-
-import av
 
 from ..encode import Container, file_url
+from ..read import audio_start_after_seek
+from ..tracks import AudioMode, SourceTracks
 
 _AUDIO_BITRATE = "192k"
 _AUDIO_NAMES = {"aac": "AAC", "libopus": "Opus"}
-# Codecs of subtitles that ffmpeg decodes to text; others are pictures, or nothing it knows.
+# Codecs of subtitles that ffmpeg decodes to text; others are images, or nothing it knows.
 _TEXT_SUBTITLES = frozenset(
     {
         *("ass", "eia_608", "jacosub", "microdvd", "mov_text", "mpl2", "pjs", "realtext", "sami"),
         *("ssa", "stl", "subrip", "subviewer", "subviewer1", "text", "vplayer", "webvtt"),
     }
 )
-# A player cuts off sound that begins before the picture (mp4) when there is little of it, which is
-# right for the silence an audio encoder puts in front. More than this is sound to be kept.
-_ENCODER_SILENCE = Fraction(1, 10)
-# What a file says of itself rather than of the film (mp4's brands, who wrote it).
-_TAGS_OF_THE_FILE = frozenset(
-    {"compatible_brands", "duration", "encoder", "major_brand", "minor_version"}
-)
-# AVFMT_TS_DISCONT (libavformat/avformat.h).
-_TIMESTAMPS_JUMP = 0x0200
-_MICROSECOND = Fraction(1, 1_000_000)
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], object]
 
 
-class Sound(Enum):
-    """What is done to sound."""
-
-    COPY = "copy"  # packet by packet; encoded anew only where the format cannot hold it
-    ENCODE = "aac"  # encoded anew, with what suits the format
-    NONE = "none"
-
-
-class Chapter(Protocol):
-    """A chapter: from ``start`` to ``end``, seconds from the start of the file."""
-
-    @property
-    def start(self) -> Fraction: ...  # noqa: D102  an attribute, see above
-    @property
-    def end(self) -> Fraction: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102  "" for none
+def input_options(tracks: SourceTracks) -> list[str]:
+    """Make ffmpeg read the file so that 0 is the first frame shown."""
+    # The audio is moved, not the picture: ffmpeg rounds an offset to the time base of its input.
+    position = tracks.first_frame_at
+    if tracks.is_trimmed and position >= 0:
+        options = ["-ss", _seconds(position + audio_start_after_seek(tracks.path))]
+    else:
+        options = ["-itsoffset", _seconds(-position)]
+    if tracks.duration is not None:
+        options += ["-t", _seconds(tracks.duration)]
+    return [*options, "-i", file_url(tracks.path)]
 
 
-@dataclass(frozen=True)
-class SourceTracks:
-    """What comes along with a picture, and the file it is taken from.
+def audio_options(
+    tracks: SourceTracks, input_number: int, container: Container, suffix: str, notify: Notify
+) -> list[str]:
+    """Choose the audio streams, and copy or re-encode each.
 
-    All of it is moved with the picture: to where the first picture shown is at 0, and faster or
-    slower with it. Sound that is copied keeps whole packets; what begins or ends beyond the part
-    that is shown is cut to it.
-
-    Attributes:
-        path: the file.
-        sound: codec of each of its sound tracks, in order; "unknown" tracks are left out.
-        subtitles: codec of each of its subtitle tracks, in order.
-        chapters: its chapters.
-        tags: its own tags, such as its title.
-        delay: seconds by which the picture starts after the file's start (``VideoInfo.start``);
-            negative when the sound starts later.
-        start: where the part that is shown begins, seconds from the first picture of the file.
-        duration: how long that part is, seconds of the file; None: to its end.
-        tempo: the picture is shown this many times as fast. Sound follows with its pitch kept.
-        treatment: what is done to sound.
-        sound_languages: of each of its sound tracks a code of ISO 639-2, or "". They are copied from
-            the file all the same where the format has no names of its own for them.
-        subtitle_languages: of each of its subtitle tracks.
+    Args:
+        tracks: the source's.
+        input_number: of its file among ffmpeg's inputs.
+        container: what they go into.
+        suffix: what the user calls that.
+        notify: called with a sentence for each stream that cannot be kept as it is.
     """
-
-    path: Path
-    sound: tuple[str, ...] = ()
-    subtitles: tuple[str, ...] = ()
-    chapters: Sequence[Chapter] = ()
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    delay: Fraction = Fraction(0)
-    start: Fraction = Fraction(0)
-    duration: Fraction | None = None
-    tempo: Fraction = Fraction(1)
-    treatment: Sound = Sound.COPY
-    sound_languages: tuple[str, ...] = ()
-    subtitle_languages: tuple[str, ...] = ()
-
-    @property
-    def is_part(self) -> bool:
-        """Whether less than the whole file is shown."""
-        return self.start != 0 or self.duration is not None
-
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether all of the file is shown, as fast as it was."""
-        return not self.is_part and self.tempo == 1
-
-    @property
-    def begins_with_sound(self) -> bool:
-        """Whether there is sound to be kept before the first picture."""
-        return (
-            bool(self.sound)
-            and self.treatment is not Sound.NONE
-            and self.delay > _ENCODER_SILENCE
-            and self.is_unchanged
-        )
-
-    def shown(self, start: Fraction, end: Fraction) -> tuple[Fraction, Fraction] | None:
-        """Return when something is shown that lasts from ``start`` to ``end`` in the file.
-
-        Args:
-            start: seconds from the start of the file.
-            end: seconds from the start of the file.
-
-        Returns:
-            Seconds from the first picture shown; None if it is in a part that is not.
-        """
-        begin = self.delay + self.start
-        start, end = start - begin, end - begin
-        if start < 0 and end <= 0:
-            return None
-        if self.duration is not None:
-            if start >= self.duration:
-                return None
-            end = min(end, self.duration)
-        return max(start, Fraction(0)) / self.tempo, end / self.tempo
-
-    def input_options(self) -> list[str]:
-        """Return what tells ffmpeg to read the file so that 0 is the first picture shown."""
-        # The sound is moved, not the picture: ffmpeg rounds an offset to ticks of its input.
-        position = self.delay + self.start
-        if self.is_part and position >= 0:
-            options = ["-ss", _seconds(position + _sound_after_seek(self.path))]
+    if not tracks.audio or tracks.audio_mode is AudioMode.NONE:
+        return []
+    if container.audio_encoder is None:
+        notify(f"audio was left out: {suffix} files have none")
+        return []
+    options: list[str] = []
+    num_kept = 0
+    for number, stream in enumerate(tracks.audio):
+        if stream.codec == "unknown":
+            notify(f"audio track {number + 1} was left out: ffmpeg does not know its codec")
+            continue
+        options += ["-map", f"{input_number}:a:{number}"]
+        reason = _reason_to_encode(tracks, stream.codec, container, suffix)
+        if reason:
+            encoder = f"{_AUDIO_NAMES[container.audio_encoder]} at {_AUDIO_BITRATE}"
+            notify(f"audio track {number + 1} was re-encoded to {encoder}: {reason}")
+        if reason or tracks.audio_mode is AudioMode.ENCODE:
+            options += _encoding_options(tracks, num_kept, container)
         else:
-            options = ["-itsoffset", _seconds(-position)]
-        if self.duration is not None:
-            options += ["-t", _seconds(self.duration)]
-        return [*options, "-i", file_url(self.path)]
-
-    def sound_options(self, number: int, container: Container, name: str, tell: Tell) -> list[str]:
-        """Return what tells ffmpeg which sound tracks to take, and how.
-
-        Args:
-            number: of this file among ffmpeg's inputs.
-            container: what they go into.
-            name: what the user calls that.
-            tell: called with a sentence for each track that cannot be kept as it is.
-        """
-        if not self.sound or self.treatment is Sound.NONE:
-            return []
-        if container.audio_encoder is None:
-            tell(f"sound: left out, {name} files hold none")
-            return []
-        options: list[str] = []
-        kept = 0
-        for track, codec in enumerate(self.sound):
-            if codec == "unknown":
-                tell(f"sound track {track + 1}: left out, ffmpeg does not know its codec")
-                continue
-            options += ["-map", f"{number}:a:{track}"]
-            reason = self._reason_to_encode(codec, container, name)
-            if reason:
-                encoder = f"{_AUDIO_NAMES[container.audio_encoder]} at {_AUDIO_BITRATE}"
-                tell(f"sound track {track + 1}: {reason}, re-encoded to {encoder}")
-            if reason or self.treatment is Sound.ENCODE:
-                options += self._encoding_options(kept, container)
-            else:
-                options += [f"-c:a:{kept}", "copy"]
-                # Or a file whose picture is there as well is read from a key frame before it.
-                options += [f"-copypriorss:a:{kept}", "0"] if self.is_part else []
-            self._tell_of_language("sound", track, container, name, tell)
-            options += self.language_options("sound", track, kept, container)
-            kept += 1
-        return options
-
-    def _reason_to_encode(self, codec: str, container: Container, name: str) -> str:
-        if self.tempo != 1:
-            return "plays at another speed"
-        if codec not in container.audio_codecs:
-            return f"{codec} does not go into {name} files"
-        return ""
-
-    def _encoding_options(self, kept: int, container: Container) -> list[str]:
-        options = [f"-c:a:{kept}", str(container.audio_encoder), f"-b:a:{kept}", _AUDIO_BITRATE]
-        filters = [container.audio_filter] if container.audio_filter else []
-        if self.duration is not None:  # -t does not tell what -itsoffset has moved
-            filters.append(f"atrim=end={_seconds(self.duration)}")
-        if self.tempo != 1:
-            # atempo keeps the time of the first sample, so that one has to be at 0.
-            filters += ["aresample=async=1:first_pts=0", *_tempo_filters(self.tempo)]
-        return [*options, f"-filter:a:{kept}", ",".join(filters)] if filters else options
-
-    def kept_subtitles(self, container: Container, name: str, tell: Tell) -> Iterator[int]:
-        """Yield the numbers of the subtitle tracks that go into a file, from 0.
-
-        Args:
-            container: what they go into.
-            name: what the user calls that.
-            tell: called with a sentence for each track that is left out.
-        """
-        for track, codec in enumerate(self.subtitles):
-            if codec in container.subtitle_codecs or (
-                container.subtitle_encoder and codec in _TEXT_SUBTITLES
-            ):
-                self._tell_of_language("subtitle", track, container, name, tell)
-                yield track
-            else:
-                tell(f"subtitle track {track + 1}: left out, {codec} does not go into {name} files")
-
-    def subtitle_codec(self, track: int, container: Container) -> str:
-        """Return what becomes of a subtitle track: "copy", or the name of an encoder."""
-        is_held = self.subtitles[track] in container.subtitle_codecs
-        return "copy" if is_held else str(container.subtitle_encoder)
-
-    def language_options(self, kind: str, track: int, kept: int, container: Container) -> list[str]:
-        """Return what names a track's language where the format has names of its own.
-
-        Args:
-            kind: "sound" or "subtitle".
-            track: number of the track among those of its kind in the file.
-            kept: the same, in what is written.
-            container: the format.
-        """
-        code = self._language(kind, track)
-        language = container.language_name(code) if code else None
-        if language is None or language == code:
-            return []
-        return [f"-metadata:s:{'a' if kind == 'sound' else 's'}:{kept}", f"language={language}"]
-
-    def _tell_of_language(
-        self, kind: str, track: int, container: Container, name: str, tell: Tell
-    ) -> None:
-        code = self._language(kind, track)
-        if code and container.language_name(code) is None:
-            tell(f"{kind} track {track + 1}: {name} files cannot name its language, {code}")
-
-    def _language(self, kind: str, track: int) -> str:
-        languages = self.sound_languages if kind == "sound" else self.subtitle_languages
-        return languages[track] if languages else ""
-
-    def shown_chapters(self) -> Iterator[tuple[Fraction, Fraction, str]]:
-        """Yield start, end and title of the chapters that are shown, from the first picture."""
-        for chapter in self.chapters:
-            shown = self.shown(chapter.start, chapter.end)
-            if shown and shown[0] < shown[1]:
-                yield *shown, chapter.title
-
-    def own_tags(self) -> Iterator[tuple[str, str]]:
-        """Yield the tags that are about the film, not about the file it was in."""
-        for name, value in self.tags.items():
-            if name.lower() not in _TAGS_OF_THE_FILE:
-                yield name, value
+            options += _copying_options(tracks, num_kept)
+        num_kept += 1
+    return options
 
 
-def _sound_after_seek(path: Path) -> Fraction:
-    """Return by how many seconds sound begins after the point that ffmpeg seeks from.
+def _reason_to_encode(tracks: SourceTracks, codec: str, container: Container, suffix: str) -> str:
+    if tracks.tempo != 1:
+        return "the speed changes"
+    if codec not in container.audio_codecs:
+        return f"{suffix} files do not hold {codec}"
+    return ""
 
-    They differ in formats whose timestamps may jump (mpegts, ogg, ...): there ffmpeg reads from the
-    start of the sound, if that is all it uses, but seeks from the start of the file.
+
+def _copying_options(tracks: SourceTracks, number: int) -> list[str]:
+    options = [f"-c:a:{number}", "copy"]
+    # Or a file that has its picture as well is read from a key frame before the trim.
+    return [*options, f"-copypriorss:a:{number}", "0"] if tracks.is_trimmed else options
+
+
+def _encoding_options(tracks: SourceTracks, number: int, container: Container) -> list[str]:
+    options = [f"-c:a:{number}", str(container.audio_encoder), f"-b:a:{number}", _AUDIO_BITRATE]
+    filters = [container.audio_filter] if container.audio_filter else []
+    if tracks.duration is not None:  # -t misses what -itsoffset has moved
+        filters.append(f"atrim=end={_seconds(tracks.duration)}")
+    if tracks.tempo != 1:
+        # atempo keeps the time of the first sample, so that one has to be at 0.
+        filters += ["aresample=async=1:first_pts=0", *_tempo_filters(tracks.tempo)]
+    return [*options, f"-filter:a:{number}", ",".join(filters)] if filters else options
+
+
+def kept_subtitles(
+    tracks: SourceTracks, container: Container, suffix: str, notify: Notify
+) -> Iterator[int]:
+    """Yield the numbers, from 0, of the subtitle streams that go into a file.
+
+    Args:
+        tracks: the source's.
+        container: what they go into.
+        suffix: what the user calls that.
+        notify: called with a sentence for each stream that is left out.
     """
-    with av.open(f"file:{path}", metadata_errors="replace") as container:
-        if not container.format.flags & _TIMESTAMPS_JUMP or container.start_time is None:
-            return Fraction(0)
-        starts = [
-            track.start_time * Fraction(track.time_base or 0)
-            for track in container.streams.audio
-            if track.start_time is not None
-        ]
-        begin = container.start_time * _MICROSECOND
-        return min(starts, default=begin) - begin
+    if tracks.subtitles and tracks.tempo != 1:
+        notify("subtitles were left out: the speed changes")
+        return
+    for number, stream in enumerate(tracks.subtitles):
+        if stream.codec in container.subtitle_codecs or (
+            container.subtitle_encoder and stream.codec in _TEXT_SUBTITLES
+        ):
+            yield number
+        else:
+            notify(
+                f"subtitle track {number + 1} was left out: {suffix} files do not hold "
+                f"{stream.codec}"
+            )
+
+
+def subtitle_codec(codec: str, container: Container) -> str:
+    """Return what a subtitle stream becomes: "copy", or the name of an encoder."""
+    return "copy" if codec in container.subtitle_codecs else str(container.subtitle_encoder)
 
 
 def _tempo_filters(tempo: Fraction) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 
-from .stream_options import SourceTracks
+from ..tracks import SourceTracks
 
 _MICROSECOND = Fraction(1, 1_000_000)
 
@@ -22,7 +22,7 @@ def write_shown_subtitles(tracks: SourceTracks, kept: Sequence[int], path: Path)
         kept: which of its subtitle tracks, from 0.
         path: the file to write; its format is chosen by the codecs.
     """
-    has_mov_text = any(tracks.subtitles[track] == "mov_text" for track in kept)
+    has_mov_text = any(tracks.subtitles[track].codec == "mov_text" for track in kept)
     with (
         av.open(f"file:{tracks.path}", metadata_errors="replace") as source,
         av.open(str(path), "w", format="mp4" if has_mov_text else "matroska") as target,

@@ -37,10 +37,10 @@ from ..encode import (
     find_preset,
 )
 from ..errors import EncodeError, InputError
+from ..tracks import SourceTracks
 from .lock import only_writer, require_writable
 from .mux import Joining
 from .segments import PART_LENGTH, PartEncoder, PartsFolder
-from .stream_options import SourceTracks
 
 logger = logging.getLogger(__name__)
 
