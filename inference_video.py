@@ -1,116 +1,109 @@
-"""Make a video, or a folder of numbered pictures, smoother with RIFE. See --help and README.md."""
+"""Make a video, or a folder of numbered images, smoother with RIFE. See --help and README.md."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
-from cli.demo_clip import make_test_clip
-from cli.options import build_parser
+from cli.demo_clip import make_demo
+from cli.options import InterpolateOptions, RifeOptions, parse_interpolation, with_video
 from cli.plan import Plan, plan_interpolation
-from cli.presets import list_presets
 from cli.program import (
+    Program,
     Result,
     describe_clip,
     end_on_terminate,
-    make_files,
+    list_presets,
     plan_clips,
-    run_program,
-    work_through,
+    render_clip,
 )
 from rife_arch import RifeModel
 from vfi import __version__ as __version__
-from vfi.errors import InputError
-from vfi.jobs import Job
+from vfi.errors import VfiError
+from vfi.jobs import InterpolationJob
 from vfi.synthesis import Interpolator
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    return run_program(build_parser(), run, argv)
+    program = Program(
+        sys.argv[1:] if argv is None else argv, "Try --scale 0.5 or --precision fp16."
+    )
+    with program.reporting():
+        run(parse_interpolation(program.argv), program)
+    return program.exit_code
 
 
-def run(args: argparse.Namespace, results: list[Result]) -> None:
-    """Do what the arguments ask for; ``results`` gets one entry for each clip that was worked on."""
-    if args.inspect:
-        print(inspect_checkpoint(args.inspect))
-    elif args.convert:
-        print(convert_checkpoint(*args.convert, overwrite=args.overwrite))
-    elif args.list_models:
+def run(options: InterpolateOptions, program: Program) -> None:
+    """Do what the options ask for."""
+    if options.inspect:
+        print(inspect_checkpoint(options.inspect))
+    elif options.convert:
+        print(convert_checkpoint(*options.convert, overwrite=options.output.overwrite))
+    elif options.list_models:
         print(list_models())
-    elif args.list_presets:
+    elif options.list_presets:
         print(list_presets())
+    elif options.demo:
+        path = make_demo(Path("demo.mp4"), overwrite=options.output.overwrite)
+        interpolate(with_video(options, path), program)
     else:
-        interpolate(args, results)
+        interpolate(options, program)
 
 
-def interpolate(args: argparse.Namespace, results: list[Result]) -> None:
-    """Make the clips smoother: the main job."""
-    if args.exp:
-        args.multi = 2**args.exp
-    if args.demo:
-        args.video = [make_demo(overwrite=args.overwrite)]
-    plans = plan_clips(args, results, plan_interpolation)
+def interpolate(options: InterpolateOptions, program: Program) -> None:
+    """Make the clips smoother: plan all of them, load the model once, then render one by one."""
+    plans = plan_clips(program, options, plan_interpolation)
     if not plans:
         return
-    model = load_model(args)
-    for note in _notes(args, model):
+    model = load_model(options.network)
+    for note in _notes(options, model):
         print(f"note: {note}")
-    work_through(args, results, plans, partial(interpolate_clip, args, model))
+    for plan in plans:
+        is_alone = len(plans) == 1
+        with program.clip(plan.source, VfiError, torch.OutOfMemoryError, is_alone=is_alone):
+            program.results.append(interpolate_clip(plan, model, options.network))
 
 
-def make_demo(*, overwrite: bool) -> Path:
-    """Write a short moving clip into the current folder."""
-    path = Path("demo.mp4")
-    if path.exists() and not overwrite:
-        raise InputError(
-            f"{path}: expected no such file here, found one. Interpolate it with --video {path}, "
-            "or replace it with --overwrite."
-        )
-    make_test_clip(path)
-    return path
-
-
-def interpolate_clip(args: argparse.Namespace, model: RifeModel, plan: Plan[Job]) -> Result:
+def interpolate_clip(
+    plan: Plan[InterpolationJob], model: RifeModel, options: RifeOptions
+) -> Result:
     """Make one clip smoother, and say so."""
-    print(describe_clip(args, plan))
-    print(
-        f"model   RIFE {model.name}, {model.device}, {model.precision}, scale {_flow_scale(args):g}"
-    )
-    job = plan.job
-    make_frames = partial(job.frames, make_interpolator(args, model))
-    fingerprint = job.fingerprint(*_model_settings(args, model)) if args.resume else None
-    return make_files(args, plan, make_frames, fingerprint, model.name)
+    print(describe_clip(plan))
+    print(f"model   RIFE {model.name}, {model.device}, {model.precision}, scale {options.scale:g}")
+    frames = partial(plan.job.frames, make_interpolator(model, options))
+    key = plan.job.resume_key(*_model_settings(model, options)) if plan.output.resume else None
+    return render_clip(plan, frames, key, model.name)
 
 
-def make_interpolator(args: argparse.Namespace, model: RifeModel) -> Interpolator[Any]:
+def make_interpolator(model: RifeModel, options: RifeOptions) -> Interpolator[Any]:
     """Make of a model what a job needs of it."""
     return Interpolator(
-        partial(model.encode, scale=_flow_scale(args)),
-        partial(model.interpolate_each, ensemble=args.ensemble, quality=args.quality),
+        partial(model.encode, scale=options.scale),
+        partial(model.interpolate_each, ensemble=options.ensemble, quality=options.quality),
         model.device,
     )
 
 
-def _model_settings(args: argparse.Namespace, model: RifeModel) -> list[str]:
+def _model_settings(model: RifeModel, options: RifeOptions) -> list[str]:
     """List what decides the pixels beside the clip's own settings."""
-    settings = (model.evaluation(_flow_scale(args)), _flow_scale(args), args.ensemble, args.quality)
-    return [model.identity, repr(settings)]
+    scale = options.scale
+    return [
+        model.identity,
+        repr((model.evaluation(scale), scale, options.ensemble, options.quality)),
+    ]
 
 
-def _flow_scale(args: argparse.Namespace) -> float:
-    return 0.5 if args.UHD and args.scale == 1 else args.scale
-
-
-def _notes(args: argparse.Namespace, model: RifeModel) -> Iterator[str]:
-    if args.skip:
-        yield "--skip does nothing here; --duplicates smooth takes repeated frames out."
-    if not args.target_fps and (note := model.note_on_multiplier(args.multi)):
+def _notes(options: InterpolateOptions, model: RifeModel) -> Iterator[str]:
+    if options.skip:
+        yield "--skip is ignored; --duplicates smooth drops repeated frames."
+    if not options.target_fps and (note := model.note_on_multiplier(options.multi)):
         yield note
 
 

@@ -1,54 +1,61 @@
-"""Clean up a video, or a folder of numbered pictures, with SAFA. See --help and README.md."""
+"""Clean up a video, or a folder of numbered images, with SAFA. See --help and README.md."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
 
+import torch
+
 from cli.checkpoints import load_enhancing_model
-from cli.options import build_enhance_parser
+from cli.options import EnhanceOptions, parse_enhancement
 from cli.plan import Plan, plan_enhancement
-from cli.presets import list_presets
 from cli.program import (
+    Program,
     Result,
     describe_clip,
     end_on_terminate,
-    make_files,
+    list_presets,
     plan_clips,
-    run_program,
-    work_through,
+    render_clip,
 )
 from rife_arch import Enhancer
-from vfi.jobs import EnhanceJob
+from vfi.errors import VfiError
+from vfi.jobs import EnhancementJob
 from vfi.synthesis import FrameEnhancer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    return run_program(build_enhance_parser(), run, argv)
+    program = Program(sys.argv[1:] if argv is None else argv, "Try --precision fp16.")
+    with program.reporting():
+        run(parse_enhancement(program.argv), program)
+    return program.exit_code
 
 
-def run(args: argparse.Namespace, results: list[Result]) -> None:
-    """Do what the arguments ask for; ``results`` gets one entry for each clip that was worked on."""
-    if args.list_presets:
+def run(options: EnhanceOptions, program: Program) -> None:
+    """Plan all clips, load the model once, then render one by one."""
+    if options.list_presets:
         print(list_presets())
         return
-    plans = plan_clips(args, results, plan_enhancement)
-    if plans:
-        model = load_enhancing_model(args)
-        work_through(args, results, plans, partial(enhance_clip, args, model))
+    plans = plan_clips(program, options, plan_enhancement)
+    if not plans:
+        return
+    model = load_enhancing_model(options.network)
+    for plan in plans:
+        is_alone = len(plans) == 1
+        with program.clip(plan.source, VfiError, torch.OutOfMemoryError, is_alone=is_alone):
+            program.results.append(enhance_clip(plan, model))
 
 
-def enhance_clip(args: argparse.Namespace, model: Enhancer, plan: Plan[EnhanceJob]) -> Result:
+def enhance_clip(plan: Plan[EnhancementJob], model: Enhancer) -> Result:
     """Clean up one clip, and say so."""
-    print(describe_clip(args, plan))
+    print(describe_clip(plan))
     print(f"model   {model.name}, {model.device}, {model.precision}")
-    job = plan.job
-    enhancer = FrameEnhancer(model.encode, model.enhance, model.device)
-    fingerprint = job.fingerprint(model.identity) if args.resume else None
-    return make_files(args, plan, partial(job.frames, enhancer), fingerprint, model.name)
+    frames = partial(plan.job.frames, FrameEnhancer(model.encode, model.enhance, model.device))
+    key = plan.job.resume_key(model.identity) if plan.output.resume else None
+    return render_clip(plan, frames, key, model.name)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,40 +22,42 @@ from rife_arch.checkpoints import CanonicalWeights, canonical_bytes, canonical_s
 from rife_arch.load import recognise
 from vfi.errors import InputError
 
+from .options import NetworkOptions, RifeOptions
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def load_model(args: argparse.Namespace) -> RifeModel:
+def load_model(options: RifeOptions) -> RifeModel:
     """Find or download the checkpoint and load it onto the device."""
-    device = _choose_device(args.device)
-    path = _choose_checkpoint(args, load_catalog())
+    device = _choose_device(options.device)
+    path = _choose_checkpoint(options.model, load_catalog())
     model = load_interpolator(
         path,
         device=device,
-        precision=args.precision,
-        version=args.model_version,
-        refine=args.refine,
-        torch_compile=args.torch_compile,
+        precision=options.precision,
+        version=options.model_version,
+        refine=options.refine,
+        torch_compile=options.torch_compile,
     )
-    if args.ensemble and not model.config.supports_ensemble:
+    if options.ensemble and not model.config.supports_ensemble:
         raise InputError(
-            f"--ensemble: expected a network that has it (3.8, 4.0-4.20, 4.24), got RIFE "
-            f"{model.name}. Leave --ensemble out, or choose another --model."
+            f"RIFE {model.name} has no ensemble; 3.8, 4.0-4.20 and 4.24 have one. "
+            "Remove --ensemble, or choose another --model."
         )
     return model
 
 
-def load_enhancing_model(args: argparse.Namespace) -> Enhancer:
+def load_enhancing_model(options: NetworkOptions) -> Enhancer:
     """The same for a network that enhances."""
-    device = _choose_device(args.device)
-    path = _choose_checkpoint(args, load_enhancers())
-    return load_enhancer(path, device=device, precision=args.precision)
+    device = _choose_device(options.device)
+    path = _choose_checkpoint(options.model, load_enhancers())
+    return load_enhancer(path, device=device, precision=options.precision)
 
 
-def _choose_checkpoint(args: argparse.Namespace, catalog: Sequence[CatalogEntry]) -> Path:
+def _choose_checkpoint(name: str, catalog: Sequence[CatalogEntry]) -> Path:
     with _DownloadBar() as bar:
         return choose_checkpoint(
-            args.model,
+            name,
             search_folders(),
             ROOT / "ckpts",
             allow_pip=True,
@@ -86,8 +87,7 @@ def _choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).split("\n", 1)[0]
         raise InputError(
-            f"--device {name}: expected a device torch can use here, got: {reason}. "
-            "Use --device auto."
+            f"--device {name} cannot be used here: {reason}. Use --device auto."
         ) from error
     return device
 
@@ -143,11 +143,10 @@ def _describe_refinement(canonical: CanonicalWeights, config: NetworkConfig) -> 
 def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
     """Write the canonical form of a checkpoint; returns what to tell the user."""
     if target.suffix != ".safetensors":
-        raise InputError(f"{target}: expected a name that ends in .safetensors. Choose another.")
+        raise InputError(f"{target}: the name must end in .safetensors.")
     if target.exists() and not overwrite:
         raise InputError(
-            f"{target}: expected a new name, found an existing file. "
-            "Choose another, or replace it with --overwrite."
+            f"{target} exists already. Choose another name, or replace it with --overwrite."
         )
     found = recognise(source)  # so that nothing but a RIFE network is converted
     data = canonical_bytes(found.canonical.everything())

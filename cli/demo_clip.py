@@ -6,13 +6,28 @@ import subprocess
 from pathlib import Path
 
 from vfi.encode import find_ffmpeg
-from vfi.errors import EncodeError
+from vfi.errors import EncodeError, InputError
 
 _PICTURE = "testsrc2=size=640x360:rate=12:duration=2"
 _SOUND = "sine=frequency=440:duration=2"
 
 
-def make_test_clip(path: Path) -> None:
+def make_demo(path: Path, *, overwrite: bool) -> Path:
+    """Write a short moving clip; returns its path.
+
+    Raises:
+        InputError: the file exists and may not be replaced.
+    """
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"{path} exists already. Interpolate it with --video {path}, or replace it with "
+            "--overwrite."
+        )
+    _make_test_clip(path)
+    return path
+
+
+def _make_test_clip(path: Path) -> None:
     """Write two seconds of ffmpeg's moving test picture, 640x360 at 12 fps, with a tone.
 
     Raises:

@@ -1,491 +1,225 @@
-"""The options of ``inference_video.py`` and ``inference_video_enhance.py``."""
+"""What a command line asks for: parsed once, typed, and never changed."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from rife_arch import FLOW_SCALES, QUALITIES
-from rife_arch.load import PRECISIONS
-from vfi import __version__
-from vfi.encode import CONTAINERS, DEFAULT_PRESET, PRESETS, SPEEDS, parse_encoder_options
+from rife_arch import Quality
+from rife_arch.load import Precision
+from vfi.encode import EncodingSettings
 from vfi.errors import InputError
-from vfi.preprocess import DEFAULT_THRESHOLD, CutList, Duplicates, parse_cuts
+from vfi.preprocess import CutList, Duplicates
 from vfi.synthesis import AtCut
-from vfi.timing import (
-    EndRule,
-    SpeedCurve,
-    constant_speed,
-    parse_moment,
-    parse_ramp,
-    parse_rate,
-    parse_speed,
-)
+from vfi.timing import EndRule, SpeedCurve
 from vfi.tracks import AudioMode
-from vfi.visualize import DEFAULT_LABEL, Layout, parse_labels
+from vfi.visualize import Layout
 
-from .parser import Parser
+from .enhance_arguments import build_enhance_parser
+from .interpolate_arguments import build_parser
 
-ResultT = TypeVar("ResultT")
-Group = argparse._ArgumentGroup  # pyright: ignore[reportPrivateUsage]  it has no public name
+STANDARD_OUTPUT = Path("-")
+DEFAULT_IMAGE_RATE = Fraction(24)
+"""Of a folder of images, which has no rate of its own; 24 is what video generators make."""
 
-_DESCRIPTION = (
-    "Make a video, or a folder of numbered pictures, smoother with RIFE. See README.md for more."
-)
-_ENHANCE_DESCRIPTION = (
-    "Clean up a video, or a folder of numbered pictures, with SAFA, at the same size and rate. "
-    "See README.md for more."
-)
+KindT = TypeVar("KindT")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line of ``inference_video.py``."""
-    parser = Parser(prog="inference_video.py", description=_DESCRIPTION, allow_abbrev=False)
-    source = parser.add_argument_group("source (one of these)").add_mutually_exclusive_group(
-        required=True
-    )
-    _add_clips(source, "make smoother")
-    source.add_argument("--demo", action="store_true", help="make demo.mp4 and interpolate it")
-    source.add_argument("--inspect", type=Path, metavar="FILE", help="say what a checkpoint is")
-    source.add_argument(
-        "--convert",
-        type=Path,
-        nargs=2,
-        metavar=("IN", "OUT"),
-        help="write any checkpoint as a clean .safetensors file",
-    )
-    source.add_argument(
-        "--list-models", action="store_true", help="list the versions that can be had, and where"
-    )
-    _add_questions(source)
-    _add_part_options(parser)
-    _add_time_options(parser)
-    _add_frame_options(parser)
-    _add_model_options(parser)
-    output = _add_output_options(parser, "<input>_<N>X_<fps>fps")
-    _add_montage_options(output)
-    _add_debug_options(parser)
-    parser.set_defaults(memory_advice="Try --scale 0.5 or --precision fp16.")
-    return parser
+@dataclass(frozen=True)
+class SourceOptions:
+    """Which clips are worked on.
+
+    Attributes:
+        video: files, or folders of them; empty if there is ``img``.
+        img: a folder of numbered images, None for videos.
+        start: seconds; frames before are left out.
+        end: seconds; frames from there on are left out. None: to the last one.
+        source_fps: of the images, as the user gave it.
+        image_rate: of the images, from the other rates where ``source_fps`` is not given.
+    """
+
+    video: tuple[Path, ...]
+    img: Path | None
+    start: Fraction
+    end: Fraction | None
+    source_fps: Fraction | None
+    image_rate: Fraction = DEFAULT_IMAGE_RATE
 
 
-def build_enhance_parser() -> argparse.ArgumentParser:
-    """Describe the command line of ``inference_video_enhance.py``."""
-    parser = Parser(
-        prog="inference_video_enhance.py", description=_ENHANCE_DESCRIPTION, allow_abbrev=False
-    )
-    source = parser.add_argument_group("source (one of these)").add_mutually_exclusive_group(
-        required=True
-    )
-    _add_clips(source, "enhance")
-    _add_questions(source)
-    part = parser.add_argument_group("part of the source, and its cuts")
-    _add_start_option(part)
-    part.add_argument(
-        "--end",
-        type=_moment,
-        metavar="T",
-        help="leave out what comes from here on: seconds, or 1:02.5 (default: the end)",
-    )
-    _add_picture_rate_option(part, "24")
-    _add_cut_options(part)
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model",
-        default="auto",
-        metavar="NAME",
-        help="a checkpoint file, folder or .zip, or a release such as SAFA-0.5 (default auto: what is on disk)",
-    )
-    _add_precision_options(model)
-    _add_output_options(parser, "<input>_enhanced")
-    _add_debug_options(parser)
-    parser.set_defaults(
-        fps=None,  # what reads a folder asks for it: the rate is always that of the source
-        memory_advice="Try --precision fp16.",
-    )
-    return parser
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where results go, and how they are written.
+
+    Attributes:
+        output: the video, or the folder of images; ``STANDARD_OUTPUT`` for raw frames; None: named
+            after the clip.
+        out_dir: where results go that ``output`` does not place; None: beside the clip.
+        ext: extension where ``output`` has none; None: the preset's.
+        encoding: of videos.
+        audio: what happens to audio.
+        png_only: write numbered images only.
+        keep_pngs: write numbered images as well.
+        picture_format: of images: "png" or "exr".
+        overwrite: replace what is there.
+        resume: go on where an interrupted run of the same job stopped.
+    """
+
+    output: Path | None
+    out_dir: Path | None
+    ext: str | None
+    encoding: EncodingSettings
+    audio: AudioMode
+    png_only: bool
+    keep_pngs: bool
+    picture_format: str
+    overwrite: bool
+    resume: bool
+
+    @property
+    def keeps_alpha(self) -> bool:
+        """Whether any result can have transparency."""
+        return self.png_only or self.keep_pngs or self.encoding.keeps_alpha
 
 
-def _add_clips(source: Group, purpose: str) -> None:
-    source.add_argument(
-        "--video",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help=f"the video to {purpose}, or several, or a folder of them",
-    )
-    source.add_argument("--img", type=Path, metavar="DIR", help="a folder of numbered pictures")
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network makes the frames, and where it runs."""
+
+    model: str
+    precision: Precision
+    device: str
 
 
-def _add_questions(source: Group) -> None:
-    source.add_argument(
-        "--list-presets", action="store_true", help="list what the ffmpeg of this machine can write"
-    )
-    source.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+@dataclass(frozen=True)
+class RifeOptions(NetworkOptions):
+    """The same, for networks that interpolate, and how they are used."""
+
+    model_version: str | None
+    refine: bool
+    torch_compile: bool
+    ensemble: bool
+    quality: Quality
+    scale: float
 
 
-def _add_debug_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--png", action=_Removed, nargs=0, help=argparse.SUPPRESS)
-    parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+@dataclass(frozen=True)
+class EnhanceOptions:
+    """What ``inference_video_enhance.py`` is asked for."""
+
+    source: SourceOptions
+    output: OutputOptions
+    network: NetworkOptions
+    scene_threshold: float
+    cuts: CutList
+    list_presets: bool
 
 
-def _add_start_option(group: Group) -> None:
-    group.add_argument(
-        "--start",
-        type=_moment,
-        default=Fraction(0),
-        metavar="T",
-        help="leave out what comes before: seconds, or 1:02.5 (default 0)",
-    )
+@dataclass(frozen=True)
+class InterpolateOptions:
+    """What ``inference_video.py`` is asked for.
+
+    Attributes:
+        multi: frames of the result per frame of the source, unless there is a ``target_fps``.
+        target_fps: frame rate of the result; None for ``multi``.
+        fps: at which the result is played, None for its own.
+        speed: how fast the source plays.
+        inspect: describe this checkpoint, and do nothing else; likewise ``convert`` and the lists.
+    """
+
+    source: SourceOptions
+    output: OutputOptions
+    network: RifeOptions
+    multi: int
+    target_fps: Fraction | None
+    fps: Fraction | None
+    speed: SpeedCurve
+    loop: bool
+    end_rule: EndRule
+    scene_threshold: float
+    cuts: CutList
+    at_cut: AtCut
+    duplicates: Duplicates
+    mask: Path | None
+    montage: Layout | None
+    montage_labels: tuple[str, str] | None
+    skip: bool
+    demo: bool
+    inspect: Path | None
+    convert: tuple[Path, Path] | None
+    list_models: bool
+    list_presets: bool
 
 
-def _add_part_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("part of the source")
-    _add_start_option(group)
-    group.add_argument(
-        "--end",
-        action=_End,
-        dest="end_rule",
-        default=EndRule.FULL_DURATION,
-        metavar="T|RULE",
-        help="leave out what comes from here on: seconds, or 1:02.5. Or how the result ends: full-duration (default), N frames give N x multi, as long as the sound; last-frame, on the last source frame. May be given twice",
-    )
-    parser.set_defaults(end=None)
+def parse_interpolation(argv: Sequence[str]) -> InterpolateOptions:
+    """Parse the command line of ``inference_video.py``.
 
-
-def _add_time_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("time")
-    multiplier = group.add_mutually_exclusive_group()
-    multiplier.add_argument(
-        "--multi",
-        type=_multiplier,
-        default=2,
-        metavar="N",
-        help="N times as many frames (default 2)",
-    )
-    multiplier.add_argument("--exp", type=_exponent, metavar="E", help="the same as --multi 2^E")
-    multiplier.add_argument(
-        "--target-fps",
-        type=_rate,
-        metavar="F",
-        help="resample to exactly this rate instead, above or below the source's; length and sound stay",
-    )
-    speed = group.add_mutually_exclusive_group()
-    speed.add_argument(
-        "--speed",
-        type=_speed,
-        default=SpeedCurve(),
-        metavar="S",
-        help="play S times as fast, 0.5 for slow motion, at the same frame rate; voices keep their pitch",
-    )
-    speed.add_argument(
-        "--ramp",
-        dest="speed",
-        type=_ramp,
-        metavar="POINTS",
-        help='change the speed on the way: "0:1 2:0.25 3:1" slows down to a quarter until second 2 of the source',
-    )
-    group.add_argument(
-        "--fps",
-        type=_rate,
-        metavar="F",
-        help="write this rate into the file instead: slow or fast motion; for --img, the rate of the result (default 24 x N)",
-    )
-    _add_picture_rate_option(group, "--fps / N, else 24")
-    group.add_argument(
-        "--loop",
-        action="store_true",
-        help="interpolate from the last frame to the first as well, for a clip that repeats",
+    Raises:
+        ArgumentsError: the arguments are wrong.
+        InputError: they do not go together.
+    """
+    args = build_parser().parse_args(argv)
+    if args.montage_labels and not args.montage:
+        raise InputError("--montage-labels requires --montage.")
+    if args.UHD and args.scale == 1:
+        args.scale = 0.5
+    multi = 2**args.exp if args.exp else args.multi
+    image_rate = args.fps / multi if args.fps and not args.target_fps else DEFAULT_IMAGE_RATE
+    return _pick(
+        args,
+        InterpolateOptions,
+        source=_source(args, image_rate),
+        output=_output(args),
+        network=_pick(args, RifeOptions),
+        multi=multi,
+        at_cut=AtCut(args.at_cut),
+        duplicates=Duplicates(args.duplicates),
+        montage=Layout(args.montage) if args.montage else None,
+        convert=tuple(args.convert) if args.convert else None,
     )
 
 
-def _add_picture_rate_option(group: Group, default: str) -> None:
-    group.add_argument(
-        "--source-fps",
-        type=_rate,
-        metavar="F",
-        help=f"the rate of the pictures of --img (default: {default})",
+def parse_enhancement(argv: Sequence[str]) -> EnhanceOptions:
+    """Parse the command line of ``inference_video_enhance.py``.
+
+    Raises:
+        ArgumentsError: the arguments are wrong.
+    """
+    args = build_enhance_parser().parse_args(argv)
+    return _pick(
+        args,
+        EnhanceOptions,
+        source=_source(args, DEFAULT_IMAGE_RATE),
+        output=_output(args),
+        network=_pick(args, NetworkOptions),
     )
 
 
-def _add_cut_options(group: Group) -> None:
-    group.add_argument(
-        "--scene-threshold",
-        type=_threshold,
-        default=DEFAULT_THRESHOLD,
-        metavar="T",
-        help=f"how much a frame must stand out to count as a cut; 0: none does (default {DEFAULT_THRESHOLD})",
-    )
-    group.add_argument(
-        "--cuts",
-        type=_cuts,
-        default=CutList(),
-        metavar="LIST",
-        help='cuts you know: frame numbers from 0, or seconds: "48, 96" or "2.5s"',
+def with_video(options: InterpolateOptions, path: Path) -> InterpolateOptions:
+    """Take another video as the source."""
+    return replace(options, source=replace(options.source, video=(path,)))
+
+
+def _source(args: argparse.Namespace, image_rate: Fraction) -> SourceOptions:
+    return _pick(
+        args,
+        SourceOptions,
+        video=tuple(args.video or ()),
+        image_rate=args.source_fps or image_rate,
     )
 
 
-def _add_frame_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("cuts, repeats and masks")
-    _add_cut_options(group)
-    group.add_argument(
-        "--at-cut",
-        choices=[rule.value for rule in AtCut],
-        default=AtCut.NEAREST.value,
-        help="what is shown between two scenes: the nearest frame, the previous one, or a cross-fade (default nearest)",
+def _output(args: argparse.Namespace) -> OutputOptions:
+    encoding = EncodingSettings(
+        args.preset, args.crf, args.encoder_speed, args.ffmpeg_options, args.dither
     )
-    group.add_argument(
-        "--duplicates",
-        choices=[rule.value for rule in Duplicates],
-        default=Duplicates.KEEP.value,
-        help="smooth: leave repeated frames out and spread the motion evenly (default keep)",
-    )
-    group.add_argument(
-        "--mask",
-        type=Path,
-        metavar="FILE",
-        help="a picture, white where nothing may move, such as text and logos",
-    )
-    group.add_argument("--skip", action="store_true", help="does nothing, as in Practical-RIFE")
+    return _pick(args, OutputOptions, encoding=encoding, audio=AudioMode(args.audio))
 
 
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("model")
-    group.add_argument(
-        "--model",
-        default="auto",
-        metavar="NAME",
-        help="a checkpoint file, folder or .zip, or a version such as 4.25, downloaded if need be (default auto: what is on disk, else 4.25, else 4.26)",
-    )
-    group.add_argument(
-        "--model-version",
-        metavar="V",
-        help="which release the checkpoint is, where its weights cannot tell 3.6 from 3.8",
-    )
-    group.add_argument(
-        "--refine",
-        action="store_true",
-        help="use the refinement network that some checkpoints of 4.0-4.4 carry",
-    )
-    group.add_argument(
-        "--ensemble",
-        action="store_true",
-        help="average with the swapped pair, at twice the time (3.8, 4.0-4.20, 4.24)",
-    )
-    group.add_argument(
-        "--scale",
-        type=float,
-        choices=FLOW_SCALES,
-        default=1.0,
-        help="resolution of motion estimation; 0.5 for 4K or very large motion (default 1)",
-    )
-    group.add_argument(
-        "--quality",
-        choices=QUALITIES,
-        default="fast",
-        help="better: average with the reversed pair, twice the time; best: also mirrored, four "
-        "times (default fast)",
-    )
-    group.add_argument("--UHD", action="store_true", help="the same as --scale 0.5")
-    group.add_argument(
-        "--torch-compile",
-        action="store_true",
-        help="let torch compile the network: a minute's wait that long clips on a GPU may repay",
-    )
-    _add_precision_options(group)
-
-
-def _add_precision_options(group: Group) -> None:
-    group.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="of the convolutions (default auto: fp16 on GPUs that are fast at it, bf16 on CPUs that are, else fp32)",
-    )
-    group.add_argument(
-        "--fp16",
-        dest="precision",
-        action="store_const",
-        const="fp16",
-        help="the same as --precision fp16",
-    )
-    group.add_argument(
-        "--device", default="auto", metavar="D", help="cpu, cuda, cuda:1, mps (default auto)"
-    )
-
-
-def _add_output_options(parser: argparse.ArgumentParser, name: str) -> Group:
-    group = parser.add_argument_group("output")
-    group.add_argument(
-        "--output",
-        type=Path,
-        metavar="NAME",
-        help=f"video file, or folder with --png-only, or - for raw frames on standard output (default {name}.<ext> beside the input; vid_out/)",
-    )
-    group.add_argument(
-        "--out-dir", type=Path, metavar="DIR", help="where results go that --output does not name"
-    )
-    group.add_argument(
-        "--ext",
-        choices=sorted(suffix[1:] for suffix in CONTAINERS),
-        help="container where --output has none (default: the preset's first, mp4 for share)",
-    )
-    group.add_argument(
-        "--preset",
-        choices=PRESETS,
-        default=DEFAULT_PRESET,
-        help=f"what to encode as, see --list-presets (default {DEFAULT_PRESET})",
-    )
-    group.add_argument(
-        "--crf",
-        type=int,
-        metavar="N",
-        help="quality, 0 to 51 or 63: lower is better and larger (default: the preset's, 20 for share)",
-    )
-    group.add_argument(
-        "--encoder-speed",
-        choices=SPEEDS,
-        help="how long the encoder may search: fast takes less time, for a picture that is a little worse or a file that is larger; slow is the reverse (default normal)",
-    )
-    group.add_argument(
-        "--ffmpeg-options",
-        type=_encoder_options,
-        default={},
-        metavar="LINE",
-        help='options of the encoder, which take precedence: "-preset slow -tune film"',
-    )
-    group.add_argument(
-        "--dither",
-        action="store_true",
-        help="against bands in gradients: spread what 8 bits cannot hold over the pixels around; worth it for PNG, lossless, webm, and share with a --crf of 14 or less",
-    )
-    group.add_argument(
-        "--audio",
-        choices=[mode.value for mode in AudioMode],
-        default=AudioMode.COPY.value,
-        help="copy, where the container takes it; encode anew as aac (Opus in webm); or none (default copy)",
-    )
-    group.add_argument("--png-only", action="store_true", help="numbered pictures, no video")
-    group.add_argument(
-        "--keep-pngs", action="store_true", help="numbered pictures in vid_out/ beside the video"
-    )
-    group.add_argument(
-        "--picture-format",
-        choices=["png", "exr"],
-        default="png",
-        help="of numbered pictures: png, or exr, linear light in 32-bit floating point (default png)",
-    )
-    group.add_argument("--overwrite", action="store_true", help="replace existing output")
-    group.add_argument(
-        "--resume",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="go on where an interrupted run of the same job has stopped (default)",
-    )
-    group.add_argument(
-        "--json", action="store_true", help="say in the last line what was done, as JSON"
-    )
-    return group
-
-
-def _add_montage_options(group: Group) -> None:
-    group.add_argument(
-        "--montage",
-        nargs="?",
-        choices=[layout.value for layout in Layout],
-        const=Layout.SIDE_BY_SIDE.value,
-        help="the source, as it plays, and the result in one picture (side-by-side if none is named)",
-    )
-    group.add_argument(
-        "--montage-labels",
-        nargs="?",
-        type=_labels,
-        const=(DEFAULT_LABEL, DEFAULT_LABEL),
-        metavar="TEXT",
-        help='write the rates into the montage, or "before | after" ({fps} stands for the rate)',
-    )
-
-
-class _Removed(argparse.Action):
-    """Upstream's --png, which this program splits in two."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.error("--png was removed: use --png-only, or --keep-pngs to get the video as well")
-
-
-class _End(argparse.Action):
-    """A moment of the source, or a rule: ``--end`` was a rule before it was a moment."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,  # noqa: ARG002  argparse passes it by this name
-    ) -> None:
-        rules = {rule.value: rule for rule in EndRule}
-        if values in rules:
-            namespace.end_rule = rules[values]
-            return
-        try:
-            namespace.end = parse_moment(values)
-        except InputError:
-            parser.error(
-                f"argument --end: expected a time such as 12.5 or 1:02.5, or one of "
-                f"{', '.join(rules)}, got {values!r}"
-            )
-
-
-def _multiplier(text: str) -> int:
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 2, got {text!r}")
-    return int(text)
-
-
-def _exponent(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 6:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 6, got {text!r}")
-    return int(text)
-
-
-def _explained(parse: Callable[[str], ResultT]) -> Callable[[str], ResultT]:
-    """Let argparse show the message of an InputError."""
-
-    def convert(text: str) -> ResultT:
-        try:
-            return parse(text)
-        except InputError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
-
-
-@_explained
-def _speed(text: str) -> SpeedCurve:
-    return constant_speed(parse_speed(text))
-
-
-_moment = _explained(parse_moment)
-_ramp = _explained(parse_ramp)
-_cuts = _explained(parse_cuts)
-_labels = _explained(parse_labels)
-_encoder_options = _explained(parse_encoder_options)
-
-
-def _threshold(text: str) -> float:
-    threshold = float(text)
-    if not threshold >= 0:
-        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {text!r}")
-    return threshold
-
-
-def _rate(text: str) -> Fraction:
-    try:
-        return parse_rate(text)
-    except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(
-            f"expected a frame rate such as 24, 23.976 or 30000/1001, got {text!r}"
-        ) from None
+def _pick(args: argparse.Namespace, kind: type[KindT], **known: Any) -> KindT:
+    """Make a dataclass of the arguments that have the names of its fields."""
+    names = {field.name for field in fields(cast(Any, kind))} - known.keys()
+    return kind(**known, **{name: getattr(args, name) for name in names if name in args})

@@ -1,103 +1,135 @@
-"""What the programs share: from arguments to an exit code, and from a plan to files."""
+"""A run of a command line: what it says, how it fails, and how a planned clip is rendered."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from rife_arch import CatalogError, DownloadError, RifeError
-from vfi.errors import InputError, VfiError
-from vfi.jobs import EnhanceJob, Job, Sink, render
+from vfi.encode import available_presets, find_ffmpeg
+from vfi.errors import DecodeError, InputError, VfiError
+from vfi.jobs import render
 from vfi.preprocess import Cut
 from vfi.timing import format_rate
 from vfi.tracks import AudioMode
-from vfi.write import VideoWriter
 
-from .parser import ArgumentsError
-from .plan import STANDARD_OUTPUT, JobT, MakeJob, Plan, open_sinks, plan_all
+from .arguments import ArgumentsError
+from .options import EnhanceOptions, InterpolateOptions
+from .plan import JobT, Plan, choose_unfinished, list_sources
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 _MOST_CUTS_SHOWN = 20
 
 Result = dict[str, Any]  # of one clip, for --json
-Run = Callable[[argparse.Namespace, list[Result]], None]
-"""Does what the arguments ask for; the list gets one entry for each clip that was worked on."""
+OptionsT = TypeVar("OptionsT", InterpolateOptions, EnhanceOptions)
 
 
-class MakeFrames(Protocol):
-    """Makes the frames of one clip's result: a job's ``frames`` that knows its model already."""
+class FramesWithCuts(Protocol):
+    """Makes the frames of one clip's result: a job's ``frames`` with its model."""
 
     def __call__(
-        self, report: Callable[[Cut], object], *, first: int, is_deep: bool
+        self, on_cut: Callable[[Cut], object], *, first: int, bit_depth: int
     ) -> Generator[Tensor, None, None]:
-        """Yield [H, W, C]; see ``Job.frames``."""
+        """Yield [H, W, C]; see ``RenderJob.frames``."""
         ...
 
 
-def run_program(
-    parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None = None
-) -> int:
-    """Parse the arguments, do what they ask for and say how it went; returns the exit code."""
-    logging.basicConfig(format="%(levelname)s: %(message)s")
-    try:
-        args = parser.parse_args(argv)
-    except ArgumentsError as error:
-        return _refuse(parser, error, sys.argv[1:] if argv is None else argv)
-    # What is meant for people must not get between the frames.
-    with redirect_stdout(sys.stderr) if args.output == STANDARD_OUTPUT else nullcontext():
-        results: list[Result] = []
-        code, message = _run_safely(run, args, results)
-        if message:
-            print(message, file=sys.stderr)
-        if args.json:
-            _print_json(code, message, results)
-    return code
+@dataclass
+class Program:
+    """One run of a command line.
 
+    Attributes:
+        argv: its arguments.
+        memory_advice: what to try when a GPU runs out of memory.
+        exit_code: once :meth:`reporting` has ended.
+        results: one for each clip that was worked on, for ``--json``.
+    """
 
-def _refuse(parser: argparse.ArgumentParser, error: ArgumentsError, argv: Sequence[str]) -> int:
-    """Say what is wrong with the arguments, which could not be parsed; returns the exit code."""
-    parser.print_usage(sys.stderr)
-    print(f"{parser.prog}: error: {error}", file=sys.stderr)
-    if "--json" in argv:
-        with redirect_stdout(sys.stderr) if "-" in argv else nullcontext():
-            _print_json(EXIT_USAGE, f"error: {error}", [])
-    return EXIT_USAGE
+    argv: Sequence[str]
+    memory_advice: str
+    exit_code: int = 0
+    results: list[Result] = field(default_factory=list[Result])
 
+    @contextmanager
+    def reporting(self) -> Generator[None, None, None]:
+        """Turn errors of the block into a message and an exit code, and print JSON if asked."""
+        logging.basicConfig(format="%(levelname)s: %(message)s")
+        message: str | None = None
+        # Frames on standard output must not be mixed with messages.
+        pipes_frames = not {"-", "--output=-"}.isdisjoint(self.argv)
+        with redirect_stdout(sys.stderr) if pipes_frames else nullcontext():
+            try:
+                yield
+                message = self._failures()
+            except ArgumentsError as error:
+                message = f"error: {error}"
+                error.parser.print_usage(sys.stderr)
+                self.exit_code = EXIT_USAGE
+            except KeyboardInterrupt:
+                message = "interrupted; nothing was written under the final name."
+                self.exit_code = EXIT_INTERRUPTED
+            except (RifeError, VfiError, torch.OutOfMemoryError) as error:
+                if self.shows_tracebacks:
+                    raise
+                message = f"error: {self._explain(error)}"
+                self.exit_code = EXIT_USAGE if _is_usage(error) else EXIT_FAILED
+            if message:
+                print(message, file=sys.stderr)
+            if "--json" in self.argv:
+                report = {"exit_code": self.exit_code, "error": message, "results": self.results}
+                print(json.dumps(report))
 
-def _print_json(code: int, message: str | None, results: list[Result]) -> None:
-    print(json.dumps({"exit_code": code, "error": message, "results": results}))
+    @property
+    def shows_tracebacks(self) -> bool:
+        """Whether errors are shown with where they come from."""
+        return "--debug" in self.argv
 
+    @contextmanager
+    def clip(
+        self, source: Path, *errors: type[Exception], is_alone: bool
+    ) -> Generator[None, None, None]:
+        """Work on one clip; if it is one of several, the others need not suffer when it fails.
 
-def _run_safely(
-    run: Run, args: argparse.Namespace, results: list[Result]
-) -> tuple[int, str | None]:
-    """Do what the arguments ask for; returns the exit code, and what went wrong."""
-    try:
-        run(args, results)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED, "interrupted; nothing was written under the final name."
-    except (RifeError, VfiError, torch.OutOfMemoryError) as error:
-        if args.debug:
-            raise
-        return (EXIT_USAGE if _is_usage(error) else EXIT_FAILED), f"error: {_explain(error, args)}"
-    num_failed = sum("error" in result for result in results)
-    if num_failed:
-        return EXIT_FAILED, f"error: {num_failed} of {len(results)} clips failed, see above."
-    return 0, None
+        Args:
+            source: the clip.
+            errors: which errors concern this clip alone.
+            is_alone: it is the only clip: the error ends the program.
+        """
+        try:
+            yield
+        except errors as error:
+            if is_alone or self.shows_tracebacks:
+                raise
+            message = self._explain(error)
+            print(f"error: {message}", file=sys.stderr)
+            self.results.append({"input": str(source), "error": message})
+
+    def _failures(self) -> str | None:
+        num_failed = sum("error" in result for result in self.results)
+        if not num_failed:
+            return None
+        self.exit_code = EXIT_FAILED
+        return f"error: {num_failed} of {len(self.results)} clips failed, see above."
+
+    def _explain(self, error: Exception) -> str:
+        if isinstance(error, torch.OutOfMemoryError):
+            reason = str(error).split("\n", 1)[0]
+            return f"{reason} {self.memory_advice}"
+        return str(error)
 
 
 def _is_usage(error: Exception) -> bool:
@@ -106,87 +138,68 @@ def _is_usage(error: Exception) -> bool:
     return is_name or isinstance(error, InputError)
 
 
-def _explain(error: Exception, args: argparse.Namespace) -> str:
-    if isinstance(error, torch.OutOfMemoryError):
-        reason = str(error).split("\n", 1)[0]
-        return f"{reason} {args.memory_advice}"
-    return str(error)
-
-
 def plan_clips(
-    args: argparse.Namespace, results: list[Result], make_job: MakeJob[JobT]
+    program: Program,
+    options: OptionsT,
+    plan_clip: Callable[[Path, OptionsT, bool], Plan[JobT]],
 ) -> list[Plan[JobT]]:
-    """Decide what becomes of all clips, and refuse what cannot be written, before any work."""
-    plans = plan_all(args, make_job, print, partial(fail, args, results))
-    for plan in plans:
-        open_sinks(args, plan, None)
-    return plans
-
-
-def work_through(
-    args: argparse.Namespace,
-    results: list[Result],
-    plans: Sequence[Plan[JobT]],
-    work: Callable[[Plan[JobT]], Result],
-) -> None:
-    """Work on all clips, one by one. Of several, the others need not suffer if one fails."""
-    for plan in plans:
-        try:
-            results.append(work(plan))
-        except (VfiError, torch.OutOfMemoryError) as error:  # noqa: PERF203  once per clip
-            if args.debug or len(plans) == 1:
-                raise
-            fail(args, results, plan.source, error)
-
-
-def fail(args: argparse.Namespace, results: list[Result], source: Path, error: Exception) -> None:
-    """Say that one of several clips has failed, and why."""
-    message = _explain(error, args)
-    print(f"error: {message}", file=sys.stderr)
-    results.append({"input": str(source), "error": message})
-
-
-def make_files(
-    args: argparse.Namespace,
-    plan: Plan[JobT],
-    make_frames: MakeFrames,
-    fingerprint: str | None,
-    model_name: str,
-) -> Result:
-    """Write what a plan says, and say so.
+    """Decide what becomes of every clip, and refuse what cannot be written, before any work.
 
     Args:
-        args: of the command line.
-        plan: what and where to.
-        make_frames: makes the frames.
-        fingerprint: of the job, to go on with what an interrupted run has left; None: begin anew.
+        program: gets the errors of single clips.
+        options: of the command line.
+        plan_clip: ``plan_interpolation`` or ``plan_enhancement``.
+    """
+    sources = list_sources(options.source, options.output)
+    is_alone = len(sources) == 1
+    plans: list[Plan[JobT]] = []
+    for source in sources:
+        with program.clip(source, DecodeError, is_alone=is_alone):
+            plans.append(plan_clip(source, options, is_alone))
+    unfinished = choose_unfinished(plans, options.output, print, is_alone=is_alone)
+    return [plan.make_ready() for plan in unfinished]
+
+
+def render_clip(
+    plan: Plan[JobT], frames: FramesWithCuts, resume_key: str | None, model_name: str
+) -> Result:
+    """Write what a plan says, with a progress bar.
+
+    Args:
+        plan: ready to be written.
+        frames: makes the frames.
+        resume_key: of the job, to go on with what an interrupted run has left; None: start over.
         model_name: for the result.
     """
     job = plan.job
-    sinks = open_sinks(args, plan, fingerprint, print)
     cuts: list[Cut] = []
     started = perf_counter()
     try:
-        with _progress(job) as watch:
+        with _progress(job.num_frames) as on_frame:
             num_frames = render(
-                partial(make_frames, cuts.append), sinks, watch=watch, dither=job.dither
+                partial(frames, cuts.append),
+                plan.sinks(resume_key, tqdm.write),
+                on_frame=on_frame,
+                dither=job.dither,
             )
     except BaseException:
-        if plan.is_kept():
-            print("what is done is kept: the same command goes on from there.", file=sys.stderr)
+        if plan.has_leftovers():
+            print(
+                "Finished frames were kept; run the same command again to resume.", file=sys.stderr
+            )
         raise
     seconds = perf_counter() - started
-    width, height = _written_size(job, sinks)
     print(
         f"done: {plan.describe_targets()} "
         f"({num_frames} frames, {seconds:.1f} s, {num_frames / seconds:.1f} fps)"
     )
     if cuts:
         print(_describe_cuts(cuts))
+    width, height = plan.size
     return {
         "input": str(plan.source),
         "output": str(plan.video) if plan.video else None,
-        "pngs": str(plan.pngs) if plan.pngs else None,
+        "pngs": str(plan.images) if plan.images else None,
         "frames": num_frames,
         "width": width,
         "height": height,
@@ -197,27 +210,23 @@ def make_files(
     }
 
 
-def _written_size(job: Job | EnhanceJob, sinks: Sequence[Sink]) -> tuple[int, int]:
-    """Return width and height of the result; those of the video, which may have to be even."""
-    sizes = [sink.size for sink in sinks if isinstance(sink, VideoWriter)]
-    return sizes[0] if sizes else (job.width, job.height)
-
-
 @contextmanager
-def _progress(job: Job | EnhanceJob) -> Generator[Callable[[int, Any], object]]:
-    """Show a bar; lends what tells it how many frames there are."""
-    with tqdm(total=job.num_frames, unit="frame") as bar:
+def _progress(
+    num_frames: int | None,
+) -> Generator[Callable[[int, Tensor | None], object], None, None]:
+    """Show a bar; lends what tells it how many frames are finished."""
+    with tqdm(total=num_frames, unit="frame") as bar:
 
-        def watch(number: int, pixels: object) -> None:
-            if pixels is None:  # these were there already: they do not count as speed
+        def on_frame(number: int, pixels: Tensor | None) -> None:
+            if pixels is None:  # finished by an earlier run: not part of the speed
                 bar.initial = bar.n = number
                 bar.refresh()
             bar.update(number - bar.n)
 
-        yield watch
+        yield on_frame
 
 
-def describe_clip(args: argparse.Namespace, plan: Plan[JobT]) -> str:
+def describe_clip(plan: Plan[JobT]) -> str:
     """Say what goes in and what comes out."""
     job, clip = plan.job, plan.job.clip
     about = "" if clip.duration is None else "about "  # the frame rate varies
@@ -225,21 +234,21 @@ def describe_clip(args: argparse.Namespace, plan: Plan[JobT]) -> str:
         f"input   {clip.name}  {clip.width}x{clip.height}, {about}{_count(clip.num_frames)} frames, "
         f"{about}{format_rate(clip.rate)} fps\n"
         f"output  {plan.describe_targets()}  {about}{_count(job.num_frames)} frames, "
-        f"{format_rate(job.shown_rate)} fps, {_describe_sound(args, plan)}"
+        f"{format_rate(job.shown_rate)} fps, {_describe_audio(plan)}"
     )
 
 
-def _describe_sound(args: argparse.Namespace, plan: Plan[JobT]) -> str:
+def _describe_audio(plan: Plan[JobT]) -> str:
     tracks = plan.job.clip.tracks
     if tracks is None or not tracks.audio or not plan.holds_audio:
-        return "no sound"
-    if AudioMode(args.audio) is AudioMode.NONE:
-        return "sound left out"
+        return "no audio"
+    if plan.output.audio is AudioMode.NONE:
+        return "audio dropped"
     tempo = plan.job.tempo
     if tempo is None:
         more = ", subtitles and chapters" if tracks.subtitles or tracks.chapters else ""
-        return f"sound{more} dropped, because of the ramp"
-    return "sound kept" if tempo == 1 else f"sound {float(tempo):.3g} times as fast"
+        return f"audio{more} dropped, because the speed varies"
+    return "audio kept" if tempo == 1 else f"audio {float(tempo):.3g} times as fast"
 
 
 def _count(number: int | None) -> str:
@@ -251,6 +260,17 @@ def _describe_cuts(cuts: Sequence[Cut]) -> str:
     shown = [f"{cut.number} ({float(cut.time):.2f} s)" for cut in cuts[:_MOST_CUTS_SHOWN]]
     more = ["..."] if len(cuts) > _MOST_CUTS_SHOWN else []
     return f"cuts: {len(cuts)}, at frame {', '.join(shown + more)}"
+
+
+def list_presets() -> str:
+    """Say which presets the ffmpeg of this machine can write: tries each, which takes seconds."""
+    ffmpeg = find_ffmpeg()
+    lines = [
+        f"{preset.name:<17} {', '.join(suffix[1:] for suffix in preset.suffixes):<14} "
+        f"{encoder.name:<14} {preset.purpose}"
+        for preset, encoder in available_presets(ffmpeg)
+    ]
+    return "\n".join([*lines, f"with {ffmpeg}"])
 
 
 def end_on_terminate() -> None:

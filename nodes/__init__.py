@@ -6,13 +6,15 @@ from comfy_api.latest import ComfyExtension, io
 
 from .compare import RIFECompare
 from .detect_cuts import RIFEDetectCuts
-from .enhance import RIFEEnhance, RIFELoadEnhancer
+from .enhance import RIFEEnhance
 from .enhance_video import RIFEEnhanceVideo
-from .export import RIFEExportPNG, RIFEExportVideo
+from .export_png import RIFEExportPNG
+from .export_video import RIFEExportVideo
 from .interpolate_images import RIFEInterpolate
 from .interpolate_video import RIFEInterpolateVideo
 from .join_clips import RIFEJoinClips
 from .load import RIFELoadModel
+from .load_enhancer import RIFELoadEnhancer
 from .montage import RIFEMontage
 from .preview_motion import RIFEPreviewMotion
 from .retime import RIFERetime, RIFESpeedRamp

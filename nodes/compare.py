@@ -11,9 +11,9 @@ from torch import Tensor
 from ..vfi.alpha import seen
 from ..vfi.errors import InputError
 from ..vfi.visualize import mean_difference, same_moments
-from .montage import rate_inputs, require_comparable
+from .support.comparison_inputs import rate_inputs, require_comparable
 from .support.progress import show_text, with_progress
-from .support.sockets import CATEGORY, exact_rate, require_pictures
+from .support.sockets import CATEGORY, exact_rate, require_frames
 
 _MOST_DIFFERENT = -1  # in place of a frame's number
 _EVERY_ROW = 4  # of so many one is looked at in the search: as telling an average, sooner
@@ -82,7 +82,7 @@ class RIFECompare(io.ComfyNode):
         slider: object = None,  # noqa: ARG003  ComfyUI passes it
     ) -> io.NodeOutput:
         """Show two frames, to the slider and to front ends that have none."""
-        require_pictures(before)
+        require_frames(before)
         require_comparable(before, after)
         rates = exact_rate(before_fps), exact_rate(after_fps)
         moments = same_moments((len(before), len(after)), rates)

@@ -12,7 +12,7 @@ from ..vfi.frames import Frame
 from ..vfi.preprocess import DEFAULT_THRESHOLD, mark_cuts
 from ..vfi.visualize import MOST_CUTS, ShownCut, draw_sheet, shrink
 from .support.progress import show_text, with_progress
-from .support.sockets import CATEGORY, exact_rate, require_pictures
+from .support.sockets import CATEGORY, exact_rate, require_frames
 
 
 class RIFEDetectCuts(io.ComfyNode):
@@ -77,7 +77,7 @@ class RIFEDetectCuts(io.ComfyNode):
     @classmethod
     def execute(cls, images: Tensor, threshold: float, fps: float = 0.0) -> io.NodeOutput:
         """Look at all frames, keep small copies of those at cuts."""
-        require_pictures(images)
+        require_frames(images)
         numbers: list[int] = []
         shown: list[ShownCut] = []
         for number in with_progress(_find_cuts(images, threshold), len(images)):

@@ -7,23 +7,29 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
-from ..vfi.jobs import EnhanceJob, FrameSource
+from ..vfi.jobs import EnhancementJob, FrameSource
 from ..vfi.preprocess import DEFAULT_THRESHOLD, parse_cuts
 from ..vfi.tracks import AudioMode
-from .enhance import SAFA_ALIASES, cut_inputs, enhancer_input, make_frame_enhancer
 from .support.encoding_inputs import (
-    Encoding,
+    audio_mode_input,
     crf_input,
     dither_input,
     encoder_options_input,
     encoder_speed_input,
+    pop_encoding,
     prefix_input,
     preset_input,
     resume_input,
 )
-from .support.progress import check_cancelled, show_text, tell_cut
-from .support.render_video import make_video
-from .support.sockets import CATEGORY, ManagedEnhancer, take
+from .support.enhancement_inputs import (
+    SAFA_ALIASES,
+    cut_inputs,
+    enhancer_input,
+    make_frame_enhancer,
+)
+from .support.progress import check_cancelled, log_cut, show_text
+from .support.render_video import render_video
+from .support.sockets import CATEGORY, ManagedEnhancer
 from .support.video_source import open_source
 
 
@@ -47,13 +53,7 @@ class RIFEEnhanceVideo(io.ComfyNode):
                 prefix_input("video/RIFE"),
                 preset_input(optional=False),
                 crf_input(),
-                io.Combo.Input(
-                    "audio",
-                    options=[mode.value for mode in AudioMode],
-                    default=AudioMode.COPY.value,
-                    tooltip="copy keeps the sound as it is, aac encodes it anew, none leaves it "
-                    "out.",
-                ),
+                audio_mode_input(),
                 *cut_inputs(),
                 encoder_options_input(),
                 resume_input(),
@@ -78,16 +78,16 @@ class RIFEEnhanceVideo(io.ComfyNode):
         **options: Any,
     ) -> io.NodeOutput:
         """Write the file, which appears under its name when it is complete."""
-        encoding = take(options, Encoding)
+        encoding = pop_encoding(options)
         network = enhancer.enhancer
-        with open_source(video, alpha=encoding.chosen.has_alpha) as clip:
-            job = EnhanceJob(clip, scene_threshold, parse_cuts(cuts), encoding.dither)
+        with open_source(video, alpha=encoding.keeps_alpha) as clip:
+            job = EnhancementJob(clip, scene_threshold, parse_cuts(cuts), encoding.dither)
 
             def load() -> FrameSource:
                 model = make_frame_enhancer(enhancer, clip.height, clip.width)
-                return partial(job.frames, model, tell_cut, check=check_cancelled)
+                return partial(job.frames, model, log_cut, check=check_cancelled)
 
-            result = make_video(
+            result = render_video(
                 cls,
                 job,
                 encoding,

@@ -9,9 +9,9 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.timing import EndRule, Schedule
+from .support.batch import interpolate_batch
 from .support.interpolation_inputs import (
-    ClipOptions,
-    interpolate_batch,
+    InterpolationOptions,
     model_inputs,
     option_inputs,
     scale_input,
@@ -83,7 +83,7 @@ class RIFEInterpolate(io.ComfyNode):
         rate = multi * source_rate
         schedule = Schedule(rate, 1 / source_rate, EndRule(end))
         stopwatch = Stopwatch()
-        out = interpolate_batch(model, images, schedule, ClipOptions(**options))
+        out = interpolate_batch(model, images, schedule, InterpolationOptions(**options))
         counts = len(images), len(out)
         show_text(cls, stopwatch.summary(counts, (source_rate, rate), model.rife.name))
         return io.NodeOutput(out, len(out), float(rate))

@@ -11,7 +11,7 @@ from typing import Any
 from comfy_api.latest import Input, io
 
 from ..vfi.errors import InputError
-from ..vfi.jobs import FrameSource, Job, plan_job
+from ..vfi.jobs import FrameSource, InterpolationJob, plan_job
 from ..vfi.read import Clip
 from ..vfi.synthesis import AtCut
 from ..vfi.timing import (
@@ -23,26 +23,26 @@ from ..vfi.timing import (
     parse_speed,
 )
 from ..vfi.tracks import AudioMode
+from .support.batch import make_interpolator, model_settings
 from .support.encoding_inputs import (
-    Encoding,
+    audio_mode_input,
     crf_input,
     dither_input,
     encoder_options_input,
     encoder_speed_input,
+    pop_encoding,
     prefix_input,
     preset_input,
     resume_input,
 )
 from .support.interpolation_inputs import (
-    ClipOptions,
-    make_interpolator,
-    model_settings,
+    InterpolationOptions,
     option_inputs,
     scale_input,
 )
-from .support.progress import check_cancelled, show_text, tell_cut
-from .support.render_video import make_video
-from .support.sockets import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate, take
+from .support.progress import check_cancelled, log_cut, show_text
+from .support.render_video import render_video
+from .support.sockets import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate
 from .support.video_source import open_source
 
 
@@ -164,13 +164,9 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 prefix_input("video/RIFE"),
                 preset_input(optional=False),
                 crf_input(),
-                io.Combo.Input(
-                    "audio",
-                    options=[mode.value for mode in AudioMode],
-                    default=AudioMode.COPY.value,
-                    tooltip="copy keeps the sound as it is, aac encodes it anew, none leaves it "
-                    "out. It goes faster or slower with the picture, at the same pitch. A speed "
-                    "that changes on the way has no sound.",
+                audio_mode_input(
+                    " It goes faster or slower with the picture, at the same pitch. A speed that "
+                    "varies has no audio."
                 ),
                 *option_inputs(EndRule.FULL_DURATION),
                 encoder_options_input(),
@@ -199,16 +195,16 @@ class RIFEInterpolateVideo(io.ComfyNode):
         **options: Any,
     ) -> io.NodeOutput:
         """Write the file, which appears under its name when it is complete."""
-        encoding = take(options, Encoding)
-        how = ClipOptions(**options)
-        with open_source(video, alpha=encoding.chosen.has_alpha) as clip:
+        encoding = pop_encoding(options)
+        how = InterpolationOptions(**options)
+        with open_source(video, alpha=encoding.keeps_alpha) as clip:
             job = _plan(clip, mode or {}, how, dither=encoding.dither)
 
             def load() -> FrameSource:
                 interpolator = make_interpolator(model, clip.height, clip.width, how)
-                return partial(job.frames, interpolator, tell_cut, check=check_cancelled)
+                return partial(job.frames, interpolator, log_cut, check=check_cancelled)
 
-            result = make_video(
+            result = render_video(
                 cls,
                 job,
                 encoding,
@@ -222,7 +218,9 @@ class RIFEInterpolateVideo(io.ComfyNode):
         return io.NodeOutput(result.video, float(job.shown_rate), result.count, ui=result.shown)
 
 
-def _plan(clip: Clip, values: dict[str, Any], options: ClipOptions, *, dither: bool) -> Job:
+def _plan(
+    clip: Clip, values: dict[str, Any], options: InterpolationOptions, *, dither: bool
+) -> InterpolationJob:
     name = values.get("mode", "")
     mode = _MODES.get(name)
     if mode is None:  # ComfyUI does not check this one

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..vfi.frames import Frame
 from ..vfi.preprocess import joined
-from .support.interpolation_inputs import to_batch
+from .support.batch import to_batch
 from .support.progress import cancellable
-from .support.sockets import CATEGORY, require_pictures
+from .support.sockets import CATEGORY, require_frames
 
 _MOST_CLIPS = 50
 _TICK = Fraction(1)  # a batch has no rate, and joining needs none
@@ -71,7 +71,7 @@ class RIFEJoinClips(io.ComfyNode):
         """Fill the output batch."""
         batches = list(clips.values())
         for batch in batches:
-            require_pictures(batch)
+            require_frames(batch)
         # Views of the batches, save those that are cross-faded.
         frames = list(joined(map(_frames, batches), _TICK, overlap))
         out = to_batch((frame.pixels for frame in frames), len(frames), batches[0])

@@ -10,7 +10,7 @@ from ..rife_arch import load_interpolator
 from ..rife_arch.load import PRECISIONS, Precision
 from .support.model_paths import find_checkpoint, list_choices
 from .support.progress import show_text
-from .support.sockets import CATEGORY, ManagedModel, RifeModelType, hand_over, host_precision
+from .support.sockets import CATEGORY, ManagedModel, RifeModelType, host_precision, make_patcher
 
 _log = logging.getLogger(__name__)
 
@@ -74,4 +74,4 @@ class RIFELoadModel(io.ComfyNode):
         )
         _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
         show_text(cls, f"RIFE {rife.name}, {rife.precision}")
-        return io.NodeOutput(ManagedModel(rife, hand_over(rife.network)))
+        return io.NodeOutput(ManagedModel(rife, make_patcher(rife.network)))

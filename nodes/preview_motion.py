@@ -10,8 +10,9 @@ from ..vfi.alpha import seen
 from ..vfi.errors import InputError
 from ..vfi.frames import to_planar
 from ..vfi.visualize import colour_motion, difference, draw_tiles, longest_motion
-from .support.interpolation_inputs import estimate_working_bytes, model_inputs, scale_input
-from .support.sockets import CATEGORY, ManagedModel, require_pictures
+from .support.batch import estimate_working_bytes
+from .support.interpolation_inputs import model_inputs, scale_input
+from .support.sockets import CATEGORY, ManagedModel, require_frames
 
 _LEAST_MOTION = 1.0  # px; below it, noise would get full colours
 
@@ -71,7 +72,7 @@ class RIFEPreviewMotion(io.ComfyNode):
         cls, model: ManagedModel, images: Tensor, frame: int, timestep: float, scale: str
     ) -> io.NodeOutput:
         """Draw the sheet."""
-        require_pictures(images)
+        require_frames(images)
         _require_pair(images, frame)
         pair = images[frame : frame + 2]
         motion = _find_motion(model, pair, timestep, float(scale))

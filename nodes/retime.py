@@ -17,9 +17,9 @@ from ..vfi.timing import (
     parse_ramp,
     parse_speed,
 )
+from .support.batch import interpolate_batch
 from .support.interpolation_inputs import (
-    ClipOptions,
-    interpolate_batch,
+    InterpolationOptions,
     model_inputs,
     option_inputs,
     scale_input,
@@ -165,7 +165,7 @@ def _retime(
     speed: SpeedCurve,
     options: dict[str, Any],
 ) -> io.NodeOutput:
-    clip_options = ClipOptions(**options)
+    clip_options = InterpolationOptions(**options)
     source_rate, rate = (exact_rate(fps) for fps in rates)
     schedule = Schedule(rate, 1 / source_rate, EndRule(clip_options.end), speed)
     stopwatch = Stopwatch()

@@ -103,8 +103,8 @@ class Stopwatch:
         return f"{count} frames; {model_name}, {count / seconds:.2f} frames per second"
 
 
-def tell_cut(cut: Cut) -> None:
-    """Write a cut that was found into ComfyUI's log."""
+def log_cut(cut: Cut) -> None:
+    """Write a scene cut into ComfyUI's log."""
     _log.info("cut at frame %d, %.2f s", cut.number, cut.time)
 
 

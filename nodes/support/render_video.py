@@ -1,18 +1,19 @@
-"""What becomes of a video in a node that makes a video of it."""
+"""Render a job to a video in ComfyUI's output folder."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from comfy_api.latest import Input, InputImpl, io
 
-from ...vfi.jobs import EnhanceJob, FrameSource, Job, render
+from ...vfi.encode import EncodingSettings
+from ...vfi.jobs import FrameSource, RenderJob, plan_video, render
 from ...vfi.tracks import AudioMode
 from ...vfi.write import VideoWriter
-from .encoding_inputs import Encoding, metadata_of, new_output, preview
+from .output_files import metadata_of, new_output, preview
 from .progress import Progress, Stopwatch, check_cancelled
 
 _log = logging.getLogger(__name__)
@@ -35,10 +36,10 @@ class VideoResult:
     stopwatch: Stopwatch
 
 
-def make_video(
+def render_video(
     node: type[io.ComfyNode],
-    job: Job | EnhanceJob,
-    encoding: Encoding,
+    job: RenderJob[Any],
+    encoding: EncodingSettings,
     *,
     prefix: str,
     audio: str,
@@ -52,50 +53,31 @@ def make_video(
         job: what is written.
         encoding: how.
         prefix: of the name, as people write it.
-        audio: what is done to the sound, a value of :class:`AudioMode`.
+        audio: what happens to the audio, a value of :class:`AudioMode`.
         resume: what decides the pixels beside the job, to go on with what a cancelled run of the
-            same has left; None: begin anew.
-        load: brings the model onto its device, after all else is known to work, and returns what
+            same job has left; None: start over.
+        load: brings the model onto its device, after everything else was checked, and returns what
             makes the frames.
     """
     base, subfolder = new_output(prefix, job.width, job.height)
-    path = base.with_name(f"{base.name}{encoding.chosen.suffixes[0]}")
-    fingerprint = None if resume is None else job.fingerprint(*resume)
-    writer = _open_writer(node, path, job, encoding, AudioMode(audio), fingerprint)
-    frames = load()
-    stopwatch = Stopwatch()
-    # The front end would show the last picture in place of the video, or break the player.
-    shown = preview(encoding.chosen, path, subfolder)
-    progress = Progress(job.num_frames, shows_frames=shown is None)
-    count = render(frames, [writer], watch=progress, dither=job.dither)
-    return VideoResult(InputImpl.VideoFromFile(str(path)), count, shown, stopwatch)
-
-
-def _open_writer(
-    node: type[io.ComfyNode],
-    path: Path,
-    job: Job | EnhanceJob,
-    encoding: Encoding,
-    audio_mode: AudioMode,
-    fingerprint: str | None,
-) -> VideoWriter:
-    clip = job.clip
-    return VideoWriter(
+    path = base.with_name(f"{base.name}{encoding.suffixes[0]}")
+    resume_key = None if resume is None else job.resume_key(*resume)
+    writer = VideoWriter(
         path,
-        width=job.width,
-        height=job.height,
-        rate=job.shown_rate,
-        preset=encoding.preset,
-        crf=encoding.kept_crf,
-        speed=encoding.kept_speed,
-        options=encoding.options,
-        has_alpha=clip.has_alpha and encoding.chosen.has_alpha,
-        depth=encoding.frame_depth,
-        pixel_aspect=clip.pixel_aspect,
-        tracks=job.tracks(audio_mode),
+        plan_video(job, path, encoding),
+        tracks=job.tracks(AudioMode(audio)),
         metadata=metadata_of(node),
         notify=_log.info,
         check=check_cancelled,
-        job=fingerprint,
-        parts=path.with_name(f"rife_{fingerprint[:12]}.parts") if fingerprint else None,
+        resume_key=resume_key,
+        # Not named after the file: the next run of the same job gets another number.
+        segments_folder=path.with_name(f"rife_{resume_key[:12]}.segments") if resume_key else None,
     )
+    writer.validate()
+    frames = load()
+    stopwatch = Stopwatch()
+    # The front end would show the last picture in place of the video, or break the player.
+    shown = preview(encoding, path, subfolder)
+    progress = Progress(job.num_frames, shows_frames=shown is None)
+    count = render(frames, [writer], on_frame=progress, dither=job.dither)
+    return VideoResult(InputImpl.VideoFromFile(str(path)), count, shown, stopwatch)

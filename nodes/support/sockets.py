@@ -1,10 +1,9 @@
-"""What travels between the nodes, and what they share."""
+"""What travels between the nodes: sockets, models that ComfyUI manages, checked values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeVar, cast
 
 import comfy.model_management
 from comfy.model_patcher import ModelPatcher
@@ -17,7 +16,7 @@ from ...vfi.errors import InputError
 from ...vfi.timing import parse_rate
 
 CATEGORY = "video/RIFE"
-# What people type who look for a node that makes new frames; RIFE VFI is what others call theirs.
+# What people type who look for a node that makes new frames; other packs call theirs RIFE VFI.
 ALIASES = (
     "rife",
     "RIFE VFI",
@@ -32,7 +31,6 @@ ALIASES = (
 
 RifeModelType = io.Custom("RIFE_MODEL")
 EnhancerType = io.Custom("RIFE_ENHANCER")
-SettingsT = TypeVar("SettingsT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def host_precision(precision: Precision) -> Precision:
     return "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
 
 
-def hand_over(network: nn.Module) -> ModelPatcher:
+def make_patcher(network: nn.Module) -> ModelPatcher:
     """Let ComfyUI move a network between its devices."""
     return ModelPatcher(
         network,
@@ -90,13 +88,7 @@ def _load(patcher: ModelPatcher, working_bytes: int) -> None:
     )
 
 
-def take(options: dict[str, Any], kind: type[SettingsT]) -> SettingsT:
-    """Make a dataclass of those options that are its fields, and take them out of the rest."""
-    names = [field.name for field in fields(cast(Any, kind))]
-    return kind(**{name: options.pop(name) for name in names if name in options})
-
-
-def require_pictures(images: Tensor) -> None:
+def require_frames(images: Tensor) -> None:
     """Refuse a batch that is neither [N, H, W, 3] nor [N, H, W, 4]."""
     channels = images.shape[-1]
     if channels not in (3, 4):

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ...vfi.frames import Frame
 from ...vfi.read import Clip, open_video
-from .encoding_inputs import audio_file
+from .output_files import audio_file
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def _window(video: InputImpl.VideoFromFile) -> tuple[Fraction, Fraction | None]:
 
 @contextmanager
 def _from_images(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, None]:
-    """Lend a VIDEO that is in memory, images and sound."""
+    """Lend a VIDEO that is in memory, images and audio."""
     components = video.get_components()
     images, rate = components.images, Fraction(components.frame_rate)
     mask = components.alpha if alpha else None

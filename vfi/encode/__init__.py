@@ -8,7 +8,8 @@ from .encoder_options import parse_encoder_options
 from .encoders import available_presets, choose_encoder
 from .ffmpeg import QUIET, RunningFFmpeg, ffmpeg_version, file_url, find_ffmpeg
 from .presets import DEFAULT_PRESET, PRESETS, SPEEDS, Preset, find_preset
-from .raw_frames import PictureFormat
+from .raw_frames import FrameFormat
+from .settings import EncodingSettings
 
 __all__ = [
     "CONTAINERS",
@@ -17,7 +18,8 @@ __all__ = [
     "QUIET",
     "SPEEDS",
     "Container",
-    "PictureFormat",
+    "EncodingSettings",
+    "FrameFormat",
     "Preset",
     "RunningFFmpeg",
     "available_presets",

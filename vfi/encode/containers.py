@@ -15,17 +15,17 @@ class Container:
 
     Attributes:
         muxer: ffmpeg's name of it, for ``-f``.
-        audio_codecs: what is copied into it. Some formats admit more than players can be expected
-            to play (Vorbis in mp4), which is left out.
+        audio_codecs: what is copied into it; not what the format allows but few players play
+            (Vorbis in mp4).
         audio_encoder: what any other audio is encoded with; None: the format holds no audio.
         audio_filter: what audio goes through on its way to that encoder.
         options: further output options.
         movflags: flags of the mp4 family.
         codec_tags: what to call a codec where players expect another name than ffmpeg gives.
         subtitle_codecs: what is copied into it.
-        subtitle_encoder: what other subtitles of text become; None: the format holds none.
-        holds_fonts: whether files such as fonts for subtitles can be attached.
-        holds_tags: whether tags such as a workflow can be kept in it.
+        subtitle_encoder: what other text subtitles are encoded with; None: it holds no subtitles.
+        holds_fonts: it can have attachments, such as fonts for subtitles.
+        holds_tags: it can have tags, such as a workflow.
     """
 
     muxer: str
@@ -41,7 +41,7 @@ class Container:
     holds_tags: bool = True
 
     @property
-    def is_pictures_only(self) -> bool:
+    def is_frames_only(self) -> bool:
         """Whether nothing comes along with the picture: no track, no tag."""
         return self.audio_encoder is None and not self.holds_tags
 
@@ -105,6 +105,6 @@ def find_container(path: Path) -> Container:
         return CONTAINERS[path.suffix.lower()]
     except KeyError as error:
         raise InputError(
-            f"{path}: expected a name that ends in {', '.join(CONTAINERS)}, "
-            f"got {path.suffix or 'no extension'!r}. Choose one of these."
+            f"{path}: cannot write {path.suffix or 'a file without extension'}. "
+            f"Use one of these extensions: {', '.join(CONTAINERS)}."
         ) from error

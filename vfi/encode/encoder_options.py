@@ -1,7 +1,7 @@
 """A line of ffmpeg options, made safe.
 
-Workflows are shared, and with them what somebody typed into a text field. So only options that tune
-the encoder are let through, by name: none of them names a file, an input, an output or a filter.
+Shared workflows carry whatever somebody typed into a text field. So only options that tune the
+encoder are allowed, by name: none of them names a file, an input, an output or a filter.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def parse_encoder_options(line: str) -> Mapping[str, str]:
         words = iter(shlex.split(line))
     except ValueError as error:
         raise InputError(
-            f"ffmpeg options: expected every quote to be closed, got {line!r}. Close it."
+            f"A quote is not closed in the ffmpeg options {line!r}. Close it."
         ) from error
     return dict(_pairs(words))
 
@@ -65,8 +65,8 @@ def _pairs(words: Iterator[str]) -> Iterator[tuple[str, str]]:
         name = word[1:].removesuffix(":v")
         if not word.startswith("-") or name not in ALLOWED:
             raise InputError(
-                f"ffmpeg options: expected options that tune the encoder, got {word!r}. "
-                f"These are taken, each with a value: -{', -'.join(sorted(ALLOWED))}."
+                f"{word!r} is not among the ffmpeg options that may be set. "
+                f"These may, each with a value: -{', -'.join(sorted(ALLOWED))}."
             )
         value = next(words, "")
         _require_harmless(name, value)
@@ -76,18 +76,18 @@ def _pairs(words: Iterator[str]) -> Iterator[tuple[str, str]]:
 def _require_harmless(name: str, value: str) -> None:
     if not _VALUE.fullmatch(value):
         raise InputError(
-            f"ffmpeg options: expected a value of letters, digits and .,:=+- after -{name}, got "
-            f"{value or 'nothing'!r}. Give one."
+            f"The ffmpeg option -{name} needs a value of letters, digits and .,:=+-, got "
+            f"{value or 'nothing'!r}."
         )
     if name == "pix_fmt" and value not in _PIXEL_FORMATS:
         raise InputError(
-            f"ffmpeg options: expected -pix_fmt {', '.join(_PIXEL_FORMATS)}, got {value!r}. "
-            "Choose one of these, or leave it to the preset."
+            f"-pix_fmt {value} is not among the pixel formats that may be set: "
+            f"{', '.join(_PIXEL_FORMATS)}. Choose one of these, or leave it to the preset."
         )
     if name in _PARAMETER_LISTS:
         for parameter in value.split(":"):
             if parameter.split("=")[0] not in ALLOWED_PARAMETERS:
                 raise InputError(
-                    f"ffmpeg options: expected parameters that tune the encoder in -{name}, got "
-                    f"{parameter!r}. These are taken: {', '.join(sorted(ALLOWED_PARAMETERS))}."
+                    f"{parameter!r} is not among the parameters that may be set in -{name}. "
+                    f"These may: {', '.join(sorted(ALLOWED_PARAMETERS))}."
                 )

@@ -1,6 +1,6 @@
-"""Which encoders the ffmpeg at hand can open: tried out, as a list of names promises too much.
+"""Which encoders open on this machine: each is tried.
 
-An ffmpeg that lists ``h264_nvenc`` opens it only on a machine with such a card and driver.
+The list ffmpeg prints is no help: ``h264_nvenc`` is in it without such a card and driver, too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .presets import PRESETS, Encoder, Preset, Quality
 # px; some hardware encoders refuse pictures below about 150x50.
 _PROBE_SIZE = 256
 _PROBE_SECONDS = 30
-# Options by which a user takes the choice of the size into his own hands.
+# Options that set the size or quality in another way than crf.
 _RATE_CONTROLS = frozenset({"b", "q", "qp", "crf", "cq", "global_quality", "lossless", "quality"})
 
 
@@ -37,7 +37,7 @@ def choose_encoder(
         crf: quality, None for the preset's.
         speed: one of ``SPEEDS``, None for the preset's.
         options: from ``parse_encoder_options``; they take precedence.
-        has_alpha: frames have an alpha channel, which is to be kept.
+        has_alpha: keep the frames' alpha channel.
 
     Returns:
         The encoder with all its options, the quality among them.
@@ -56,8 +56,8 @@ def choose_encoder(
         complaint = _complaint(ffmpeg, settled)
         if complaint:
             raise InputError(
-                f"ffmpeg options: expected options that {encoder.name} takes, got ffmpeg's answer: "
-                f"{complaint} Look them up with: ffmpeg -h encoder={encoder.name}"
+                f"{encoder.name} does not take these ffmpeg options: {complaint} "
+                f"Look them up with: ffmpeg -h encoder={encoder.name}"
             )
     return settled
 
@@ -84,8 +84,8 @@ def _first_that_opens(ffmpeg: str, preset: Preset, *, has_alpha: bool) -> Encode
     if not candidates:
         keepers = ", ".join(other.name for other in PRESETS.values() if other.has_alpha)
         raise InputError(
-            f"preset {preset.name}: expected frames without transparency, got an alpha channel. "
-            f"Leave it out, or choose one of {keepers}."
+            f"Preset {preset.name} has no transparency, but the frames have an alpha channel. "
+            f"Drop it, or choose one of {keepers}."
         )
     complaints: list[str] = []
     for encoder in candidates:
@@ -94,10 +94,10 @@ def _first_that_opens(ffmpeg: str, preset: Preset, *, has_alpha: bool) -> Encode
             return encoder
         complaints.append(f"{encoder.name} ({complaint})")
     names = ", ".join(other.name for other, _ in available_presets(ffmpeg))
-    advice = f"Choose one of the presets it can write: {names}." if names else "Install another."
+    advice = f"Presets that work here: {names}." if names else "Install another ffmpeg."
     raise InputError(
-        f"preset {preset.name}: expected an encoder that opens here, got none from {ffmpeg}: "
-        f"{'; '.join(complaints)}. {advice}"
+        f"No encoder of preset {preset.name} works here with {ffmpeg}: {'; '.join(complaints)}. "
+        f"{advice}"
     )
 
 
@@ -106,8 +106,8 @@ def _speed_options(preset: Preset, encoder: Encoder, speed: str | None) -> Mappi
         return {}
     if not encoder.speeds:
         raise InputError(
-            f"encoder speed: expected none for the preset {preset.name}, as {encoder.name} has no "
-            f"other, got {speed}. Leave it out."
+            f"Preset {preset.name} has no encoder speed to choose ({encoder.name} has one only); "
+            "remove the encoder speed."
         )
     return encoder.speeds[speed]
 
@@ -119,8 +119,8 @@ def _quality_options(
     if quality is None:
         if crf is not None:
             raise InputError(
-                f"crf: expected none for the preset {preset.name}, as {encoder.name} has no such "
-                f"number, got {crf}. Leave it out."
+                f"Preset {preset.name} has no quality setting ({encoder.name} takes none); "
+                "remove the crf."
             )
         return {}
     value = quality.default if crf is None else crf
@@ -133,8 +133,8 @@ def _quality_options(
 def _require_in_range(quality: Quality, value: int) -> None:
     if not quality.minimum <= value <= quality.maximum:
         raise InputError(
-            f"crf: expected {quality.minimum} to {quality.maximum}, got {value}. "
-            f"{quality.default} is the default; higher is smaller."
+            f"crf must be {quality.minimum} to {quality.maximum}, got {value}. "
+            f"{quality.default} is the default; higher makes smaller files."
         )
 
 
@@ -144,14 +144,14 @@ def _with_options(encoder: Encoder, options: Mapping[str, str]) -> Encoder:
     pixel_format = merged.pop("pix_fmt", encoder.pixel_format)
     if pixel_format != encoder.pixel_format and (encoder.has_alpha or encoder.filters):
         raise InputError(
-            f"ffmpeg options: expected no -pix_fmt here, as {encoder.name} takes "
-            f"{encoder.pixel_format} only, got {pixel_format}. Leave it out."
+            f"{encoder.name} takes the pixel format {encoder.pixel_format} only; remove -pix_fmt "
+            f"{pixel_format} from the ffmpeg options."
         )
     return replace(encoder, options=merged, pixel_format=pixel_format)
 
 
 def _complaint(ffmpeg: str, encoder: Encoder) -> str:
-    """Encode a black picture to nowhere; returns what ffmpeg says to it, nothing if all is well."""
+    """Encode a black frame to nowhere; returns what ffmpeg complains of, nothing if it works."""
     size = f"{_PROBE_SIZE}x{_PROBE_SIZE}"
     command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-f", "rawvideo"]
     command += ["-pixel_format", "rgb24", "-video_size", size, "-i", "pipe:0"]

@@ -1,4 +1,4 @@
-"""The ffmpeg program: find it, and keep watch over it while it runs."""
+"""The ffmpeg program: find it, feed it, wait for it, and read what it complains of."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..errors import EncodeError, FFmpegNotFoundError
 
 logger = logging.getLogger(__name__)
 
-# What every run of it begins with: it asks nothing, says nothing but errors, and replaces files.
+# How every run begins: no questions, errors only, existing files replaced.
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 
 _NUM_LAST_LINES = 8
 _LOOK_EVERY = 0.2  # seconds
-# SVT-AV1 and x265 talk past ffmpeg's -loglevel: of themselves, of small pictures, of how it went.
+# SVT-AV1 and x265 ignore ffmpeg's -loglevel.
 _CHATTER = ("Svt[info]", "Svt[warn]", "x265 [info]", "x265 [warning]", "encoded ")
 
 
@@ -40,8 +40,8 @@ def find_ffmpeg() -> str:
         return get_ffmpeg_exe()
     except (ImportError, RuntimeError) as error:
         raise FFmpegNotFoundError(
-            f"ffmpeg: expected it on PATH or in the package imageio-ffmpeg, got neither ({error}). "
-            'Install ffmpeg from your system, or run "pip install imageio-ffmpeg".'
+            f"ffmpeg was found neither on PATH nor in the package imageio-ffmpeg ({error}). "
+            'Install ffmpeg with your system, or run "pip install imageio-ffmpeg".'
         ) from error
 
 
@@ -52,7 +52,7 @@ def ffmpeg_version(ffmpeg: str) -> str:
 
 
 class RunningFFmpeg:
-    """ffmpeg at work: the process, its input, and what it says.
+    """An ffmpeg process with a pipe to its input, and its messages.
 
     Attributes:
         command: how it was started.
@@ -65,8 +65,8 @@ class RunningFFmpeg:
 
         Args:
             command: the program and its arguments.
-            result: the video this is for, to be named in errors.
-            folder: where it runs, None for the current folder.
+            result: the video being written, named in errors.
+            folder: its working folder, None for the current one.
         """
         self.command = list(command)
         self.num_writes = 0
@@ -90,7 +90,7 @@ class RunningFFmpeg:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is no more, be it done or dead."""
+        """Whether the process has exited, successfully or not."""
         return self.process.poll() is not None
 
     def write(self, data: memoryview) -> None:
@@ -133,12 +133,12 @@ class RunningFFmpeg:
                 break
         if self.process.wait() != 0:
             raise self._failure()
-        complaints = self._last_words()
+        complaints = self._last_messages()
         if complaints:
-            logger.warning("%s: written, but ffmpeg says: %s", self._result, complaints)
+            logger.warning("%s: written, but ffmpeg warns: %s", self._result, complaints)
 
     def stop(self) -> None:
-        """Make sure that nothing is left: no process, no pipe, no temporary file."""
+        """End the process if it still runs, and close what belongs to it."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -152,31 +152,31 @@ class RunningFFmpeg:
         code = self.process.wait()
         frames = f" after {self.num_writes} frames" if self.num_writes else ""
         return EncodeError(
-            f"{self._result}: expected ffmpeg to write the video, got exit code {code}{frames}. "
-            f"Read why in ffmpeg's last words; is the disk full? "
-            f"Command: {subprocess.list2cmdline(self.command)}\n{self._last_words()}"
+            f"{self._result}: ffmpeg failed with exit code {code}{frames}. See its messages below; "
+            f"is the disk full? Command: {subprocess.list2cmdline(self.command)}\n"
+            f"{self._last_messages()}"
         )
 
-    def _last_words(self) -> str:
+    def _last_messages(self) -> str:
         self._stderr.seek(0)
         return "\n".join(complaints_in(self._stderr.read())[-_NUM_LAST_LINES:])
 
 
 def _own_process_group() -> dict[str, Any]:
-    # Ctrl-C in a terminal goes to the whole group. Alone in its own, ffmpeg is not killed behind
-    # our back and Python decides.
+    # Ctrl-C in a terminal goes to the whole process group. In a group of its own, ffmpeg runs until
+    # Python ends it.
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
 def complaints_in(stderr: bytes) -> list[str]:
-    """Return the lines of what ffmpeg wrote, without those in which an encoder introduces itself."""
+    """Return the lines ffmpeg wrote, without the greetings and statistics of encoders."""
     lines = stderr.decode(errors="replace").splitlines()
     return [line for line in lines if line.strip() and not line.startswith(_CHATTER)]
 
 
 def file_url(path: Path) -> str:
-    """Return what ffmpeg takes for a file under any name, in whatever folder it runs."""
+    """Return an address of a file that ffmpeg takes whatever its name, from any working folder."""
     # Without "file:", ffmpeg takes "a:b.mp4" for a protocol and "-x.mp4" for an option.
     return f"file:{path.absolute()}"

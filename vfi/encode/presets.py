@@ -31,14 +31,14 @@ CHROMA_BLOCKS: Mapping[str, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class Quality:
-    """The number that says how good and how large the picture gets; lower is better.
+    """The number that trades picture quality for file size; lower is better.
 
     Attributes:
         option: the encoder's name for it.
         default: what the preset takes.
         minimum: the best.
         maximum: the worst.
-        together_with: options that go with it, left out when another rate control is asked for.
+        together_with: options that go with it, left out when the user asks for another rate control.
     """
 
     option: str
@@ -112,11 +112,11 @@ class Preset:
         """Whether transparency can be kept."""
         return any(encoder.has_alpha for encoder in self.encoders)
 
-    def frame_depth(self, *, dither: bool = False) -> int:
-        """Bits of a value in the frames that are worth giving to it: 8 or 16.
+    def frame_bit_depth(self, *, dither: bool = False) -> int:
+        """Return the bit depth, 8 or 16, of the frames that are worth giving to it.
 
-        With ``dither`` also 16 for YUV of 8 bits. ffmpeg dithers where it makes that of more; what
-        is dithered before would lose most of it when RGB becomes YUV.
+        With ``dither`` also 16 for 8-bit YUV: ffmpeg dithers as it reduces the bit depth, while
+        dithering done before would mostly be lost in the conversion from RGB to YUV.
         """
         takes_more = all(e.is_deep or (dither and e.is_yuv) for e in self.encoders)
         return 16 if takes_more else 8
@@ -356,6 +356,6 @@ def find_preset(name: str) -> Preset:
         return PRESETS[name]
     except KeyError as error:
         raise InputError(
-            f"preset: expected one of {', '.join(PRESETS)}, got {name!r}. "
+            f"There is no preset {name!r}. Choose one of {', '.join(PRESETS)}; "
             f"{DEFAULT_PRESET} plays everywhere."
         ) from error

@@ -1,4 +1,4 @@
-"""Frames on their way into an encoder: bytes for ffmpeg's input, and how to encode them.
+"""Raw frames for ffmpeg's input, and the options that convert and encode them.
 
 YUV has the BT.709 matrix, limited range, and says so in its tags; without tags a player guesses from
 the size, and half of them guess differently.
@@ -38,9 +38,9 @@ _TAG_STREAM = (
     *("-color_primaries", "bt709", "-color_trc", "bt709"),
 )
 
-# Formats for pictures alone, by codec: their times are exact, and they say in which order frames
-# are decoded. What they do not hold goes into Matroska, whose times are whole milliseconds.
-_PART_FORMATS: Mapping[str, str] = {
+# Containers for segments, by codec: exact timestamps, and separate ones for decoding. Codecs that
+# these do not hold go into Matroska, whose timestamps are whole milliseconds.
+_SEGMENT_FORMATS: Mapping[str, str] = {
     "h264": "mp4",
     "hevc": "mp4",
     "av1": "mp4",
@@ -51,45 +51,47 @@ _MATROSKA = "matroska"
 
 
 @dataclass(frozen=True)
-class PictureFormat:
-    """What frames are, and what they are encoded as.
+class FrameFormat:
+    """What the frames of a video are, and what they are encoded as.
 
     Attributes:
+        ffmpeg: the program that encodes them.
         width: px.
         height: px.
         rate: frames per second.
         pixel_aspect: width / height of a displayed pixel.
         has_alpha: frames are RGBA.
-        depth: bits of a value, 8 or 16.
+        bit_depth: 8 or 16.
         encoder: what encodes them, with its options.
     """
 
+    ffmpeg: str
     width: int
     height: int
     rate: Fraction
     pixel_aspect: Fraction
     has_alpha: bool
-    depth: int
+    bit_depth: int
     encoder: Encoder
 
     @property
     def coded_size(self) -> tuple[int, int]:
-        """Width and height of what is encoded, px: with the columns and rows that make them even."""
+        """Width and height of what is encoded, px, padded to whole chroma blocks."""
         more_columns, more_rows = self._padding
         return self.width + more_columns, self.height + more_rows
 
     def to_bytes(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> memoryview:
-        """Return the bytes of a frame for ffmpeg's input; not necessarily a copy.
+        """Return the bytes of a frame for ffmpeg's input; may share its memory.
 
         Args:
-            pixels: [H, W, 3] RGB, or [H, W, 4] RGBA with alpha; unsigned, of ``depth`` bits.
+            pixels: [H, W, 3] RGB, or [H, W, 4] RGBA with alpha; unsigned, of ``bit_depth`` bits.
 
         Raises:
             ValueError: ``pixels`` is something else.
         """
         pixels = np.asarray(pixels)
         shape = (self.height, self.width, 4 if self.has_alpha else 3)
-        kind = np.dtype(f"uint{self.depth}")
+        kind = np.dtype(f"uint{self.bit_depth}")
         if pixels.shape != shape or pixels.dtype != kind:
             raise ValueError(
                 f"pixels must be {list(shape)} {kind}, got {list(pixels.shape)} {pixels.dtype}"
@@ -97,21 +99,21 @@ class PictureFormat:
         more_columns, more_rows = self._padding
         if more_columns or more_rows:
             pixels = np.pad(pixels, ((0, more_rows), (0, more_columns), (0, 0)), mode="edge")
-        if self.depth > 8 and self.encoder.is_yuv:
+        if self.bit_depth > 8 and self.encoder.is_yuv:
             pixels = _for_swscale(pixels)
         return np.ascontiguousarray(pixels).data
 
     def input_options(self) -> list[str]:
-        """Return what tells ffmpeg how to read frames from its standard input."""
+        """Return options that make ffmpeg read frames from its standard input."""
         size = "x".join(map(str, self.coded_size))
-        arguments = ["-f", "rawvideo", "-pixel_format", _PIPED[self.has_alpha, self.depth]]
+        arguments = ["-f", "rawvideo", "-pixel_format", _PIPED[self.has_alpha, self.bit_depth]]
         return [
             *arguments,
             *("-video_size", size, "-framerate", format_ratio(self.rate), "-i", "pipe:0"),
         ]
 
     def output_options(self) -> list[str]:
-        """Return what tells ffmpeg how to convert and encode them."""
+        """Return options that make ffmpeg convert and encode them."""
         # max: without it the terms are cut down to 100 (128/117 would not survive).
         aspect = f"setsar=sar={format_ratio(self.pixel_aspect)}:max=65535"
         encoder = self.encoder
@@ -122,29 +124,29 @@ class PictureFormat:
         return [*options, *_TAG_STREAM] if encoder.is_yuv else options
 
     @property
-    def part_format(self) -> str:
-        """Ffmpeg's name of the format for pictures alone."""
+    def segment_format(self) -> str:
+        """Ffmpeg's name of the container of a segment."""
         if self.encoder.codec == "vp9" and self.has_alpha:
             return _MATROSKA
-        return _PART_FORMATS.get(self.encoder.codec, _MATROSKA)
+        return _SEGMENT_FORMATS.get(self.encoder.codec, _MATROSKA)
 
     @property
-    def part_suffix(self) -> str:
-        """Extension of that format."""
-        return ".mkv" if self.part_format == _MATROSKA else f".{self.part_format}"
+    def segment_suffix(self) -> str:
+        """Extension of that container."""
+        return ".mkv" if self.segment_format == _MATROSKA else f".{self.segment_format}"
 
     def offset_options(self, first: int) -> list[str]:
-        """Return what tells ffmpeg when frame number ``first`` is due, which is read next.
+        """Return options that give frame number ``first``, the next in the pipe, its timestamp.
 
-        Only for Matroska: a time that is rounded to milliseconds must be the one in the whole film.
+        Only for Matroska: a timestamp rounded to milliseconds must be the one of the whole video.
         """
-        if first == 0 or self.part_format != _MATROSKA:
+        if first == 0 or self.segment_format != _MATROSKA:
             return []
         return ["-itsoffset", f"{float(first / self.rate):.6f}"]
 
     @property
     def _padding(self) -> tuple[int, int]:
-        """Columns and rows that are missing to whole blocks of pixels with one colour."""
+        """Columns and rows missing to whole chroma blocks."""
         width, height = self.encoder.chroma_block
         return -self.width % width, -self.height % height
 

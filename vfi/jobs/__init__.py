@@ -1,9 +1,19 @@
-"""Whole jobs: a clip is read, interpolated or enhanced, and written, and resumes where it stopped.
+"""Whole jobs: a clip is read, interpolated or enhanced, and written; an interrupted job resumes.
 
-May import every other room; the command line and the nodes start here.
+May import every other room. The command line and the nodes start here.
 """
 
-from .enhancement import EnhanceJob
-from .interpolation import FrameSource, Job, Sink, plan_job, render
+from .enhancement import EnhancementJob
+from .interpolation import InterpolationJob, plan_job
+from .render import FrameSink, FrameSource, RenderJob, plan_video, render
 
-__all__ = ["EnhanceJob", "FrameSource", "Job", "Sink", "plan_job", "render"]
+__all__ = [
+    "EnhancementJob",
+    "FrameSink",
+    "FrameSource",
+    "InterpolationJob",
+    "RenderJob",
+    "plan_job",
+    "plan_video",
+    "render",
+]

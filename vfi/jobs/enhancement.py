@@ -15,19 +15,19 @@ from ..preprocess import DEFAULT_THRESHOLD, Cut, CutList, with_cuts
 from ..read import Clip
 from ..synthesis import FeaturesT, FrameEnhancer, enhance_stream
 from ..tracks import AudioMode, SourceTracks
-from .interpolation import hash_settings
 from .prefetch import prefetched
+from .render import hash_settings
 
 
 @dataclass(frozen=True)
-class EnhanceJob:
+class EnhancementJob:
     """A clip that is to be enhanced.
 
     Attributes:
         clip: the source.
         scene_threshold: of the cut detector; 0 turns it off.
         cuts: those given by hand.
-        dither: see ``Job``.
+        dither: see ``InterpolationJob``.
     """
 
     clip: Clip
@@ -65,30 +65,30 @@ class EnhanceJob:
         tracks = self.clip.tracks
         return tracks and replace(tracks, audio_mode=audio_mode)
 
-    def fingerprint(self, *details: str) -> str | None:
-        """Hash everything that decides the pixels; see ``Job.fingerprint``."""
+    def resume_key(self, *details: str) -> str | None:
+        """Hash everything that decides the pixels; see ``RenderJob``."""
         settings = ("enhance", repr(self.scene_threshold), repr(self.cuts), repr(self.dither))
         return hash_settings(self.clip, *settings, *details)
 
     def frames(
         self,
         enhancer: FrameEnhancer[FeaturesT],
-        report: Callable[[Cut], object],
+        on_cut: Callable[[Cut], object],
         *,
         first: int = 0,
-        is_deep: bool = False,
+        bit_depth: int = 8,
         check: Callable[[], object] | None = None,
     ) -> Generator[Tensor, None, None]:
-        """Read the clip and yield the frames of the result; see ``Job.frames``."""
-        with closing(prefetched(self._source(report, is_deep), check=check)) as source:
+        """Read the clip and yield the frames of the result; see ``RenderJob``."""
+        with closing(prefetched(self._source(on_cut, bit_depth), check=check)) as source:
             yield from enhance_stream(source, enhancer, first=first)
 
     def _source(
-        self, report: Callable[[Cut], object], is_deep: bool
+        self, on_cut: Callable[[Cut], object], bit_depth: int
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
-            marked = with_cuts(frames, self.scene_threshold, self.cuts, report)
-            yield from steady(in_floats(marked) if is_deep else marked, self.clip.rate)
+            marked = with_cuts(frames, self.scene_threshold, self.cuts, on_cut)
+            yield from steady(in_floats(marked) if bit_depth > 8 else marked, self.clip.rate)
 
 
 def steady(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:

@@ -1,7 +1,7 @@
-"""One run at a time writes a result: a lock that the system releases when a process ends, however.
+"""Only one run at a time writes a result: a lock that the system releases when the process ends.
 
-The file ``<name>.lock`` beside the result is locked, not merely there, so what is left of it after a
-crash keeps nobody out. Where the file system knows no locks (some network folders) there is none.
+The file ``<name>.lock`` beside the result is locked, so one left over from a crash blocks nobody.
+Some network folders have no locks; there, nothing is locked.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def only_writer(target: Path) -> Generator[None, None, None]:
     file = _open_locked(path)
     if file is None:
         raise InputError(
-            f"{target}: expected to be alone in writing it, found another run at work. Wait for its "
-            "end, or choose another name for the result."
+            f"{target}: another run is writing it. Wait until that one ends, or choose another name "
+            "for the result."
         )
     try:
         yield
@@ -46,10 +46,10 @@ def only_writer(target: Path) -> Generator[None, None, None]:
 
 
 def require_writable(target: Path) -> None:
-    """Refuse a result that cannot be written where it is to be; its folder is made.
+    """Refuse a result that cannot be written; its folder is made.
 
     Raises:
-        InputError: it cannot, or another run writes it at the moment.
+        InputError: it cannot be written, or another run is writing it.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +57,8 @@ def require_writable(target: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"{target}: expected a place that can be written to, got {error.strerror} "
-            f"({error.filename}). Choose another folder or change its permissions."
+            f"{target} cannot be written: {error.strerror} ({error.filename}). Choose another "
+            "folder, or change its permissions."
         ) from error
 
 

@@ -1,27 +1,27 @@
-"""The second stage of a video: its parts become one file, with all that comes along.
+"""The second stage of a video: segments become one file, with audio, subtitles, chapters and tags.
 
-Pictures are copied, not encoded again. The times of a part count from its own start; the list that
-ffmpeg joins by says how long each lasts, as the difference of rounded starts, so that nothing adds
-up over hours.
+Frames are copied, not encoded again. The timestamps of a segment count from its own start; the list
+that ffmpeg joins by says how long each lasts, as the difference of rounded starts, so that rounding
+errors do not add up.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from pathlib import Path
 
-from ..encode import QUIET, Container, RunningFFmpeg, file_url
+from ..encode import QUIET, Container, FrameFormat, RunningFFmpeg, file_url, find_container
 from ..tracks import SourceTracks
-from .segments import PartsFolder
+from .segments import SegmentsFolder
 from .stream_options import audio_options, input_options, kept_subtitles, subtitle_codec
 from .subtitles import write_shown_subtitles
 
-_LIST, _TAGS, _SUBTITLES = "parts.ffconcat", "tags.ffmetadata", "subtitles.partial"
+_LIST, _TAGS, _SUBTITLES = "segments.ffconcat", "tags.ffmetadata", "subtitles.partial"
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 # What mp4 has a field for. With any other name it needs a table of names, which fewer players read.
 _TAGS_OF_MP4 = frozenset(
@@ -33,83 +33,72 @@ _TAGS_OF_MP4 = frozenset(
 )
 
 
-@dataclass
-class Joining:
-    """How parts become a file.
+@dataclass(frozen=True)
+class Mux:
+    """How segments are joined and the other streams added; made by :func:`plan_mux`.
 
     Attributes:
-        ffmpeg: the program.
         path: the video, as it will be named.
         container: its format.
-        codec: of the picture.
-        rate: frames per second.
+        format: of its frames.
         tracks: what comes along, None for nothing.
         metadata: tags; they win over those of the source.
+        audio: options that take its audio along.
+        subtitles: numbers of its subtitle streams that are taken along.
     """
 
-    ffmpeg: str
     path: Path
     container: Container
-    codec: str
-    rate: Fraction
+    format: FrameFormat
     tracks: SourceTracks | None
     metadata: Mapping[str, str]
+    audio: Sequence[str] = ()
+    subtitles: Sequence[int] = ()
 
-    def __post_init__(self) -> None:
-        self._audio: list[str] = []
-        self._subtitles: list[int] = []
-
-    def plan(self, notify: Callable[[str], None]) -> None:
-        """Choose the streams to take along, and say what cannot be kept as it is."""
-        if self.tracks:
-            name = self.path.suffix.lower()
-            self._audio = audio_options(self.tracks, 1, self.container, name, notify)
-            self._subtitles = list(kept_subtitles(self.tracks, self.container, name, notify))
-
-    def start(self, folder: PartsFolder, target: Path) -> RunningFFmpeg:
+    def start(self, folder: SegmentsFolder, target: Path) -> RunningFFmpeg:
         """Start ffmpeg, which writes the file and ends by itself."""
-        lines = list_lines(folder, self.rate)
+        lines = list_lines(folder, self.format.rate)
         (folder.path / _LIST).write_text("".join(lines), encoding="utf-8", newline="\n")
         lines = _metadata_lines(self._tags(), self.tracks)
         (folder.path / _TAGS).write_text("".join(lines), encoding="utf-8", newline="\n")
         if self._subtitles_are_moved:
             assert self.tracks
-            write_shown_subtitles(self.tracks, self._subtitles, folder.path / _SUBTITLES)
+            write_shown_subtitles(self.tracks, self.subtitles, folder.path / _SUBTITLES)
         # ffmpeg takes the names in a list as relative to it, but not under every name of a folder.
         return RunningFFmpeg(self._command(target), self.path, folder.path)
 
     @property
     def _subtitles_are_moved(self) -> bool:
-        return bool(self._subtitles and self.tracks and not self.tracks.is_unchanged)
+        return bool(self.subtitles and self.tracks and not self.tracks.is_unchanged)
 
     def _command(self, target: Path) -> list[str]:
-        # igndts: the order in which frames are decoded follows from their times and the codec's
-        # delay. A part of 1 or 2 frames has no delay, which would add a gap in front of it.
+        # igndts: decoding timestamps follow from the presentation timestamps and the codec's delay.
+        # A segment of 1 or 2 frames has no delay, which would add a gap in front of it.
         inputs = [["-fflags", "+igndts", "-f", "concat", "-auto_convert", "0", "-i", _LIST]]
         options = ["-map", "0:v:0", "-c:v", "copy"]
-        tag = self.container.codec_tags.get(self.codec)
+        tag = self.container.codec_tags.get(self.format.encoder.codec)
         options += ["-tag:v", tag] if tag else []
-        if self.tracks and (self._audio or self._subtitles):
+        if self.tracks and (self.audio or self.subtitles):
             inputs.append(input_options(self.tracks))
-            options += self._audio
+            options += self.audio
         if self._subtitles_are_moved:
             inputs.append(["-i", _SUBTITLES])
         options += self._subtitle_options(len(inputs) - 1)
         inputs.append(["-f", "ffmetadata", "-i", _TAGS])
         number = str(len(inputs) - 1)
         options += ["-map_metadata", number, "-map_chapters", number, *self._file_options()]
-        command = [self.ffmpeg, *QUIET, *(word for options in inputs for word in options)]
+        command = [self.format.ffmpeg, *QUIET, *(word for options in inputs for word in options)]
         return [*command, *options, "-f", self.container.muxer, file_url(target)]
 
     def _subtitle_options(self, number: int) -> list[str]:
         """Say which subtitles are taken; ``number`` is that of their input."""
         options: list[str] = []
-        for kept, track in enumerate(self._subtitles):
+        for kept, track in enumerate(self.subtitles):
             assert self.tracks
             source = kept if self._subtitles_are_moved else track
             codec = subtitle_codec(self.tracks.subtitles[track].codec, self.container)
             options += ["-map", f"{number}:s:{source}", f"-c:s:{kept}", codec]
-        if self._subtitles and self.container.holds_fonts:
+        if self.subtitles and self.container.holds_fonts:
             options += ["-map", "1:t?", "-c:t", "copy"]
         return options
 
@@ -134,15 +123,34 @@ class Joining:
         return tags
 
 
-def list_lines(folder: PartsFolder, rate: Fraction) -> Iterator[str]:
+def plan_mux(
+    path: Path,
+    frames: FrameFormat,
+    tracks: SourceTracks | None,
+    metadata: Mapping[str, str],
+    notify: Callable[[str], object],
+) -> Mux:
+    """Choose the streams to take along; ``notify`` hears what cannot be kept as it is."""
+    container = find_container(path)
+    if tracks is None:
+        return Mux(path, container, frames, None, metadata)
+    suffix = path.suffix.lower()
+    audio = audio_options(tracks, 1, container, suffix, notify)
+    subtitles = list(kept_subtitles(tracks, container, suffix, notify))
+    return Mux(path, container, frames, tracks, metadata, audio, subtitles)
+
+
+def list_lines(folder: SegmentsFolder, rate: Fraction) -> Iterator[str]:
     """Yield the list that ffmpeg's concat demuxer reads.
 
     Format: https://ffmpeg.org/ffmpeg-formats.html#concat-1
     """
     yield "ffconcat version 1.0\n"
-    for part in folder.finished:
-        start, stop = (_rounded(number / rate * 1_000_000) for number in (part.first, part.stop))
-        yield f"file {part.path.name}\nduration {(stop - start) / 1_000_000:.6f}\n"
+    for segment in folder.finished:
+        start, stop = (
+            _rounded(number / rate * 1_000_000) for number in (segment.first, segment.stop)
+        )
+        yield f"file {segment.path.name}\nduration {(stop - start) / 1_000_000:.6f}\n"
 
 
 def _rounded(value: Fraction) -> int:

@@ -11,28 +11,31 @@ import numpy.typing as npt
 from ..errors import EncodeError
 
 
-class RawWriter:
+class PipeWriter:
     """Write frames one after the other: rgb24, rows from the top, nothing in between.
 
-    Nothing can be taken back from a pipe, so nothing goes on where it stopped.
+    What went into a pipe is gone, so nothing can be resumed.
     """
 
-    depth = 8
+    bit_depth = 8
     has_alpha = False
     num_finished = 0
-    part_length = 1
-    is_whole = False
+    segment_length = 1
+    is_complete = False
 
     def __init__(self, descriptor: int) -> None:
         """Write to an open file descriptor, which stays open."""
         self._descriptor = descriptor
 
-    def begin_at(self, number: int) -> None:
-        """Take 0, as there is nothing to go on from."""
+    def validate(self) -> None:
+        """Nothing to refuse: the descriptor is open."""
+
+    def start_at(self, number: int) -> None:
+        """Take 0: there is nothing to resume."""
         if number:
             raise ValueError(f"number must be 0, got {number}")
 
-    def __enter__(self) -> RawWriter:
+    def __enter__(self) -> PipeWriter:
         return self
 
     def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
@@ -47,8 +50,8 @@ class RawWriter:
                 left = left[os.write(self._descriptor, left) :]
         except OSError as error:
             raise EncodeError(
-                f"standard output: expected a program that reads all frames, got {error.strerror}. "
-                "Look at what that program says."
+                f"The program that reads standard output has closed it ({error.strerror}). "
+                "See its messages."
             ) from error
 
     def __exit__(

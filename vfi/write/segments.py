@@ -1,9 +1,9 @@
-"""A film in parts: pictures are encoded part by part, and finished parts outlive a crash.
+"""A video in segments: frames are encoded segment by segment, and finished ones outlive a crash.
 
-A part is a video without sound of ``PART_LENGTH`` frames; only the last one is shorter. It is
-written under a temporary name and takes its own, which says what frames it holds, when ffmpeg has
-succeeded. So the folder itself is the record of what is done, and a small file beside the parts
-says whose they are.
+A segment is a video without audio of ``SEGMENT_LENGTH`` frames; only the last one is shorter. It is
+written under a temporary name and renamed when ffmpeg has succeeded; its name says which frames it
+holds. So the folder itself is the record of what is done, and a small file beside the segments says
+which job they belong to.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ import av
 from ..encode import RunningFFmpeg
 from ..errors import EncodeError, InputError
 
-# x264 and x265 put a key frame after 250 frames at the latest, so one more costs next to nothing;
-# and work on so many frames is what a crash can cost.
-PART_LENGTH = 250
+# x264 and x265 put a key frame after 250 frames at the latest, so a segment's own costs next to
+# nothing. A crash costs the work on at most this many frames.
+SEGMENT_LENGTH = 250
 
-_MANIFEST = "parts.json"
-_PART = re.compile(r"(\d{7,})-(\d{7,})\.(?:mp4|mov|mkv)")
+_MANIFEST = "segments.json"
+_SEGMENT = re.compile(r"(\d{7,})-(\d{7,})\.(?:mp4|mov|mkv)")
 _UNFINISHED = ".partial"
-_WHAT = (
-    "Finished parts of a video in the making. The same job, started again, goes on after them and "
-    "removes this folder when the video is there. Remove it to begin from the start."
+_NOTE = (
+    "Finished segments of a video in the making. Run the same job again to resume; it removes this "
+    "folder when the video is complete. Remove the folder to start over."
 )
 
 
 @dataclass(frozen=True)
-class Part:
-    """A finished part.
+class Segment:
+    """A finished segment.
 
     Attributes:
         first: number of its first frame, from 0.
@@ -51,110 +51,116 @@ class Part:
 
 @dataclass(frozen=True)
 class _Manifest:
-    """What the folder says of itself.
+    """What the file beside the segments says.
 
     Attributes:
-        job: what decides the pictures and how they are encoded, as a hash.
-        part_length: frames in a part.
-        num_frames: of the whole film, once all of them are in parts.
-        what: for a person who finds the folder.
+        key: a hash of everything that decides what is in the segments.
+        segment_length: frames in a segment.
+        num_frames: of the whole video, once all of them are in segments.
+        note: for a person who finds the folder.
     """
 
-    job: str
-    part_length: int
+    key: str
+    segment_length: int
     num_frames: int | None = None
-    what: str = _WHAT
+    note: str = _NOTE
 
 
-class PartsFolder:
-    """The folder with the parts of one film, and with what is needed to join them.
+class SegmentsFolder:
+    """The folder with the segments of one video.
 
-    It is looked at when this is made, and changed by the methods only.
+    It is read when this is made, and changed by the methods only.
 
     Attributes:
         path: the folder.
-        suffix: what names of parts end in.
-        part_length: frames in a part.
-        finished: parts of this very job that are there, without a gap from frame 0.
-        is_whole: whether these are all frames of the film.
+        suffix: what names of segments end in.
+        segment_length: frames in a segment.
+        finished: segments of this very job, without a gap from frame 0.
+        is_complete: whether these are all frames of the video.
     """
 
-    def __init__(self, path: Path, suffix: str, part_length: int, job: str | None) -> None:
+    def __init__(self, path: Path, suffix: str, segment_length: int, key: str | None) -> None:
         """Look at the folder.
 
         Args:
             path: the folder, which need not exist.
-            suffix: what names of parts end in.
-            part_length: frames in a part.
-            job: what decides the pictures and how they are encoded, as a hash; None: nothing
-                outlives a failure.
+            suffix: what names of segments end in.
+            segment_length: frames in a segment.
+            key: a hash of everything that decides what is in the segments; None: nothing outlives
+                a failure.
 
         Raises:
             InputError: there is something that is no such folder.
         """
         self.path = path
         self.suffix = suffix
-        self.part_length = part_length
-        self.finished: list[Part] = []
-        self.is_whole = False
-        self._job = job
+        self.segment_length = segment_length
+        self.finished: list[Segment] = []
+        self.is_complete = False
+        self._key = key
         _require_own(path)
         manifest = _read_manifest(path)
-        if job and manifest and (manifest.job, manifest.part_length) == (job, part_length):
-            self.finished = list(_finished_parts(path, part_length))
-            self.is_whole = self.num_finished == manifest.num_frames
+        if key and manifest and (manifest.key, manifest.segment_length) == (key, segment_length):
+            self.finished = list(_finished_segments(path, segment_length))
+            self.is_complete = self.num_finished == manifest.num_frames
 
     @property
     def num_finished(self) -> int:
-        """How many frames are in finished parts."""
+        """How many frames are in finished segments."""
         return self.finished[-1].stop if self.finished else 0
 
     def begin(self, first: int) -> None:
-        """Make the folder, and remove what is not a part of frames before ``first``.
+        """Make the folder, and remove everything but the segments before frame ``first``.
 
         Raises:
             InputError: a file cannot be removed or written.
         """
-        self.is_whole = self.is_whole and first == self.num_finished
-        self.finished = [part for part in self.finished if part.stop <= first]
+        self.is_complete = self.is_complete and first == self.num_finished
+        self.finished = [segment for segment in self.finished if segment.stop <= first]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._write_manifest(self.num_finished if self.is_whole else None)
-            self._remove_all_but(self.path / _MANIFEST, *(part.path for part in self.finished))
+            self._write_manifest(self.num_finished if self.is_complete else None)
+            self._remove_all_but(
+                self.path / _MANIFEST, *(segment.path for segment in self.finished)
+            )
         except OSError as error:  # on Windows: another run has a file of it open
             raise InputError(
-                f"{self.path}: expected a folder for parts of the video, got {error.strerror} "
-                f"({error.filename}). Is another run writing the same video?"
+                f"{self.path}: the folder for segments of the video cannot be used: "
+                f"{error.strerror} ({error.filename}). Is another run writing the same video?"
             ) from error
 
     def unfinished(self, first: int) -> Path:
-        """Return where the part that begins at frame ``first`` is written."""
+        """Return where the segment that begins at frame ``first`` is written."""
         return self.path / f"{first:07}{self.suffix}{_UNFINISHED}"
 
     def add(self, first: int, stop: int) -> None:
-        """Give a part that ffmpeg has written its name."""
+        """Rename a segment that ffmpeg has written to its final name."""
         written = self.unfinished(first)
         with written.open("rb+") as file:
-            os.fsync(file.fileno())  # a name that outlives a power cut must have its content
+            os.fsync(file.fileno())  # after a power cut, a final name must mean complete content
         path = self.path / f"{first:07}-{stop - 1:07}{self.suffix}"
         written.replace(path)
-        self.finished.append(Part(first, stop, path))
+        self.finished.append(Segment(first, stop, path))
 
     def complete(self) -> None:
-        """Note that all frames of the film are in parts."""
-        self.is_whole = True
+        """Note that all frames of the video are in segments."""
+        self.is_complete = True
         self._write_manifest(self.num_finished)
 
-    def leave(self) -> None:
-        """Keep finished parts of a job for its next run; remove everything else."""
-        if self._job and self.finished:
-            self._remove_all_but(self.path / _MANIFEST, *(part.path for part in self.finished))
+    def keep_finished(self) -> None:
+        """Keep finished segments for the next run of the job; remove everything else."""
+        if self._key and self.finished:
+            self._remove_all_but(
+                self.path / _MANIFEST, *(segment.path for segment in self.finished)
+            )
         else:
             self.remove()
 
     def remove(self) -> None:
-        """Remove the folder: the film is done, or nothing of it is."""
-        self._remove_all_but(self.path / _MANIFEST)  # it says to the last whose folder this is
+        """Remove the folder: the video is complete, or nothing of it is."""
+        self._remove_all_but(
+            self.path / _MANIFEST
+        )  # the manifest goes last: it marks the folder as ours
         self._remove_all_but()
         self.path.rmdir()
 
@@ -164,29 +170,29 @@ class PartsFolder:
                 entry.unlink()
 
     def _write_manifest(self, num_frames: int | None) -> None:
-        manifest = _Manifest(self._job or "", self.part_length, num_frames)
+        manifest = _Manifest(self._key or "", self.segment_length, num_frames)
         new = self.path / (_MANIFEST + _UNFINISHED)
         new.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
         new.replace(self.path / _MANIFEST)
 
 
-class PartEncoder:
-    """Frames in, finished parts out.
+class SegmentEncoder:
+    """Frames in, finished segments out.
 
-    The encoder of a full part is left to work off what it has while the next one takes frames; two
-    run at a time at most. So nothing waits where parts meet, and nothing piles up.
+    The encoder of a full segment finishes its queue while the next one takes frames; at most two
+    run at a time. So nothing waits between segments, and nothing piles up.
 
     Args:
-        folder: where the parts go.
-        first: number of the first frame that will be written; a part begins there.
-        command: ffmpeg's, that encodes frames from its input, given the number of the first frame
-            and the file to write.
-        result: the video this is for, to be named in errors.
+        folder: where the segments go.
+        first: number of the first frame that will be written; a segment begins there.
+        command: makes the ffmpeg command that encodes frames from its input, given the number of the
+            first frame and the file to write.
+        result: the video being written, named in errors.
     """
 
     def __init__(
         self,
-        folder: PartsFolder,
+        folder: SegmentsFolder,
         first: int,
         command: Callable[[int, Path], Sequence[str]],
         result: Path,
@@ -212,11 +218,11 @@ class PartEncoder:
         first, running = self._filling
         running.write(data)
         self._next += 1
-        if running.num_writes == self._folder.part_length:
+        if running.num_writes == self._folder.segment_length:
             self._close(first, running)
 
     def finish(self, check: Callable[[], object] | None = None) -> None:
-        """Wait until the last part is finished.
+        """Wait until the last segment is finished.
 
         Args:
             check: called now and then meanwhile; what it raises ends the wait.
@@ -229,14 +235,14 @@ class PartEncoder:
         self._settle(check)
 
     def stop(self) -> None:
-        """End every ffmpeg; a part that it has finished by now is kept."""
+        """End every ffmpeg; a segment finished by now is kept."""
         try:
             if self._draining is not None and self._draining[1].process.poll() == 0:
                 self._settle()
         finally:
-            for part in (self._draining, self._filling):
-                if part is not None:
-                    part[1].stop()
+            for segment in (self._draining, self._filling):
+                if segment is not None:
+                    segment[1].stop()
 
     def _close(
         self, first: int, running: RunningFFmpeg, check: Callable[[], object] | None = None
@@ -246,7 +252,7 @@ class PartEncoder:
         self._draining, self._filling = (first, running), None
 
     def _settle(self, check: Callable[[], object] | None = None) -> None:
-        """Wait for the part that has all its frames, and give it its name."""
+        """Wait for the segment that has all its frames, and add it to the finished ones."""
         if self._draining is None:
             return
         first, running = self._draining
@@ -257,16 +263,16 @@ class PartEncoder:
         if num_frames != running.num_writes:
             # Seen with ffmpeg 4.2: transparent VP9 at 60 frames a second.
             raise EncodeError(
-                f"{self._result}: expected ffmpeg to encode {running.num_writes} frames from "
-                f"number {first} on, got {num_frames}. Install a newer ffmpeg, or choose another "
-                f"preset. Command: {subprocess.list2cmdline(running.command)}"
+                f"{self._result}: of {running.num_writes} frames from number {first} on, ffmpeg "
+                f"encoded {num_frames}. Install a newer ffmpeg, or choose another preset. "
+                f"Command: {subprocess.list2cmdline(running.command)}"
             )
         try:
             self._folder.add(first, first + running.num_writes)
         except OSError as error:
             raise EncodeError(
-                f"{self._result}: expected to keep a finished part in {self._folder.path}, got "
-                f"{error.strerror}. Is the disk full, or did something remove the folder?"
+                f"{self._result}: a finished segment could not be kept in {self._folder.path} "
+                f"({error.strerror}). Is the disk full, or was the folder removed?"
             ) from error
 
 
@@ -278,45 +284,45 @@ def _count_frames(path: Path) -> int:
 
 
 def _require_own(path: Path) -> None:
-    """Refuse a folder with something in it that somebody else may miss."""
+    """Refuse a folder with other files in it, which would be removed."""
     try:
         names = [entry.name for entry in path.iterdir()]
     except FileNotFoundError:
         return
     except OSError as error:
         raise InputError(
-            f"{path}: expected a folder for parts of the video, got {error.strerror}. "
+            f"{path}: the folder for segments of the video cannot be used: {error.strerror}. "
             "Move it out of the way, or choose another name for the video."
         ) from error
-    # The manifest is the first file in such a folder and the last one out, under either name.
+    # The manifest is written first and removed last, under either name.
     if names and not {_MANIFEST, _MANIFEST + _UNFINISHED} & set(names):
         raise InputError(
-            f"{path}: expected a folder with parts of a video, got one with other files "
-            f"({names[0]}). Move it out of the way, or choose another name for the video."
+            f"{path}: this name is needed for segments of the video, but the folder holds other "
+            f"files ({names[0]}). Move it out of the way, or choose another name for the video."
         )
 
 
 def _read_manifest(path: Path) -> _Manifest | None:
-    """Return what the folder says of itself; None if it does not, or in a way of long ago."""
+    """Read the manifest; None if there is none, or one of another version."""
     try:
         return _Manifest(**json.loads((path / _MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _finished_parts(path: Path, part_length: int) -> Iterator[Part]:
-    """Yield parts from frame 0 on up to the first that is missing, or is the last."""
+def _finished_segments(path: Path, segment_length: int) -> Iterator[Segment]:
+    """Yield segments from frame 0 up to the first that is missing or short."""
     stop = 0
-    for part in sorted(_named_parts(path), key=lambda part: part.first):
-        if part.first != stop or part.stop > stop + part_length:
+    for segment in sorted(_named_segments(path), key=lambda segment: segment.first):
+        if segment.first != stop or segment.stop > stop + segment_length:
             return
-        yield part
-        stop = part.stop
-        if stop % part_length:
+        yield segment
+        stop = segment.stop
+        if stop % segment_length:
             return
 
 
-def _named_parts(path: Path) -> Iterator[Part]:
+def _named_segments(path: Path) -> Iterator[Segment]:
     for entry in path.iterdir():
-        if match := _PART.fullmatch(entry.name):
-            yield Part(int(match[1]), int(match[2]) + 1, entry)
+        if match := _SEGMENT.fullmatch(entry.name):
+            yield Segment(int(match[1]), int(match[2]) + 1, entry)

@@ -1,4 +1,4 @@
-"""Subtitles of a file, moved to where they are shown."""
+"""Subtitles of a trimmed clip, moved to when they are shown."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MICROSECOND = Fraction(1, 1_000_000)
 
 
 def write_shown_subtitles(tracks: SourceTracks, kept: Sequence[int], path: Path) -> None:
-    """Write subtitle tracks of a file to another one, moved to where they are shown and cut.
+    """Write subtitle streams of a file to another one, moved to when they are shown, and cut.
 
     Args:
         tracks: the file.
-        kept: which of its subtitle tracks, from 0.
+        kept: which of its subtitle streams, from 0.
         path: the file to write; its format is chosen by the codecs.
     """
     has_mov_text = any(tracks.subtitles[track].codec == "mov_text" for track in kept)
@@ -60,16 +60,16 @@ def _moved(
 ) -> bool:
     """Move a packet to when it is shown; returns whether it is."""
     assert packet.pts is not None
-    tick = packet.time_base
-    ticks = packet.duration or 0
-    if not ticks and following is not None:
+    time_base = packet.time_base
+    duration = packet.duration or 0
+    if not duration and following is not None:
         # Subtitles of Blu-rays: a picture stays until the next one, which may be empty.
-        ticks = (following.pts or 0) - packet.pts
-    start = packet.pts * tick - origin
-    shown = tracks.shown(start, start + ticks * tick)
+        duration = (following.pts or 0) - packet.pts
+    start = packet.pts * time_base - origin
+    shown = tracks.shown(start, start + duration * time_base)
     if shown is None:
         return False
-    packet.pts = packet.dts = round(shown[0] / tick)
+    packet.pts = packet.dts = round(shown[0] / time_base)
     if packet.duration:
-        packet.duration = round(shown[1] / tick) - packet.pts
+        packet.duration = round(shown[1] / time_base) - packet.pts
     return True

@@ -1,9 +1,9 @@
 """Write a video: frames go to ffmpeg through a pipe, and a file comes out.
 
-In two stages: pictures are encoded into parts (``parts``), then the parts are joined, and what comes
-along with them is added (``joining``). GIF and WebP, which hold nothing but pictures, are written
-at once. The file is written under a temporary name and takes its own when ffmpeg has succeeded, so a
-file that is there is complete.
+In two stages: frames are encoded in segments (``segments``), then the segments are joined and the
+other streams added (``mux``). GIF and WebP, which hold nothing but frames, are written at once. The
+file is written under a temporary name and renamed when ffmpeg has succeeded, so a file under its
+final name is complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -22,25 +21,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ..encode import (
-    DEFAULT_PRESET,
-    PRESETS,
     QUIET,
     Container,
-    PictureFormat,
-    Preset,
+    FrameFormat,
     RunningFFmpeg,
-    choose_encoder,
     ffmpeg_version,
     file_url,
     find_container,
-    find_ffmpeg,
-    find_preset,
 )
 from ..errors import EncodeError, InputError
 from ..tracks import SourceTracks
 from .lock import only_writer, require_writable
-from .mux import Joining
-from .segments import PART_LENGTH, PartEncoder, PartsFolder
+from .mux import Mux, plan_mux
+from .segments import SEGMENT_LENGTH, SegmentEncoder, SegmentsFolder
 
 logger = logging.getLogger(__name__)
 
@@ -51,195 +44,142 @@ class VideoWriter:
 
     ::
 
-        with VideoWriter(path, width=w, height=h, rate=Fraction(50)) as writer:
+        with VideoWriter(path, EncodingSettings().resolve(path, width=w, ...)) as writer:
             writer.write(pixels)
 
-    Leaving the block waits until the file is complete; leaving it by an exception (also
-    KeyboardInterrupt or a closed generator) ends ffmpeg and removes what there is of the file.
-    :meth:`write` blocks while ffmpeg is busy, so no frames pile up.
+    Making a writer does nothing; entering the block opens it. Leaving the block waits until the
+    file is complete; leaving it by an exception (also KeyboardInterrupt or a closed generator) ends
+    ffmpeg and removes the unfinished file. :meth:`write` blocks while ffmpeg is busy, so frames do
+    not pile up.
 
-    With a ``job``, parts that are finished outlive an exception or a crash. A new writer for the
-    same job finds them::
+    With a ``resume_key``, finished segments outlive an exception or a crash. A new writer with the
+    same key finds them::
 
-        writer = VideoWriter(path, ..., job="...")
-        writer.begin_at(writer.num_finished)
-        with writer:
+        with VideoWriter(path, ..., resume_key="...") as writer:
+            writer.start_at(writer.num_finished)
             ...  # write the frames from that number on
 
     Attributes:
-        path: the file to write; its extension, one of ``CONTAINERS``, decides the format. Missing
-            folders are made, an existing file is replaced.
-        width: px. An odd size gets its last column or row twice where the preset needs even ones.
-        height: px.
-        rate: frames per second; carried exactly as long as both terms are at most 1001000.
-        preset: what to encode as, a name in ``PRESETS``.
-        crf: quality, 0 (best) to 51 or 63 (worst), None for the preset's; for H.264, 6 less doubles
-            the size, roughly.
-        speed: of the encoder, one of ``SPEEDS``: None for the preset's.
-        options: of the encoder, from ``parse_encoder_options``.
-        has_alpha: frames are RGBA, and the preset is to keep it.
-        depth: bits of a value in frames, 8 or 16.
-        pixel_aspect: width / height of a displayed pixel.
+        path: the file to write. Missing folders are made, an existing file is replaced.
+        format: what the frames are and what they are encoded as, from ``EncodingSettings.resolve``
+            for this path.
         tracks: what comes along. It is not stretched or cut to the picture's length.
         metadata: tags of any length; they win over those of ``tracks``. Matroska keeps tag names in
             capitals only.
-        notify: called with a sentence for each thing that could not be kept as it is.
-        check: called now and then while the block's end waits for ffmpeg; what it raises leaves the
-            block as an exception within it does.
-        job: everything that decides the frames, as a hash; None: nothing outlives a failure.
-        parts: the folder for parts; None: ``path`` with ".parts" added.
-        part_length: frames in a part. Key frames, and so the file, depend on it.
-
-    Raises:
-        InputError: an option is wrong, the file cannot be written there or not with this ffmpeg, or
-            another run writes it at the moment.
-        FFmpegNotFoundError: there is no ffmpeg.
+        notify: called with a sentence for each thing that cannot be kept as it is.
+        check: called now and then while the end of the block waits for ffmpeg; what it raises
+            leaves the block like an exception inside it.
+        resume_key: a hash of everything that decides the frames; None: nothing outlives a failure.
+        segments_folder: where segments go; None: ``path`` with ".segments" added.
+        segment_length: frames in a segment. Key frames, and so the file, depend on it.
+        num_finished: how many frames, from number 0 on, earlier runs have finished; known inside
+            the block.
+        is_complete: whether those are all frames of the video.
     """
 
     path: Path
+    format: FrameFormat
     _: KW_ONLY
-    width: int
-    height: int
-    rate: Fraction
-    preset: str = DEFAULT_PRESET
-    crf: int | None = None
-    speed: str | None = None
-    options: Mapping[str, str] | None = None
-    has_alpha: bool = False
-    depth: int = 8
-    pixel_aspect: Fraction = Fraction(1)
     tracks: SourceTracks | None = None
-    metadata: Mapping[str, str] | None = None
-    notify: Callable[[str], None] | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    notify: Callable[[str], object] | None = None
     check: Callable[[], object] | None = None
-    job: str | None = None
-    parts: Path | None = None
-    part_length: int = PART_LENGTH
+    resume_key: str | None = None
+    segments_folder: Path | None = None
+    segment_length: int = SEGMENT_LENGTH
 
-    _partial: Path = field(init=False, repr=False)
-    _ffmpeg: str = field(init=False, repr=False)
-    _container: Container = field(init=False, repr=False)
-    _pictures: PictureFormat = field(init=False, repr=False)
-    _folder: PartsFolder | None = field(init=False, default=None, repr=False)
-    _joining: Joining = field(init=False, repr=False)
+    num_finished: int = field(init=False, default=0)
+    is_complete: bool = field(init=False, default=False)
+    _mux: Mux = field(init=False, repr=False)
+    _segments: SegmentsFolder | None = field(init=False, default=None, repr=False)
     _first: int = field(init=False, default=0, repr=False)
     _num_written: int = field(init=False, default=0, repr=False)
-    _is_complete: bool = field(init=False, default=False, repr=False)
-    _locks: ExitStack = field(init=False, default_factory=ExitStack, repr=False)
-    _running: RunningFFmpeg | PartEncoder | None = field(init=False, default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        self.path = Path(self.path)
-        self._partial = self.path.with_name(self.path.name + ".partial")
-        self._container = find_container(self.path)
-        preset = find_preset(self.preset)
-        self._check_options(preset)
-        if self.path.is_dir():
-            raise InputError(
-                f"{self.path}: expected a file to write, got a folder. Add a file name."
-            )
-        for target in {self.path, self._locked}:
-            require_writable(target)
-        # Tried out here, so that what does not work is known before frames are made for it.
-        self._ffmpeg = str(Path(find_ffmpeg()).absolute())
-        encoder = choose_encoder(
-            self._ffmpeg,
-            preset,
-            crf=self.crf,
-            speed=self.speed,
-            options=self.options,
-            has_alpha=self.has_alpha,
-        )
-        self._pictures = PictureFormat(
-            self.width,
-            self.height,
-            self.rate,
-            self.pixel_aspect,
-            self.has_alpha,
-            self.depth,
-            encoder,
-        )
-        self._joining = Joining(
-            self._ffmpeg,
-            self.path,
-            self._container,
-            encoder.codec,
-            self.rate,
-            self.tracks,
-            self.metadata or {},
-        )
-        if not self._container.is_pictures_only:
-            self._folder = PartsFolder(
-                self.parts or self.path.with_name(self.path.name + ".parts"),
-                self._pictures.part_suffix,
-                self.part_length,
-                self._job_of_parts(),
-            )
+    _is_written: bool = field(init=False, default=False, repr=False)
+    _lock: ExitStack = field(init=False, default_factory=ExitStack, repr=False)
+    _is_open: bool = field(init=False, default=False, repr=False)
+    _running: RunningFFmpeg | SegmentEncoder | None = field(init=False, default=None, repr=False)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the video, px."""
-        return self._pictures.coded_size
+    def bit_depth(self) -> int:
+        """Bits of a value in frames, 8 or 16."""
+        return self.format.bit_depth
 
     @property
-    def num_finished(self) -> int:
-        """How many frames, from number 0 on, earlier runs of the job have finished."""
-        return self._folder.num_finished if self._folder else 0
+    def has_alpha(self) -> bool:
+        """Whether frames are RGBA."""
+        return self.format.has_alpha
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether these are all frames of the video, so that none need be written."""
-        return self._folder is not None and self._folder.is_whole
-
-    def begin_at(self, number: int) -> None:
-        """Say before the block which frame is written first; parts after it are made anew.
-
-        Args:
-            number: a multiple of ``part_length``, at most :attr:`num_finished`; or that itself
-                where the video :attr:`is_whole`.
+    def validate(self) -> None:
+        """Refuse what entering the block would refuse; folders are made, nothing else.
 
         Raises:
-            ValueError: a part does not begin there.
+            InputError: the file cannot be written there, or another run is writing it.
         """
-        is_end = self.is_whole and number == self.num_finished
-        if not (0 <= number <= self.num_finished and (number % self.part_length == 0 or is_end)):
+        if self.path.is_dir():
+            raise InputError(f"{self.path} is a folder; add a file name.")
+        for name, value in self.metadata.items():
+            if "\0" in name + value:
+                raise InputError(f"Metadata {name!r} contains a NUL byte; remove it.")
+        for target in {self.path, self._locked}:
+            require_writable(target)
+
+    def __enter__(self) -> VideoWriter:
+        self.validate()
+        if self.metadata and not self._container.holds_tags:
+            self._say(f"{self.path.suffix.lower()} files hold no tags: they were left out")
+        self._mux = plan_mux(self.path, self.format, self.tracks, self.metadata, self._say)
+        with ExitStack() as lock:
+            lock.enter_context(only_writer(self._locked))
+            if not self._container.is_frames_only:
+                self._find_segments()
+            self._lock = lock.pop_all()
+        self._is_open = True
+        return self
+
+    def _find_segments(self) -> None:
+        folder = self.segments_folder or self.path.with_name(self.path.name + ".segments")
+        suffix, key = self.format.segment_suffix, self._key_of_segments()
+        self._segments = SegmentsFolder(folder, suffix, self.segment_length, key)
+        self.num_finished = self._segments.num_finished
+        self.is_complete = self._segments.is_complete
+
+    def start_at(self, number: int) -> None:
+        """Say, before the first :meth:`write`, which frame that will be.
+
+        Segments from there on are made anew.
+
+        Args:
+            number: a multiple of ``segment_length``, at most :attr:`num_finished`; or that itself
+                where the video :attr:`is_complete`.
+
+        Raises:
+            ValueError: no segment begins there.
+        """
+        is_end = self.is_complete and number == self.num_finished
+        if not (0 <= number <= self.num_finished and (number % self.segment_length == 0 or is_end)):
             raise ValueError(
-                f"number must be a multiple of {self.part_length} up to {self.num_finished}, "
+                f"number must be a multiple of {self.segment_length} up to {self.num_finished}, "
                 f"got {number}"
             )
         self._first = number
-
-    def __enter__(self) -> VideoWriter:
-        if self.metadata and not self._container.holds_tags:
-            self._tell(f"{self.path.suffix.lower()} files hold no tags: they are left out")
-        self._joining.plan(self._tell)
-        with ExitStack() as locks:
-            locks.enter_context(only_writer(self._locked))
-            self._start()
-            self._locks = locks.pop_all()
-        return self
-
-    def _start(self) -> None:
-        if self._folder:
-            self._folder.begin(self._first)
-            self._running = PartEncoder(self._folder, self._first, self._part_command, self.path)
+        if self._segments:
+            self._segments.begin(number)
+            self._running = SegmentEncoder(self._segments, number, self._segment_command, self.path)
         else:
-            command = [*self._command(), *self._container.options]
-            command += ["-f", self._container.muxer, file_url(self._partial)]
-            self._running = RunningFFmpeg(command, self.path)
+            self._running = RunningFFmpeg(self._whole_command(), self.path)
 
     def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
-        """Hand one frame to ffmpeg.
+        """Encode one frame.
 
         Args:
-            pixels: [H, W, 3] RGB, or [H, W, 4] RGBA with ``has_alpha``; uint8, or uint16 in
-                [0, 65535] with a ``depth`` of 16; not kept.
+            pixels: [H, W, 3] RGB, or [H, W, 4] RGBA if the format has alpha; uint8, or uint16 in
+                [0, 65535] with a bit depth of 16; not kept.
 
         Raises:
             ValueError: ``pixels`` is something else.
             EncodeError: ffmpeg has ended.
         """
-        self._require_running().write(self._pictures.to_bytes(pixels))
+        self._started().write(self.format.to_bytes(pixels))
         self._num_written += 1
 
     def __exit__(
@@ -248,112 +188,97 @@ class VideoWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        running = self._require_running()
-        self._running = None
         try:
             if error is None:
-                self._finish(running)
+                self._finish(self._started())
         finally:  # also when the wait for ffmpeg is interrupted
+            self._is_open = False
+            running, self._running = self._running, None
             try:
-                running.stop()
+                if running is not None:
+                    running.stop()
             finally:
-                with self._locks:
-                    self._clean_up()
+                with self._lock:
+                    self._clean_up(is_started=running is not None)
 
-    def _finish(self, running: RunningFFmpeg | PartEncoder) -> None:
+    def _finish(self, running: RunningFFmpeg | SegmentEncoder) -> None:
         if self._first + self._num_written == 0:
-            raise EncodeError(
-                f"{self.path}: expected at least one frame, got none. Check that the input has any."
-            )
+            raise EncodeError(f"{self.path}: there were no frames to write. Check the input.")
         running.finish(self.check)
-        if self._folder:
-            self._folder.complete()
-            self._join(self._folder)
-        self._is_complete = True
+        if self._segments:
+            self._segments.complete()
+            self._join(self._segments)
+        self._is_written = True
         try:
             self._partial.replace(self.path)
         except OSError as error:  # on Windows: the old file is open in a player
             raise EncodeError(
-                f"{self.path}: expected to replace it, got {error.strerror}. "
-                f"The video is complete: rename {self._partial.name} yourself."
+                f"{self.path} could not be replaced ({error.strerror}). The video is complete: "
+                f"rename {self._partial.name} yourself."
             ) from error
 
-    def _join(self, folder: PartsFolder) -> None:
-        running = self._joining.start(folder, self._partial)
+    def _join(self, segments: SegmentsFolder) -> None:
+        running = self._mux.start(segments, self._partial)
         try:
             running.finish(self.check)
         finally:
             running.stop()
 
-    def _clean_up(self) -> None:
+    def _clean_up(self, *, is_started: bool) -> None:
         try:
-            if not self._is_complete:
+            if not self._is_written:
                 self._partial.unlink(missing_ok=True)
-            if self._folder and self._is_complete:
-                self._folder.remove()
-            elif self._folder:
-                self._folder.leave()
+            if self._segments and self._is_written:
+                self._segments.remove()
+            elif self._segments and is_started:
+                self._segments.keep_finished()
         except OSError as error:  # on Windows: a virus scanner has one of the files open
             logger.warning("%s: could not be removed: %s", error.filename, error.strerror)
 
-    def _require_running(self) -> RunningFFmpeg | PartEncoder:
+    def _started(self) -> RunningFFmpeg | SegmentEncoder:
+        if not self._is_open:
+            raise RuntimeError("Use a VideoWriter inside its with block.")
         if self._running is None:
-            raise RuntimeError("VideoWriter: expected use inside a with block, got use outside.")
+            self.start_at(0)
+        assert self._running is not None
         return self._running
 
     @property
+    def _container(self) -> Container:
+        return find_container(self.path)
+
+    @property
+    def _partial(self) -> Path:
+        return self.path.with_name(self.path.name + ".partial")
+
+    @property
     def _locked(self) -> Path:
-        """What no other run may write meanwhile; who names the parts has a new name for the file."""
-        return self.parts or self.path
+        """What no other run may write meanwhile; with a folder of its own the path is a new name."""
+        return self.segments_folder or self.path
 
-    def _check_options(self, preset: Preset) -> None:
-        _require_fitting(self.path, preset)
-        if self.width < 1 or self.height < 1:
-            raise InputError(
-                f"size: expected at least 1x1, got {self.width}x{self.height}. Check the input."
-            )
-        if self.rate <= 0:
-            raise InputError(
-                f"frame rate: expected more than 0, got {self.rate}. Give frames per second."
-            )
-        if preset.max_rate and self.rate > preset.max_rate:
-            raise InputError(
-                f"frame rate: expected at most {preset.max_rate} for the preset {preset.name}, "
-                f"got {float(self.rate):g}. Choose another preset, or a lower rate."
-            )
-        for name, value in (self.metadata or {}).items():
-            if "\0" in name + value:
-                raise InputError(f"metadata {name!r}: expected text, got a NUL byte. Remove it.")
+    def _encoding_command(self, first: int = 0) -> list[str]:
+        """Return the command that encodes frames from number ``first`` on, without the file."""
+        frames = self.format
+        inputs = [*frames.offset_options(first), *frames.input_options()]
+        return [frames.ffmpeg, *QUIET, *inputs, *frames.output_options()]
 
-    def _command(self, first: int = 0) -> list[str]:
-        """Return how pictures are encoded, but for the file."""
-        pictures = self._pictures
-        offset = pictures.offset_options(first)
-        return [
-            *(self._ffmpeg, *QUIET, *offset, *pictures.input_options(), *pictures.output_options())
-        ]
+    def _segment_command(self, first: int, path: Path) -> list[str]:
+        container = self.format.segment_format
+        return [*self._encoding_command(first), "-f", container, file_url(path)]
 
-    def _part_command(self, first: int, path: Path) -> list[str]:
-        return [*self._command(first), "-f", self._pictures.part_format, file_url(path)]
+    def _whole_command(self) -> list[str]:
+        container = self._container
+        command = [*self._encoding_command(), *container.options, "-f", container.muxer]
+        return [*command, file_url(self._partial)]
 
-    def _job_of_parts(self) -> str | None:
-        """Return all that decides what is in the parts, as a hash."""
-        if self.job is None:
+    def _key_of_segments(self) -> str | None:
+        """Hash everything that decides what is in the segments."""
+        if self.resume_key is None:
             return None
-        decisive = [self.job, self.part_length, ffmpeg_version(self._ffmpeg), self._command()]
+        version = ffmpeg_version(self.format.ffmpeg)
+        decisive = [self.resume_key, self.segment_length, version, self._encoding_command()]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
-    def _tell(self, message: str) -> None:
+    def _say(self, message: str) -> None:
         if self.notify is not None:
             self.notify(message)
-
-
-def _require_fitting(path: Path, preset: Preset) -> None:
-    suffix = path.suffix.lower()
-    if suffix not in preset.suffixes:
-        fitting = [other.name for other in PRESETS.values() if suffix in other.suffixes]
-        raise InputError(
-            f"{path}: expected a name that ends in {' or '.join(preset.suffixes)} for the preset "
-            f"{preset.name}, got {suffix}. Rename it, or choose a preset for {suffix}: "
-            f"{', '.join(fitting)}."
-        )

@@ -1,4 +1,4 @@
-"""Sound that is in memory, made into a file that ffmpeg can read."""
+"""Audio in memory -> a WAV file that ffmpeg can read."""
 
 from __future__ import annotations
 

@@ -1,0 +1,113 @@
+"""Words of a command line -> values, and what is wrong with a word that is none."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from vfi.encode import parse_encoder_options
+from vfi.errors import InputError
+from vfi.preprocess import parse_cuts
+from vfi.timing import (
+    EndRule,
+    SpeedCurve,
+    constant_speed,
+    parse_moment,
+    parse_ramp,
+    parse_rate,
+    parse_speed,
+)
+from vfi.visualize import parse_labels
+
+ResultT = TypeVar("ResultT")
+
+
+class Removed(argparse.Action):
+    """Upstream's --png, which is two options here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Refuse it."""
+        parser.error("--png was removed: use --png-only, or --keep-pngs to get the video as well")
+
+
+class End(argparse.Action):
+    """A time in the source, or a rule: ``--end`` took a rule first, and still does."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002  argparse passes it by this name
+    ) -> None:
+        """Store a time, or a rule."""
+        rules = {rule.value: rule for rule in EndRule}
+        if values in rules:
+            namespace.end_rule = rules[values]
+            return
+        try:
+            namespace.end = parse_moment(values)
+        except InputError:
+            parser.error(
+                f"argument --end: {values!r} is neither a time such as 12.5 or 1:02.5 nor one of "
+                f"{', '.join(rules)}"
+            )
+
+
+def multiplier(text: str) -> int:
+    """Read ``--multi``."""
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 2, got {text!r}")
+    return int(text)
+
+
+def exponent(text: str) -> int:
+    """Read ``--exp``."""
+    if not text.isdecimal() or not 1 <= int(text) <= 6:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 6, got {text!r}")
+    return int(text)
+
+
+def _explained(parse: Callable[[str], ResultT]) -> Callable[[str], ResultT]:
+    """Let argparse show the message of an InputError."""
+
+    def convert(text: str) -> ResultT:
+        try:
+            return parse(text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+@_explained
+def speed(text: str) -> SpeedCurve:
+    """Read ``--speed``."""
+    return constant_speed(parse_speed(text))
+
+
+timestamp = _explained(parse_moment)
+ramp = _explained(parse_ramp)
+cuts = _explained(parse_cuts)
+labels = _explained(parse_labels)
+encoder_options = _explained(parse_encoder_options)
+
+
+def threshold(text: str) -> float:
+    """Read ``--scene-threshold``."""
+    threshold = float(text)
+    if not threshold >= 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text!r}")
+    return threshold
+
+
+def rate(text: str) -> Fraction:
+    """Read a frame rate."""
+    try:
+        return parse_rate(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no frame rate; give one such as 24, 23.976 or 30000/1001"
+        ) from None

@@ -1,0 +1,69 @@
+"""RIFELoadEnhancer: a checkpoint becomes a RIFE_ENHANCER."""
+
+from __future__ import annotations
+
+import logging
+
+from comfy_api.latest import io
+
+from ..rife_arch import load_enhancer
+from ..rife_arch.catalog import load_enhancers
+from ..rife_arch.load import PRECISIONS, Precision
+from ..rife_arch.networks import SAFA_RELEASE
+from .support.enhancement_inputs import SAFA_ALIASES
+from .support.model_paths import find_checkpoint, list_enhancers
+from .support.progress import show_text
+from .support.sockets import (
+    CATEGORY,
+    EnhancerType,
+    ManagedEnhancer,
+    host_precision,
+    make_patcher,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class RIFELoadEnhancer(io.ComfyNode):
+    """Load a network that enhances, recognised by its weights."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RIFELoadEnhancer",
+            display_name="Load RIFE Enhancer",
+            category=CATEGORY,
+            description="Load SAFA, which cleans up the frames of a video. Its file has to be saved "
+            "by hand, into models/frame_interpolation; without it, the error says from where.",
+            search_aliases=SAFA_ALIASES,
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=list_enhancers(),
+                    default=SAFA_RELEASE,
+                    tooltip="A release (found on disk under its usual names) or a file of your own.",
+                ),
+                io.Combo.Input(
+                    "precision",
+                    options=list(PRECISIONS),
+                    default="auto",
+                    advanced=True,
+                    tooltip="Of most convolutions; motion and the choice of scales always use fp32. "
+                    "auto takes fp16 where the GPU does it well, else fp32.",
+                ),
+            ],
+            outputs=[
+                EnhancerType.Output(display_name="enhancer", tooltip="For the nodes that enhance.")
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, model: str, precision: Precision) -> io.NodeOutput:
+        """Load the checkpoint into main memory; the GPU gets it when a node runs."""
+        path = find_checkpoint(model, load_enhancers())
+        enhancer = load_enhancer(path, precision=host_precision(precision))
+        _log.info("loaded %s (%s) from %s", enhancer.name, enhancer.precision, path)
+        show_text(cls, f"{enhancer.name}, {enhancer.precision}")
+        return io.NodeOutput(ManagedEnhancer(enhancer, make_patcher(enhancer.network)))

@@ -1,0 +1,219 @@
+"""Write the frames of a job to files, from where an interrupted run of the same job stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import numpy.typing as npt
+from torch import Tensor
+
+from .. import __version__
+from ..encode import EncodingSettings, FrameFormat
+from ..frames import to_depth
+from ..preprocess import Cut
+from ..read import Clip
+from ..tracks import AudioMode, SourceTracks
+
+ModelT = TypeVar("ModelT", contravariant=True)
+
+
+class FrameSink(Protocol):
+    """Where frames go: a context manager; its files get their final names when its block ends well.
+
+    Attributes:
+        bit_depth: of the frames it takes: 8, 16, or 32 for floating point.
+        has_alpha: it takes RGBA.
+        segment_length: ``start_at`` takes multiples of this many frames.
+        num_finished: how many frames an interrupted run of the same job has left; known inside the
+            block.
+        is_complete: those are all frames there will be; ``start_at`` takes that number too.
+    """
+
+    @property
+    def bit_depth(self) -> int: ...  # noqa: D102  the class says it
+    @property
+    def has_alpha(self) -> bool: ...  # noqa: D102
+    @property
+    def segment_length(self) -> int: ...  # noqa: D102
+    @property
+    def num_finished(self) -> int: ...  # noqa: D102
+    @property
+    def is_complete(self) -> bool: ...  # noqa: D102
+
+    def validate(self) -> None:
+        """Refuse what entering the block would refuse."""
+        ...
+
+    def start_at(self, number: int) -> None:
+        """Take ``number``, at most ``num_finished``, as the first frame that is written."""
+        ...
+
+    def __enter__(self) -> object: ...
+    def write(self, pixels: npt.NDArray[Any]) -> None:
+        """Take the next frame, [H, W, 3 or 4], unsigned or float32 as ``bit_depth`` says."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class FrameSource(Protocol):
+    """Makes the frames of a result: a job's ``frames`` with its model."""
+
+    def __call__(self, *, first: int, bit_depth: int) -> Generator[Tensor, None, None]:
+        """Yield [H, W, C] from frame number ``first`` on, with more than 8 bits if wanted."""
+        ...
+
+
+class RenderJob(Protocol[ModelT]):
+    """What becomes of one clip, without saying where it is written.
+
+    Attributes:
+        clip: the source.
+        width: of the result, px.
+        height: of the result, px.
+        shown_rate: of the result, frames per second.
+        num_frames: of the result; an estimate, None if unknown.
+        tempo: how many times as fast as the source the result plays; None where that changes.
+        dither: dither where 8 bits are written.
+    """
+
+    @property
+    def clip(self) -> Clip: ...  # noqa: D102  the class says it
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def height(self) -> int: ...  # noqa: D102
+    @property
+    def shown_rate(self) -> Fraction: ...  # noqa: D102
+    @property
+    def num_frames(self) -> int | None: ...  # noqa: D102
+    @property
+    def tempo(self) -> Fraction | None: ...  # noqa: D102
+    @property
+    def dither(self) -> bool: ...  # noqa: D102
+
+    def tracks(self, audio_mode: AudioMode) -> SourceTracks | None:
+        """Return what comes along with the result, at the speed of its picture."""
+        ...
+
+    def resume_key(self, *details: str) -> str | None:
+        """Hash everything that decides the pixels; None if the source cannot be identified.
+
+        Args:
+            details: what the caller knows: the model and its settings.
+        """
+        ...
+
+    def frames(
+        self,
+        model: ModelT,
+        on_cut: Callable[[Cut], object],
+        /,
+        *,
+        first: int = 0,
+        bit_depth: int = 8,
+        check: Callable[[], object] | None = None,
+    ) -> Generator[Tensor, None, None]:
+        """Read the clip and yield the frames of the result; closing this closes the source.
+
+        Args:
+            model: makes the frames.
+            on_cut: called with each scene cut, in order.
+            first: number of the first frame that is wanted.
+            bit_depth: above 8, new frames are made with more than 8 bits whatever the source has.
+            check: called before each frame of the source is used, many of which may go by without
+                a frame of the result; what it raises ends the work.
+
+        Yields:
+            [H, W, C], see ``Frame``.
+        """
+        ...
+
+
+def plan_video(job: RenderJob[Any], path: Path, encoding: EncodingSettings) -> FrameFormat:
+    """Check encoding settings against the result of a job; see ``EncodingSettings.resolve``."""
+    return encoding.resolve(
+        path,
+        width=job.width,
+        height=job.height,
+        rate=job.shown_rate,
+        pixel_aspect=job.clip.pixel_aspect,
+        has_alpha=job.clip.has_alpha,
+    )
+
+
+def render(
+    frames: FrameSource,
+    sinks: Sequence[FrameSink],
+    *,
+    on_frame: Callable[[int, Tensor | None], object],
+    dither: bool = False,
+) -> int:
+    """Write a result, from where an interrupted run of the same job stopped.
+
+    The source is read from its start all the same, since cuts and repeats are found by what was
+    before; only the network's work is saved.
+
+    Args:
+        frames: makes the frames, such as a job's ``frames`` with its model.
+        sinks: where they go; not entered yet.
+        on_frame: called at first and after each frame, with the number of finished frames and the
+            newest of them. What it raises ends the job.
+        dither: for sinks of 8 bits, have frames made with more and dither them, see
+            :func:`to_dithered_uint8`.
+
+    Returns:
+        How many frames the result has.
+    """
+    bit_depth = 16 if dither else max(sink.bit_depth for sink in sinks)
+    with ExitStack() as stack:
+        for sink in sinks:
+            stack.enter_context(sink)
+        number = _start(sinks)
+        source = stack.enter_context(closing(frames(first=number, bit_depth=bit_depth)))
+        on_frame(number, None)
+        for pixels in source:
+            for sink in sinks:
+                sink.write(_for_sink(pixels, sink, dither=dither))
+            number += 1
+            on_frame(number, pixels)
+    return number
+
+
+def _start(sinks: Sequence[FrameSink]) -> int:
+    """Start all sinks at the last frame from which each of them can resume."""
+    first = min(sink.num_finished for sink in sinks)
+    while any(not _can_start_at(sink, first) for sink in sinks):
+        first -= 1
+    for sink in sinks:
+        sink.start_at(first)
+    return first
+
+
+def _can_start_at(sink: FrameSink, number: int) -> bool:
+    is_end = sink.is_complete and number == sink.num_finished
+    return is_end or number % sink.segment_length == 0
+
+
+def _for_sink(pixels: Tensor, sink: FrameSink, *, dither: bool) -> npt.NDArray[Any]:
+    kept = pixels if sink.has_alpha else pixels[..., :3]
+    return to_depth(kept, sink.bit_depth, dither=dither).cpu().numpy()
+
+
+def hash_settings(clip: Clip, *settings: str) -> str | None:
+    """Hash what decides the pixels; None if the source cannot be identified."""
+    if not clip.identity:
+        return None
+    return hashlib.sha256(json.dumps([__version__, clip.identity, *settings]).encode()).hexdigest()
