@@ -72,9 +72,6 @@ class VideoWriter:
         resume_key: a hash of everything that decides the frames; None: nothing outlives a failure.
         segments_folder: where segments go; None: ``path`` with ".segments" added.
         segment_length: frames in a segment. Key frames, and so the file, depend on it.
-        num_finished: how many frames, from number 0 on, earlier runs have finished; known inside
-            the block.
-        is_complete: whether those are all frames of the video.
     """
 
     path: Path
@@ -88,8 +85,6 @@ class VideoWriter:
     segments_folder: Path | None = None
     segment_length: int = SEGMENT_LENGTH
 
-    num_finished: int = field(init=False, default=0)
-    is_complete: bool = field(init=False, default=False)
     _mux: Mux = field(init=False, repr=False)
     _segments: SegmentsFolder | None = field(init=False, default=None, repr=False)
     _first: int = field(init=False, default=0, repr=False)
@@ -98,6 +93,16 @@ class VideoWriter:
     _lock: ExitStack = field(init=False, default_factory=ExitStack, repr=False)
     _is_open: bool = field(init=False, default=False, repr=False)
     _running: RunningFFmpeg | SegmentEncoder | None = field(init=False, default=None, repr=False)
+
+    @property
+    def num_finished(self) -> int:
+        """How many frames, from number 0 on, are finished; those of earlier runs count as well."""
+        return self._segments.num_finished if self._segments else 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether those are all frames of the video."""
+        return self._segments is not None and self._segments.is_complete
 
     @property
     def bit_depth(self) -> int:
@@ -140,8 +145,6 @@ class VideoWriter:
         folder = self.segments_folder or self.path.with_name(self.path.name + ".segments")
         suffix, key = self.format.segment_suffix, self._key_of_segments()
         self._segments = SegmentsFolder(folder, suffix, self.segment_length, key)
-        self.num_finished = self._segments.num_finished
-        self.is_complete = self._segments.is_complete
 
     def start_at(self, number: int) -> None:
         """Say, before the first :meth:`write`, which frame that will be.

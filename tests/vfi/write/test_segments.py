@@ -1,4 +1,4 @@
-"""A film in parts: joined without a trace, and gone on with after a crash."""
+"""A video in segments: joined without a trace, and resumed after a crash."""
 
 import gc
 import hashlib
@@ -16,14 +16,13 @@ import av
 import numpy as np
 import pytest
 
+from tests.helpers.writers import source_tracks, video_writer
 from vfi.encode.encoders import available_presets
 from vfi.encode.ffmpeg import find_ffmpeg
 from vfi.errors import EncodeError, InputError
 from vfi.read.video import probe_video
-from vfi.write.mux import Joining, list_lines
-from vfi.write.segments import Part, PartsFolder
-from vfi.write.stream_options import SourceTracks
-from vfi.write.video import VideoWriter
+from vfi.write.mux import Mux, list_lines
+from vfi.write.segments import Segment, SegmentsFolder
 
 FAST = {
     "share": {"preset": "veryfast"},  # with B-frames
@@ -40,14 +39,14 @@ def moving(count, *, alpha=False):
 
 
 def writer(path, preset="share", **options):
-    defaults = {"rate": RATE, "options": FAST.get(preset), "part_length": 10}
-    return VideoWriter(path, width=64, height=48, preset=preset, **{**defaults, **options})
+    defaults = {"rate": RATE, "options": FAST.get(preset, {}), "segment_length": 10}
+    return video_writer(path, width=64, height=48, preset=preset, **{**defaults, **options})
 
 
 def write(path, frames, **options):
-    with writer(path, **options) as video_writer:
+    with writer(path, **options) as opened:
         for frame in frames:
-            video_writer.write(frame)
+            opened.write(frame)
     return path
 
 
@@ -68,16 +67,16 @@ def offered():
 
 
 @pytest.fixture
-def parts_seen(monkeypatch):
+def segments_seen(monkeypatch):
     """Hashes of the frames of each part, as they were when the parts were joined."""
     seen = []
 
     def start(self, folder, target):
-        seen.extend([seen for _, seen in decoded(part.path)] for part in folder.finished)
+        seen.extend([seen for _, seen in decoded(segment.path)] for segment in folder.finished)
         return joined(self, folder, target)
 
-    joined = Joining.start
-    monkeypatch.setattr(Joining, "start", start)
+    joined = Mux.start
+    monkeypatch.setattr(Mux, "start", start)
     return seen
 
 
@@ -101,7 +100,7 @@ def parts_seen(monkeypatch):
 )
 @pytest.mark.parametrize("count", [20, 21], ids=["full", "one more"])
 def test_joined_parts_have_every_frame_in_its_place(
-    tmp_path, offered, parts_seen, preset, name, rate, alpha, count
+    tmp_path, offered, segments_seen, preset, name, rate, alpha, count
 ):
     if preset not in offered:
         pytest.skip(f"this ffmpeg has no encoder for {preset}")
@@ -109,9 +108,9 @@ def test_joined_parts_have_every_frame_in_its_place(
     frames = moving(count, alpha=alpha)
     path = write(tmp_path / name, frames, preset=preset, rate=rate, has_alpha=alpha)
 
-    assert [len(part) for part in parts_seen] == [10, 10, 1][: 2 + count % 2]
+    assert [len(segment) for segment in segments_seen] == [10, 10, 1][: 2 + count % 2]
     frames = decoded(path)
-    assert [seen for _, seen in frames] == [seen for part in parts_seen for seen in part]
+    assert [seen for _, seen in frames] == [seen for segment in segments_seen for seen in segment]
     tick = Fraction(1, 1000) if path.suffix in (".mkv", ".webm") else Fraction(0)
     assert all(abs(time - number / rate) <= tick / 2 for number, (time, _) in enumerate(frames))
     assert probe_video(path).rate == rate
@@ -130,21 +129,21 @@ def assert_lasts(path, seconds):
 
 def test_one_part_is_the_file_of_many_but_for_key_frames(tmp_path):
     frames = moving(25)
-    one = decoded(write(tmp_path / "one.mkv", frames, preset="lossless", part_length=100))
+    one = decoded(write(tmp_path / "one.mkv", frames, preset="lossless", segment_length=100))
 
     assert decoded(write(tmp_path / "many.mkv", frames, preset="lossless")) == one
 
 
 def test_two_hours_of_parts_do_not_drift(tmp_path):
     rate = Fraction(60000, 1001)
-    folder = PartsFolder(tmp_path / "parts", ".mp4", 250, None)
-    folder.finished = [Part(first, first + 250, Path("x")) for first in range(0, 7200 * 60, 250)]
+    folder = SegmentsFolder(tmp_path / "segments", ".mp4", 250, None)
+    folder.finished = [Segment(first, first + 250, Path("x")) for first in range(0, 7200 * 60, 250)]
     words = "".join(list_lines(folder, rate)).split()
     durations = [Fraction(word) for key, word in pairwise(words) if key == "duration"]
 
     starts = accumulate(durations, initial=Fraction(0))
-    for start, part in zip(starts, folder.finished, strict=False):
-        assert abs(start - part.first / rate) <= Fraction(1, 2_000_000)
+    for start, segment in zip(starts, folder.finished, strict=False):
+        assert abs(start - segment.first / rate) <= Fraction(1, 2_000_000)
     assert len(durations) == 1728
 
 
@@ -174,11 +173,12 @@ def interrupt(path, frames, **options):
     crash_in(writer(path, **options), frames)
 
 
-def crash_in(video_writer, frames):
-    with pytest.raises(CrashError), video_writer:  # noqa: PT012  the block is the subject
+def crash_in(opened, frames, first=0):
+    with pytest.raises(CrashError), opened:  # noqa: PT012  the block is the subject
+        opened.start_at(first)
         for frame in frames:
-            video_writer.write(frame)
-        draining = getattr(video_writer._running, "_draining", None)
+            opened.write(frame)
+        draining = getattr(opened._running, "_draining", None)
         if draining:
             draining[1].process.wait()
         raise CrashError
@@ -186,13 +186,20 @@ def crash_in(video_writer, frames):
 
 def go_on(path, frames, **options):
     """Write what is missing; returns how many frames were there."""
-    video_writer = writer(path, **options)
-    first = video_writer.num_finished
-    video_writer.begin_at(first)
-    with video_writer:
+    with writer(path, **options) as opened:
+        first = opened.num_finished
+        opened.start_at(first)
         for frame in frames[first:]:
-            video_writer.write(frame)
+            opened.write(frame)
     return first
+
+
+def found(path, **options):
+    """Return how many frames are there, and whether those are all, and touch nothing."""
+    with pytest.raises(CrashError), writer(path, **options) as opened:  # noqa: PT012
+        result = opened.num_finished, opened.is_complete
+        raise CrashError
+    return result
 
 
 @pytest.mark.parametrize(
@@ -201,7 +208,7 @@ def go_on(path, frames, **options):
 )
 def test_interrupted_job_goes_on_to_the_identical_file(tmp_path, preset, name, alpha):
     frames = moving(34, alpha=alpha)
-    options = {"preset": preset, "job": "x", "has_alpha": alpha}
+    options = {"preset": preset, "resume_key": "x", "has_alpha": alpha}
     whole = write(tmp_path / f"whole{name}", frames, **options)
     path = tmp_path / name
     interrupt(path, frames[:25], **options)
@@ -215,32 +222,30 @@ def test_interrupted_job_goes_on_to_the_identical_file(tmp_path, preset, name, a
 
 def test_twice_interrupted_job_goes_on_too(tmp_path):
     frames = moving(34)
-    interrupt(tmp_path / "a.mp4", frames[:12], job="x")
-    video_writer = writer(tmp_path / "a.mp4", job="x")
-    video_writer.begin_at(10)
-    crash_in(video_writer, frames[10:31])
+    interrupt(tmp_path / "a.mp4", frames[:12], resume_key="x")
+    crash_in(writer(tmp_path / "a.mp4", resume_key="x"), frames[10:31], first=10)
 
-    assert go_on(tmp_path / "a.mp4", frames, job="x") == 30
+    assert go_on(tmp_path / "a.mp4", frames, resume_key="x") == 30
     assert len(decoded(tmp_path / "a.mp4")) == 34
 
 
 def test_what_is_left_says_what_it_is(tmp_path):
-    interrupt(tmp_path / "a.mp4", moving(25), job="x")
+    interrupt(tmp_path / "a.mp4", moving(25), resume_key="x")
 
-    folder = tmp_path / "a.mp4.parts"
+    folder = tmp_path / "a.mp4.segments"
     assert {entry.name for entry in folder.iterdir()} == {
-        "parts.json",
+        "segments.json",
         "0000000-0000009.mp4",
         "0000010-0000019.mp4",
     }
-    manifest = json.loads((folder / "parts.json").read_text())
-    assert manifest["what"].startswith("Finished parts of a video in the making.")
-    assert manifest["part_length"] == 10
+    manifest = json.loads((folder / "segments.json").read_text())
+    assert "Run the same job again to resume" in manifest["note"]
+    assert manifest["segment_length"] == 10
     assert len(decoded(folder / "0000010-0000019.mp4")) == 10
 
 
 def test_part_that_is_not_finished_is_not_kept(tmp_path):
-    interrupt(tmp_path / "a.mp4", moving(9), job="x")
+    interrupt(tmp_path / "a.mp4", moving(9), resume_key="x")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -252,14 +257,14 @@ def test_wait_at_the_end_can_be_given_up(tmp_path, at_joining, least):
     frames = moving(23)
 
     def check():
-        if video_writer.is_whole == at_joining:
+        if opened.is_complete == at_joining:
             raise CrashError
 
-    video_writer = writer(tmp_path / "a.mp4", job="x", check=check)
-    crash_at_end(video_writer, frames)
-    assert not [entry for entry in tmp_path.iterdir() if entry.suffix != ".parts"]
+    opened = writer(tmp_path / "a.mp4", resume_key="x", check=check)
+    crash_at_end(opened, frames)
+    assert not [entry for entry in tmp_path.iterdir() if entry.suffix != ".segments"]
 
-    assert go_on(tmp_path / "a.mp4", frames, job="x") >= least
+    assert go_on(tmp_path / "a.mp4", frames, resume_key="x") >= least
     assert len(decoded(tmp_path / "a.mp4")) == 23
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
 
@@ -273,10 +278,10 @@ def test_nothing_is_left_of_a_wait_that_was_given_up(tmp_path, preset, name):
     assert list(tmp_path.iterdir()) == []
 
 
-def crash_at_end(video_writer, frames):
-    with pytest.raises(CrashError), video_writer:  # noqa: PT012  the block is the subject
+def crash_at_end(opened, frames):
+    with pytest.raises(CrashError), opened:  # noqa: PT012  the block is the subject
         for frame in frames:
-            video_writer.write(frame)
+            opened.write(frame)
 
 
 def test_without_a_job_nothing_is_kept(tmp_path):
@@ -287,15 +292,21 @@ def test_without_a_job_nothing_is_kept(tmp_path):
 
 @pytest.mark.parametrize(
     "other",
-    [{"job": "y"}, {"crf": 30}, {"rate": Fraction(25)}, {"part_length": 5}, {"preset": "web"}],
+    [
+        {"resume_key": "y"},
+        {"crf": 30},
+        {"rate": Fraction(25)},
+        {"segment_length": 5},
+        {"preset": "web"},
+    ],
     ids=["frames", "crf", "rate", "length", "preset"],
 )
 def test_other_settings_begin_from_the_start(tmp_path, offered, other):
     if not {other.get("preset", "share")} <= offered:
         pytest.skip("no such encoder")
     frames = moving(25)
-    interrupt(tmp_path / "a.mp4", frames, job="x")
-    options = {"job": "x", **other}
+    interrupt(tmp_path / "a.mp4", frames, resume_key="x")
+    options = {"resume_key": "x", **other}
 
     assert go_on(tmp_path / "a.mp4", frames, **options) == 0
     assert len(decoded(tmp_path / "a.mp4")) == 25
@@ -304,62 +315,58 @@ def test_other_settings_begin_from_the_start(tmp_path, offered, other):
 
 def test_other_sound_and_tags_do_not_matter_to_the_pictures(tmp_path):
     frames = moving(25)
-    interrupt(tmp_path / "a.mp4", frames, job="x")
+    interrupt(tmp_path / "a.mp4", frames, resume_key="x")
 
-    assert go_on(tmp_path / "a.mp4", frames, job="x", metadata={"prompt": "new"}) == 20
+    assert go_on(tmp_path / "a.mp4", frames, resume_key="x", metadata={"prompt": "new"}) == 20
 
 
 def test_earlier_frame_to_begin_at_gives_later_parts_up(tmp_path):
     frames = moving(34)
-    interrupt(tmp_path / "a.mp4", frames[:25], job="x")
-    video_writer = writer(tmp_path / "a.mp4", job="x")
-    video_writer.begin_at(10)
-    with video_writer:
+    interrupt(tmp_path / "a.mp4", frames[:25], resume_key="x")
+    with writer(tmp_path / "a.mp4", resume_key="x") as opened:
+        opened.start_at(10)
         for frame in frames[10:]:
-            video_writer.write(frame)
+            opened.write(frame)
 
     assert len(decoded(tmp_path / "a.mp4")) == 34
 
 
 @pytest.mark.parametrize("number", [-10, 5, 25, 30])
 def test_frame_where_no_part_begins_is_refused(tmp_path, number):
-    interrupt(tmp_path / "a.mp4", moving(25), job="x")
-    with pytest.raises(ValueError, match=f"multiple of 10 up to 20, got {number}"):
-        writer(tmp_path / "a.mp4", job="x").begin_at(number)
+    interrupt(tmp_path / "a.mp4", moving(25), resume_key="x")
+    opened = writer(tmp_path / "a.mp4", resume_key="x")
+    with pytest.raises(ValueError, match=f"multiple of 10 up to 20, got {number}"), opened:
+        opened.start_at(number)
+    assert found(tmp_path / "a.mp4", resume_key="x") == (20, False)
 
 
 def test_failure_at_joining_costs_no_frame(tmp_path):
-    missing = SourceTracks(write(tmp_path / "mute.mp4", moving(3)), ("aac",))
+    missing = source_tracks(write(tmp_path / "mute.mp4", moving(3)), ("aac",))
     with pytest.raises(EncodeError, match="matches no streams"):
-        write(tmp_path / "a.mp4", moving(23), job="x", tracks=missing)
-    video_writer = writer(tmp_path / "a.mp4", job="x")
-
-    assert (video_writer.num_finished, video_writer.is_whole) == (23, True)
-    assert go_on(tmp_path / "a.mp4", moving(23), job="x") == 23
+        write(tmp_path / "a.mp4", moving(23), resume_key="x", tracks=missing)
+    assert found(tmp_path / "a.mp4", resume_key="x") == (23, True)
+    assert go_on(tmp_path / "a.mp4", moving(23), resume_key="x") == 23
     assert len(decoded(tmp_path / "a.mp4")) == 23
     assert {entry.name for entry in tmp_path.iterdir()} == {"a.mp4", "mute.mp4"}
 
 
 def test_whole_film_can_be_gone_on_with_at_its_last_part(tmp_path):
-    missing = SourceTracks(write(tmp_path / "mute.mp4", moving(3)), ("aac",))
+    missing = source_tracks(write(tmp_path / "mute.mp4", moving(3)), ("aac",))
     with pytest.raises(EncodeError, match="matches no streams"):
-        write(tmp_path / "a.mp4", moving(23), job="x", tracks=missing)
-    video_writer = writer(tmp_path / "a.mp4", job="x")
-    video_writer.begin_at(20)
-    crash_in(video_writer, moving(21)[20:])
-    video_writer = writer(tmp_path / "a.mp4", job="x")
-    assert (video_writer.num_finished, video_writer.is_whole) == (20, False)
+        write(tmp_path / "a.mp4", moving(23), resume_key="x", tracks=missing)
+    crash_in(writer(tmp_path / "a.mp4", resume_key="x"), moving(21)[20:], first=20)
+    assert found(tmp_path / "a.mp4", resume_key="x") == (20, False)
 
-    assert go_on(tmp_path / "a.mp4", moving(24), job="x") == 20
+    assert go_on(tmp_path / "a.mp4", moving(24), resume_key="x") == 20
     assert len(decoded(tmp_path / "a.mp4")) == 24
 
 
 def test_parts_can_be_kept_elsewhere(tmp_path):
     place = tmp_path / "elsewhere" / "job"
-    interrupt(tmp_path / "a_00001.mp4", moving(25), job="x", parts=place)
+    interrupt(tmp_path / "a_00001.mp4", moving(25), resume_key="x", segments_folder=place)
     assert [entry.name for entry in tmp_path.iterdir()] == ["elsewhere"]
 
-    assert go_on(tmp_path / "a_00002.mp4", moving(25), job="x", parts=place) == 20
+    assert go_on(tmp_path / "a_00002.mp4", moving(25), resume_key="x", segments_folder=place) == 20
     assert not place.exists()
 
 
@@ -367,7 +374,10 @@ def test_parts_can_be_kept_elsewhere(tmp_path):
 def test_what_is_written_at_once_has_no_parts(tmp_path, offered, preset):
     if preset not in offered:
         pytest.skip("no such encoder")
-    path, options = tmp_path / f"a.{preset}", {"preset": preset, "rate": Fraction(25), "job": "x"}
+    path, options = (
+        tmp_path / f"a.{preset}",
+        {"preset": preset, "rate": Fraction(25), "resume_key": "x"},
+    )
     interrupt(path, moving(25), **options)
     assert list(tmp_path.iterdir()) == []
 
@@ -380,12 +390,15 @@ import sys, time
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
-from vfi.writer import VideoWriter
+from vfi.encode import EncodingSettings
+from vfi.write import VideoWriter
 
 texture = np.load(sys.argv[2])
+path = Path(sys.argv[1])
+encoding = EncodingSettings(options={"preset": "veryfast"})
+frames = encoding.resolve(path, width=64, height=48, rate=Fraction(24000, 1001))
 with VideoWriter(
-    Path(sys.argv[1]), width=64, height=48, rate=Fraction(24000, 1001), job="x", part_length=10,
-    options={"preset": "veryfast"}, metadata={"prompt": "x"},
+    path, frames, resume_key="x", segment_length=10, metadata={"prompt": "x"}
 ) as writer:
     for number in range(1000):
         writer.write(np.roll(texture, 2 * number, axis=1))
@@ -406,45 +419,51 @@ def test_killed_process_costs_unfinished_parts_only(tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    assert list(tmp_path.glob("a.mp4.parts/*.partial"))
+    assert list(tmp_path.glob("a.mp4.segments/*.partial"))
     frames = moving(50)
 
-    assert go_on(path, frames, job="x", metadata={"prompt": "x"}) >= 20
+    assert go_on(path, frames, resume_key="x", metadata={"prompt": "x"}) >= 20
     whole = write(tmp_path / "whole.mp4", frames, metadata={"prompt": "x"})
     assert decoded(path) == decoded(whole)
     assert path.read_bytes() == whole.read_bytes()
-    assert not (tmp_path / "a.mp4.parts").exists()
+    assert not (tmp_path / "a.mp4.segments").exists()
 
 
 # --- what can go wrong ---------------------------------------------------------------------------
 
 
 def test_folder_that_is_somebody_elses_is_refused(tmp_path):
-    (tmp_path / "a.mp4.parts").mkdir()
-    (tmp_path / "a.mp4.parts" / "diary.txt").touch()
-    with pytest.raises(InputError, match=r"got one with other files \(diary\.txt\)"):
-        writer(tmp_path / "a.mp4")
+    (tmp_path / "a.mp4.segments").mkdir()
+    (tmp_path / "a.mp4.segments" / "diary.txt").touch()
+    with (
+        pytest.raises(InputError, match=r"the folder holds other files \(diary\.txt\)"),
+        writer(tmp_path / "a.mp4"),
+    ):
+        pytest.fail("it was opened")
 
 
 def test_file_in_place_of_the_folder_is_refused(tmp_path):
-    (tmp_path / "a.mp4.parts").touch()
-    with pytest.raises(InputError, match="expected a folder for parts of the video, got Not a dir"):
-        writer(tmp_path / "a.mp4")
+    (tmp_path / "a.mp4.segments").touch()
+    with (
+        pytest.raises(InputError, match=r"folder for segments .* cannot be used: Not a dir"),
+        writer(tmp_path / "a.mp4"),
+    ):
+        pytest.fail("it was opened")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"job": 1, "colour": 2}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 1, "colour": 2}'])
 def test_manifest_that_cannot_be_read_begins_from_the_start(tmp_path, text):
-    interrupt(tmp_path / "a.mp4", moving(25), job="x")
-    (tmp_path / "a.mp4.parts" / "parts.json").write_text(text)
+    interrupt(tmp_path / "a.mp4", moving(25), resume_key="x")
+    (tmp_path / "a.mp4.segments" / "segments.json").write_text(text)
 
-    assert go_on(tmp_path / "a.mp4", moving(25), job="x") == 0
+    assert go_on(tmp_path / "a.mp4", moving(25), resume_key="x") == 0
 
 
 def test_missing_part_ends_what_is_there(tmp_path):
-    interrupt(tmp_path / "a.mp4", moving(35), job="x")
-    (tmp_path / "a.mp4.parts" / "0000010-0000019.mp4").unlink()
+    interrupt(tmp_path / "a.mp4", moving(35), resume_key="x")
+    (tmp_path / "a.mp4.segments" / "0000010-0000019.mp4").unlink()
 
-    assert go_on(tmp_path / "a.mp4", moving(35), job="x") == 10
+    assert go_on(tmp_path / "a.mp4", moving(35), resume_key="x") == 10
     assert len(decoded(tmp_path / "a.mp4")) == 35
 
 
@@ -458,9 +477,7 @@ def test_ffmpeg_that_loses_frames_is_told_on(tmp_path, monkeypatch):
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    with pytest.raises(
-        EncodeError, match="expected ffmpeg to encode 10 frames from number 0 on, got 5"
-    ):
+    with pytest.raises(EncodeError, match="of 10 frames from number 0 on, ffmpeg encoded 5"):
         write(tmp_path / "a.mp4", moving(25))
     assert [entry.name for entry in tmp_path.iterdir()] == ["bin"]
 
@@ -478,11 +495,11 @@ def test_neither_frames_nor_processes_pile_up(tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "Popen", start)
     most_frames = most_processes = 0
-    with writer(tmp_path / "a.mkv", "lossless", part_length=20) as video_writer:
+    with writer(tmp_path / "a.mkv", "lossless", segment_length=20) as opened:
         for number in range(400):
             frame = Counted(np.roll(TEXTURE, number, axis=1)[..., :3])
             frames.add(frame)
-            video_writer.write(frame)
+            opened.write(frame)
             del frame
             most_frames = max(most_frames, len(frames))
             most_processes = max(most_processes, sum(p.poll() is None for p in processes))

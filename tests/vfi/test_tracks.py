@@ -1,0 +1,31 @@
+"""When something of the source is shown in the result."""
+
+from fractions import Fraction
+
+import pytest
+
+from vfi.tracks import Chapter, SourceTracks
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "shown"),
+    [(0, 2, None), (1, 3, (0, 1)), (2, 2, (0, 0)), (4, 9, (2, 3)), (5, 6, None), (9, 9, None)],
+)
+def test_what_is_shown_of_seconds_2_to_5(start, end, shown, tmp_path):
+    tracks = SourceTracks(tmp_path, start=Fraction(2), duration=Fraction(3))
+
+    assert tracks.shown(Fraction(start), Fraction(end)) == shown
+
+
+def test_chapters_of_a_late_picture_stay_with_their_frames(tmp_path):
+    marks = [Chapter(Fraction(0), Fraction(2), "A"), Chapter(Fraction(2), Fraction(4), "B")]
+    tracks = SourceTracks(tmp_path, chapters=marks, delay=Fraction(1, 2), start=Fraction(1))
+
+    shown = list(tracks.shown_chapters())
+    assert [(chapter.start, chapter.end) for chapter in shown] == [(0, 1), (1, 3)]
+
+
+def test_speed_moves_what_is_shown(tmp_path):
+    tracks = SourceTracks(tmp_path, start=Fraction(2), tempo=Fraction(2))
+
+    assert tracks.shown(Fraction(3), Fraction(6)) == (Fraction(1, 2), 2)
