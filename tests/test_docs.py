@@ -39,6 +39,8 @@ TROUBLESHOOTING = PAGES["troubleshooting.md"]
 FOR_USERS = {"README.md": README} | PAGES
 NODES = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").rglob("*.py"))
 DISPLAYED = dict(re.findall(r'node_id="(\w+)",\s+display_name="([^"]+)"', NODES))
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"ckpts"}
 OF_OTHERS = {"RIFE VFI"}  # a node of ComfyUI-Frame-Interpolation
 SOURCES = [
     *ROOT.glob("*.py"),
@@ -274,6 +276,24 @@ def test_messages_are_in_readme_or_in_troubleshooting() -> None:
     assert messages(README)
     assert messages(TROUBLESHOOTING)
     assert not set(messages(README)) & set(messages(TROUBLESHOOTING))
+
+
+def test_files_that_are_named_are_there() -> None:
+    documents = {"CONTRIBUTING.md": CONTRIBUTING} | FOR_USERS
+    named = {(name, span) for name, text in documents.items() for span in code_spans(text)}
+    paths = {(name, span) for name, span in named if _is_path(span)}
+    assert {"CONTRIBUTING.md", "checkpoints.md"} <= {name for name, _ in paths}
+    assert not {(name, path) for name, path in paths if not (ROOT / path).exists()}
+
+
+def test_contributing_says_where_to_go() -> None:
+    rows = rows_of(CONTRIBUTING, "| you want to | go to |")
+    assert all(any(map(_is_path, code_spans(go_to))) for _, go_to, _ in rows)
+
+
+def _is_path(span: str) -> bool:
+    """Whether it is a path in the repository; `ckpts` is where users put files of their own."""
+    return re.fullmatch(r"[\w-]+/[\w./-]*", span) is not None and span.split("/")[0] in FOLDERS
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
