@@ -147,7 +147,14 @@ def requirements() -> list[str]:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "command_line.md", "comparison.md", "enhancement.md", "troubleshooting.md"],
+    [
+        "README.md",
+        "checkpoints.md",
+        "command_line.md",
+        "comparison.md",
+        "enhancement.md",
+        "troubleshooting.md",
+    ],
 )
 def test_every_option_exists(page: str) -> None:
     named = named_options(FOR_USERS[page])
