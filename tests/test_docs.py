@@ -27,16 +27,20 @@ else:
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMAND_LINE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
-GENERATORS = (ROOT / "docs" / "generators.md").read_text(encoding="utf-8")
-COMPARISON = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+MAX_WORDS = 1300  # of README; what is more goes to a page of its own
+NUM_COMMON_ERRORS = 6  # in README; the others are in TROUBLESHOOTING
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
+CHECKPOINTS = PAGES["checkpoints.md"]
+COMMAND_LINE = PAGES["command_line.md"]
+ENHANCEMENT = PAGES["enhancement.md"]
+GENERATORS = PAGES["generators.md"]
+NODES_PAGE = PAGES["nodes.md"]
+TROUBLESHOOTING = PAGES["troubleshooting.md"]
+FOR_USERS = {"README.md": README} | PAGES
 NODES = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").rglob("*.py"))
-FOR_USERS = {
-    "README.md": README,
-    "command_line.md": COMMAND_LINE,
-    "generators.md": GENERATORS,
-    "comparison.md": COMPARISON,
-}
+DISPLAYED = dict(re.findall(r'node_id="(\w+)",\s+display_name="([^"]+)"', NODES))
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"ckpts"}
 OF_OTHERS = {"RIFE VFI"}  # a node of ComfyUI-Frame-Interpolation
 SOURCES = [
     *ROOT.glob("*.py"),
@@ -81,14 +85,49 @@ def executed_with(path: Path) -> Iterator[str]:
             yield from (argument.arg for argument in node.args.args)
 
 
-def section(title: str) -> str:
-    return README.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+def section(document: str, title: str) -> str:
+    return document.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
 
 
 def rows_of(document: str, head: str) -> list[list[str]]:
     """The cells of the table whose first line begins with ``head``, without that line."""
     table = document.split(f"\n{head}", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert rows, head
+    return rows
+
+
+def messages(document: str) -> list[str]:
+    """What errors say, of the tables of messages in a document."""
+    tables = document.split("\n| message | what to do |\n|---|---|\n")[1:]
+    rows = [row for table in tables for row in table.split("\n\n", 1)[0].splitlines()]
+    return [span for row in rows for span in code_spans(row.split(" | ", 1)[0])]
+
+
+def named_options(document: str) -> set[str]:
+    text = re.sub(r'--ffmpeg-options "[^"]*"', "", document)
+    return set(re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", text))
+
+
+def named_nodes(document: str) -> set[str]:
+    """The names of nodes, in bold or italics, with the blanks that a line break makes."""
+    named = re.findall(r"[*]{1,2}((?:Load )?RIFE\s[^*]+)[*]", document)
+    return {" ".join(name.split()) for name in named}
+
+
+def broken_links(document: Path) -> list[str]:
+    """The relative links, of pictures as well, whose file or heading there is not."""
+    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", document.read_text(encoding="utf-8"))
+    broken: list[str] = []
+    for target, anchor in links:
+        path = document.parent / target if target else document
+        if "://" in target:
+            continue
+        if not path.exists():
+            broken.append(target)
+        elif anchor and anchor not in headings(path.read_text(encoding="utf-8")):
+            broken.append(f"{target}#{anchor}")
+    return broken
 
 
 def headings(document: str) -> set[str]:
@@ -106,27 +145,37 @@ def requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-@pytest.mark.parametrize("document", FOR_USERS.values(), ids=FOR_USERS)
-def test_every_option_exists(document: str) -> None:
-    text = re.sub(r'--ffmpeg-options "[^"]*"', "", document)
-    assert set(re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", text)) <= options(hidden=True)
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "checkpoints.md",
+        "command_line.md",
+        "comparison.md",
+        "enhancement.md",
+        "troubleshooting.md",
+    ],
+)
+def test_every_option_exists(page: str) -> None:
+    named = named_options(FOR_USERS[page])
+    assert named
+    assert named <= options(hidden=True)
 
 
 def test_every_option_is_in_the_reference() -> None:
-    reference = COMMAND_LINE.split("\n## Options\n", 1)[1].split("\n## ", 1)[0]
+    reference = section(COMMAND_LINE, "Options")
     rows = set(re.findall(r"^\| `(--[\w-]+)", reference, re.MULTILINE))
     assert rows == options(hidden=False) - {"--help"}
 
 
-def test_every_option_that_enhances_is_in_its_section_of_readme() -> None:
+def test_every_option_that_enhances_is_on_its_page() -> None:
     found = options(hidden=False, parser=build_enhance_parser()) - {"--help"}
-    text = re.sub(r"^python .*$", "", section("Video enhancement"), flags=re.MULTILINE)
-    assert set(re.findall(r"`(--[\w-]+)", text)) == found
+    assert set(re.findall(r"`(--[\w-]+)", section(ENHANCEMENT, "Options"))) == found
 
 
 @pytest.mark.parametrize(
     ("document", "name"),
-    [(COMMAND_LINE, "--scene-threshold T"), (README, "scene_threshold")],
+    [(COMMAND_LINE, "--scene-threshold T"), (NODES_PAGE, "scene_threshold")],
     ids=["command line", "nodes"],
 )
 def test_default_of_the_cut_detector_is_stated(document: str, name: str) -> None:
@@ -134,29 +183,49 @@ def test_default_of_the_cut_detector_is_stated(document: str, name: str) -> None
     assert row.endswith(f"| {DEFAULT_THRESHOLD} |")
 
 
-def test_readme_names_exactly_the_nodes_there_are() -> None:
-    ids = set(re.findall(r'node_id="(\w+)"', NODES))
-    assert ids
-    assert set(re.findall(r"\bRIFE[A-Z]\w+", README)) == ids
+def test_readme_has_a_line_for_each_node() -> None:
+    rows = [name for name, _ in rows_of(README, "| node | what it does |")]
+    assert sorted(rows) == sorted(f"**{name}**" for name in DISPLAYED.values())
 
 
-def test_readme_names_nodes_as_they_are_displayed() -> None:
-    pairs = re.findall(r'node_id="(\w+)",\s+display_name="([^"]+)"', NODES)
-    assert pairs
-    for node_id, name in pairs:
-        assert f"| **{name}** | `{node_id}` |" in README
+def test_page_on_nodes_names_exactly_the_nodes_there_are() -> None:
+    rows = {(row[0], row[1]) for row in rows_of(NODES_PAGE, "| node | id |")}
+    assert rows == {(f"**{name}**", f"`{node_id}`") for node_id, name in DISPLAYED.items()}
+    assert set(re.findall(r"\bRIFE[A-Z]\w+", NODES_PAGE)) == set(DISPLAYED)
 
 
-@pytest.mark.parametrize("document", FOR_USERS.values(), ids=FOR_USERS)
-def test_nodes_are_named_as_they_are_displayed(document: str) -> None:
-    displayed = set(re.findall(r'node_id="\w+",\s+display_name="([^"]+)"', NODES))
-    named = re.findall(r"[*]{1,2}((?:Load )?RIFE\s[^*]+)[*]", document)
-    assert {" ".join(name.split()) for name in named} <= displayed | OF_OTHERS
+def test_pages_name_no_other_nodes() -> None:
+    named = {name for page in FOR_USERS.values() for name in re.findall(r"\bRIFE[A-Z]\w+", page)}
+    assert named == set(DISPLAYED)
+
+
+def test_every_node_is_displayed_under_a_name() -> None:
+    assert set(re.findall(r'node_id="(\w+)"', NODES)) == set(DISPLAYED)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "command_line.md",
+        "comparison.md",
+        "enhancement.md",
+        "export_comparison.md",
+        "generators.md",
+        "migration.md",
+        "nodes.md",
+        "troubleshooting.md",
+    ],
+)
+def test_nodes_are_named_as_they_are_displayed(page: str) -> None:
+    named = named_nodes(FOR_USERS[page])
+    assert named
+    assert named <= set(DISPLAYED.values()) | OF_OTHERS
 
 
 def test_page_on_generators_names_inputs_and_outputs_there_are() -> None:
     ids = set(re.findall(r'(?:Input\(|_input\(|display_name=)\s*"(\w+)"', NODES))
-    ids |= {argument for path in ROOT.glob("nodes/*.py") for argument in executed_with(path)}
+    ids |= {argument for path in (ROOT / "nodes").rglob("*.py") for argument in executed_with(path)}
     named = {span for span in code_spans(GENERATORS) if re.fullmatch(r"[a-z_]+", span)}
     assert named
     assert not named - ids
@@ -182,8 +251,13 @@ def test_page_on_generators_states_the_memory_of_batches() -> None:
         assert shown == [f"{n * width * height * 12 / 1e9:.2f} GB" for n in (81, 161, 321)]
 
 
-def test_readme_describes_every_preset() -> None:
-    rows = rows_of(README, "| preset | what for |")
+def test_readme_says_what_every_preset_is_for() -> None:
+    rows = rows_of(README, "| preset | choose it for |")
+    assert sorted(name for row in rows for name in code_spans(row[0])) == sorted(PRESETS)
+
+
+def test_page_on_the_command_line_describes_every_preset() -> None:
+    rows = rows_of(COMMAND_LINE, "| preset | what for |")
     assert {name for row in rows for name in code_spans(row[0])} == set(PRESETS)
     for names, _, _, suffixes, _ in rows:
         if suffixes.endswith("as above"):  # those of graphics cards
@@ -192,34 +266,53 @@ def test_readme_describes_every_preset() -> None:
         assert [f".{suffix}" for suffix in suffixes.split(", ")] == list(PRESETS[name].suffixes)
 
 
-def test_readme_recommends_checkpoints_of_the_catalogue_best_first() -> None:
-    rows = re.findall(r"^\| `([\d.]\S*)` \|", section("What to choose"), re.MULTILINE)
+def test_recommended_checkpoints_are_those_of_the_catalogue_best_first() -> None:
+    rows = re.findall(r"^\| `([\d.]\S*)` \|", section(CHECKPOINTS, "Which one"), re.MULTILINE)
     assert rows
     assert rows == [entry.name for entry in load_catalog() if entry.name in rows]
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        span
-        for row in re.findall(r"^\| (`.+?) \| ", section("Troubleshooting"), re.MULTILINE)
-        for span in code_spans(row)
-    ],
-)
-def test_message_in_troubleshooting_is_in_the_code(message: str) -> None:
+@pytest.mark.parametrize("message", [*messages(README), *messages(TROUBLESHOOTING)])
+def test_message_in_the_documentation_is_in_the_code(message: str) -> None:
     assert any(message in text for path in SOURCES for text in texts_in(path))
+
+
+def test_messages_are_in_readme_or_in_troubleshooting() -> None:
+    common = rows_of(README, "| message | what to do |")
+    assert len(common) == NUM_COMMON_ERRORS
+    assert messages(README)
+    assert messages(TROUBLESHOOTING)
+    assert not set(messages(README)) & set(messages(TROUBLESHOOTING))
+
+
+def test_files_that_are_named_are_there() -> None:
+    documents = {"CONTRIBUTING.md": CONTRIBUTING} | FOR_USERS
+    named = {(name, span) for name, text in documents.items() for span in code_spans(text)}
+    paths = {(name, span) for name, span in named if _is_path(span)}
+    assert {"CONTRIBUTING.md", "checkpoints.md"} <= {name for name, _ in paths}
+    assert not {(name, path) for name, path in paths if not (ROOT / path).exists()}
+
+
+def test_contributing_says_where_to_go() -> None:
+    rows = rows_of(CONTRIBUTING, "| you want to | go to |")
+    assert all(any(map(_is_path, code_spans(go_to))) for _, go_to, _ in rows)
+
+
+def _is_path(span: str) -> bool:
+    """Whether it is a path in the repository; `ckpts` is where users put files of their own."""
+    return re.fullmatch(r"[\w-]+/[\w./-]*", span) is not None and span.split("/")[0] in FOLDERS
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_relative_links_lead_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", document.read_text(encoding="utf-8"))
-    for target, anchor in links:
-        if "://" in target:
-            continue
-        path = document.parent / target if target else document
-        assert path.exists(), target
-        if anchor:
-            assert anchor in headings(path.read_text(encoding="utf-8")), f"{target}#{anchor}"
+    assert not broken_links(document)
+
+
+def test_readme_is_short_and_leads_to_every_page_for_users() -> None:
+    assert len(README.split()) <= MAX_WORDS
+    assert not broken_links(ROOT / "README.md")
+    linked = set(re.findall(r"\]\(docs/([\w]+\.md)", README))
+    assert linked >= set(PAGES) - {"pyramid.md"}  # which architecture.md leads to
 
 
 def test_architecture_names_every_module() -> None:
@@ -227,9 +320,10 @@ def test_architecture_names_every_module() -> None:
     modules = {
         path.name
         for package in ("cli", "migrate", "nodes", "rife_arch", "vfi")
-        for path in ROOT.glob(f"{package}/*.py")
+        for path in (ROOT / package).rglob("*.py")
         if path.name != "__init__.py"
     }
+    assert modules
     assert not modules - set(named)
 
 

@@ -38,7 +38,7 @@ ENGLISH = dict(texts(read("en")))
 
 
 def node_ids() -> set[str]:
-    code = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("nodes/*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").rglob("*.py"))
     return set(re.findall(r'node_id="(\w+)"', code))
 
 
