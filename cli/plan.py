@@ -116,7 +116,7 @@ class Plan(Generic[JobT]):
         return ImageSequenceWriter(
             folder,
             suffix=f".{image_format}",
-            bit_depth=32 if image_format == "exr" else 16 if clip.is_deep else 8,
+            bit_depth=32 if image_format == "exr" else 16 if clip.bit_depth > 8 else 8,
             has_alpha=clip.has_alpha,
             overwrite=self.output.overwrite,
             resume_key=resume_key,

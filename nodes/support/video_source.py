@@ -79,7 +79,7 @@ def _from_images(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, No
             height=height,
             rate=rate,
             num_frames=num_frames,
-            is_deep=True,
+            bit_depth=16,
             has_alpha=mask is not None,
             tracks=tracks,
         )

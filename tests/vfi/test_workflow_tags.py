@@ -1,14 +1,12 @@
 """The graph in a video, found by the means of ComfyUI's front end."""
 
 import json
-from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from tests.frontend import graphs_in
-from vfi.write.stream_options import SourceTracks
-from vfi.write.video import VideoWriter
+from tests.helpers.writers import source_tracks, video_writer
 
 GREY = np.full((48, 64, 3), 128, np.uint8)
 PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 7, "text": 'é😀 "quoted" a=b;c#d\\e'}}}
@@ -19,14 +17,13 @@ NAMES = ["a.mp4", "a.mov", "a.mkv", "a.webm"]
 
 def write(path, count=25, **options):
     is_webm = path.suffix == ".webm"
-    with VideoWriter(
+    with video_writer(
         path,
         width=64,
         height=48,
-        rate=Fraction(25),
         preset="webm" if is_webm else "share",
         options={"cpu-used": "8", "deadline": "realtime"} if is_webm else {"preset": "ultrafast"},
-        part_length=10,
+        segment_length=10,
         **{"metadata": TAGS, **options},
     ) as writer:
         for _ in range(count):
@@ -45,7 +42,7 @@ def test_they_are_still_there_with_sound_subtitles_and_chapters(tmp_path, ffmpeg
     inputs = ("-f", "lavfi", "-i", "sine=d=1", "-i", tmp_path / "s.srt")
     source = ffmpeg(*inputs, "-map", "0", "-map", "1", "-c:a", "aac", "-c:s", "srt", "s.mkv")
     tags = {"workflow": "{}", "title": "Film", "com.example": "x"}
-    path = write(tmp_path / name, tracks=SourceTracks(source, ("aac",), ("subrip",), tags=tags))
+    path = write(tmp_path / name, tracks=source_tracks(source, ("aac",), ("subrip",), tags=tags))
 
     assert graphs_in(path) == {"prompt": PROMPT, "workflow": WORKFLOW}
 

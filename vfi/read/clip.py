@@ -1,4 +1,4 @@
-"""A source of frames, whether video, folder or batch, and all that a job has to know of it."""
+"""A source of frames, be it a video, a folder or a batch, and what a job needs to know of it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Clip:
 
     Attributes:
         name: what to call it in a message: the path of its file or folder.
-        identity: what tells it from every other source, and from itself once it was changed; "" if
-            nothing does.
+        identity: tells it from every other source, and from itself once it was changed; "" if it
+            cannot be identified.
         frames: opens it and yields its frames, times from 0.
         width: px.
         height: px.
         rate: frames per second.
         num_frames: an estimate, None if unknown.
         pixel_aspect: width of a pixel divided by its height.
-        is_deep: its frames have more than 8 bits of a value.
+        bit_depth: of its frames.
         has_alpha: its frames are RGBA.
         tracks: what comes along with its picture: audio, subtitles, chapters, tags.
         duration: seconds, an estimate, where the frame rate varies; None: ``num_frames / rate``.
@@ -44,7 +44,7 @@ class Clip:
     rate: Fraction
     num_frames: int | None
     pixel_aspect: Fraction = Fraction(1)
-    is_deep: bool = False
+    bit_depth: int = 8
     has_alpha: bool = False
     tracks: SourceTracks | None = None
     duration: Fraction | None = None
@@ -82,7 +82,7 @@ def open_video(
         rate=info.rate,
         num_frames=info.num_frames,
         pixel_aspect=info.pixel_aspect,
-        is_deep=info.is_deep,
+        bit_depth=info.bit_depth,
         has_alpha=has_alpha,
         tracks=SourceTracks(
             path,
@@ -106,20 +106,20 @@ def open_folder(
     *,
     alpha: bool = False,
 ) -> Clip:
-    """Look at a folder of numbered pictures; nothing is read yet.
+    """Look at a folder of numbered images; nothing is read yet.
 
     Args:
         path: the folder.
-        rate: pictures per second.
-        start: seconds; pictures before are left out.
-        end: seconds; pictures from there on are left out. None: to the last one.
+        rate: images per second.
+        start: seconds; images before are left out.
+        end: seconds; images from there on are left out. None: to the last one.
         alpha: keep transparency, if there is any.
 
     Raises:
         InputError: there is no such folder, or nothing in it between ``start`` and ``end``.
-        DecodeError: a file in it is no picture.
+        DecodeError: a file in it is no image.
     """
-    info = _cut_out(probe_image_folder(path), rate, start, end)
+    info = _trim(probe_image_folder(path), rate, start, end)
     has_alpha = alpha and info.has_alpha
     return Clip(
         name=str(path),
@@ -129,24 +129,24 @@ def open_folder(
         height=info.height,
         rate=rate,
         num_frames=len(info.files),
-        is_deep=info.is_deep,
+        bit_depth=info.bit_depth,
         has_alpha=has_alpha,
     )
 
 
-def _cut_out(info: FolderInfo, rate: Fraction, start: Fraction, end: Fraction | None) -> FolderInfo:
+def _trim(info: FolderInfo, rate: Fraction, start: Fraction, end: Fraction | None) -> FolderInfo:
     stop = len(info.files) if end is None else ceil(end * rate)
     files = info.files[ceil(start * rate) : stop]
     if not files:
         raise InputError(
-            f"{info.path}: expected pictures from {float(start):g} s to "
-            f"{'the end' if end is None else f'{float(end):g} s'}, got a folder of "
-            f"{float(len(info.files) / rate):g} s. Choose moments within it."
+            f"{info.path} has no images from {float(start):g} s to "
+            f"{'the end' if end is None else f'{float(end):g} s'}: it is "
+            f"{float(len(info.files) / rate):g} s long."
         )
     return replace(info, files=files)
 
 
 def _identify(files: list[Path] | tuple[Path, ...], *details: object) -> str:
-    """Tell files by their names, sizes and times: reading gigabytes to hash them takes minutes."""
+    """Identify files by name, size and time of change: hashing gigabytes takes minutes."""
     stats = [(str(file.resolve()), file.stat()) for file in files]
     return repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats] + list(details))

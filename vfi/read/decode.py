@@ -1,4 +1,4 @@
-"""Packets of a file -> pictures: decoded, RGB by the right matrix, turned for display."""
+"""Packets of a file -> frames: decoded, converted to RGB by the right matrix, rotated for display."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from torch import Tensor
 
 from ..errors import DecodeError
 from ..frames import from_16_bits
-from .demux import find_video_stream, open_container, seek, stamp_of, tick_of
-from .timestamps import Picture
+from .demux import find_video_stream, open_container, pts_of, seek, time_base_of
+from .timestamps import DecodedFrame
 from .video_info import VideoInfo
 
 logger = logging.getLogger(__name__)
@@ -50,25 +50,25 @@ _RGB = {
     (False, True): "rgb48le",
     (True, True): "rgba64le",
 }
-# Codec -> the decoder that reads its transparency.
+# Codec -> the decoder that reads its alpha.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def read_container(
     info: VideoInfo, *, alpha: bool, begin: Fraction | None = None
-) -> Generator[Picture, None, None]:
-    """Decode the pictures of a file in order; it is closed when the iterator ends or is closed.
+) -> Generator[DecodedFrame, None, None]:
+    """Decode the frames of a file in order; it is closed when the iterator ends or is closed.
 
     Args:
         info: what the file is.
-        alpha: whether the pictures are RGBA; ``info.has_alpha``, or without it the alpha is dropped.
-        begin: timestamp in seconds; begin at a key frame before it, if the file can do that (see
-            ``seek``), or else at the start.
+        alpha: give RGBA; False drops alpha if there is any.
+        begin: timestamp in seconds; start at a key frame before it, where the container allows that
+            (see ``seek``), else at the start of the file.
     """
     with open_container(info.path) as container:
         stream = find_video_stream(container, info.path)
         decoder = decoder_of(stream, alpha=alpha)
-        # The transparency of VP8 and VP9 has key frames of its own.
+        # The alpha stream of VP8 and VP9 has key frames of its own.
         can_seek = decoder is stream.codec_context
         if begin is not None and not (can_seek and seek(container, stream, begin)):
             begin = None
@@ -76,24 +76,24 @@ def read_container(
         with closing(decode_frames(container, stream, decoder, info.path, place)) as frames:
             matrix: bytes | None = None
             for number, frame in enumerate(frames):
-                # Of the first frame alone: PyAV's side_data makes a reference cycle with its frame,
+                # Only of the first frame: PyAV's side_data makes a reference cycle with its frame,
                 # which then lives until the garbage collector runs, hundreds of frames later.
                 matrix = _display_matrix(frame) if number == 0 else matrix
                 load = partial(_load, frame, matrix, info, str(place), alpha=alpha)
-                yield Picture(
-                    stamp_of(container, frame), tick_of(stream), _duration_of(frame), load
+                yield DecodedFrame(
+                    pts_of(container, frame), time_base_of(stream), _duration_of(frame), load
                 )
 
 
 @dataclass
 class _Place:
-    """Where in a file a frame is, for people.
+    """Where in a file a frame is, for messages.
 
     Attributes:
-        begin: timestamp that a seek went for, s; None: reading has begun at the file's start, so
-            that frames can be counted.
+        begin: timestamp of a seek, s; None: reading started at the file's start, so that frames can
+            be counted.
         origin: timestamp of the file's first frame, s.
-        number: of the frame, counted from where reading has begun.
+        number: of the frame, counted from where reading started.
         last: timestamp of the frame before it, s.
     """
 
@@ -110,7 +110,7 @@ class _Place:
 
 
 def _duration_of(frame: VideoFrame) -> int:
-    return getattr(frame, "duration", 0)  # PyAV 14.2 does not tell
+    return getattr(frame, "duration", 0)  # PyAV 14.2 has no such attribute
 
 
 def decode_frames(
@@ -124,10 +124,13 @@ def decode_frames(
 
     Args:
         container: the file.
-        stream: its picture track.
-        decoder: for the track, from :func:`decoder_of`.
-        path: for what the decoder complains of, which becomes a :class:`DecodeError`.
+        stream: its video stream.
+        decoder: for the stream, from :func:`decoder_of`.
+        path: named in errors.
         place: where the file stands, kept up to date; None: at its start.
+
+    Raises:
+        DecodeError: a frame does not decode.
     """
     place = place or _Place()
     packets = container.demux(stream)  # the last one is empty, and empties the decoder
@@ -136,12 +139,12 @@ def decode_frames(
         for frame in decoded(decoder, packets):
             yield frame
             place.number += 1
-            stamp = stamp_of(container, frame)
-            place.last = None if stamp is None else stamp * tick_of(stream)
+            pts = pts_of(container, frame)
+            place.last = None if pts is None else pts * time_base_of(stream)
     except FFmpegError as error:
         raise DecodeError(
-            f"{path}: expected {place} to decode, got an error ({error.strerror}). "
-            "The file is damaged there: download it again, or cut the damaged part out."
+            f"{path}: {place} does not decode ({error.strerror}). The file is damaged there: "
+            "download it again, or cut the damaged part out."
         ) from error
 
 
@@ -155,29 +158,29 @@ def _decoded(
 def _decoded_from_key(
     decoder: VideoCodecContext, packets: Iterator[Packet[VideoStream]]
 ) -> Iterator[VideoFrame]:
-    """Begin at the next key frame, and leave out what is shown before it.
+    """Start at the next key frame, and drop frames that are shown before it.
 
-    Those frames may refer to ones that were not read. Nothing is yielded if the key frame itself
-    is not shown: its encoder refreshes the picture little by little.
+    Those may refer to frames that were not read. Nothing is yielded if the key frame itself is not
+    shown: its encoder refreshes the picture bit by bit.
     """
     for key in packets:
         if key.is_keyframe and key.pts is not None:
             break
     else:
         return
-    stamp = key.pts
+    pts = key.pts
     frames = _decoded(decoder, chain([key], packets))
-    first = next((frame for frame in frames if frame.pts is not None and frame.pts >= stamp), None)
-    if first is not None and first.pts == stamp:
+    first = next((frame for frame in frames if frame.pts is not None and frame.pts >= pts), None)
+    if first is not None and first.pts == pts:
         yield first
         yield from frames
 
 
 def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
-    """Return the decoder of a track; with ``alpha`` one that gives its transparency.
+    """Return the decoder of a stream; with ``alpha`` one that decodes its alpha, too.
 
-    VP8 and VP9 have theirs as a second stream inside the packets of Matroska and WebM, which
-    FFmpeg's own decoders do not look at.
+    VP8 and VP9 have alpha as a second stream inside the packets of Matroska and WebM, which FFmpeg's
+    own decoders ignore.
     """
     name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
     # In capitals where it was copied from file to file as a tag.
@@ -187,7 +190,7 @@ def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
     try:
         decoder = CodecContext.create(name, "r")
     except UnknownCodecError:
-        logger.warning("transparency is not read: this FFmpeg has no decoder %s", name)
+        logger.warning("alpha is not read: this FFmpeg has no decoder %s", name)
         return stream.codec_context
     assert isinstance(decoder, VideoCodecContext)
     return decoder
@@ -196,22 +199,30 @@ def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
 def _load(
     frame: VideoFrame, matrix: bytes | None, info: VideoInfo, place: str, *, alpha: bool
 ) -> Tensor:
-    pixels = torch.from_numpy(_turn(to_rgb(frame, is_deep=info.is_deep, alpha=alpha), matrix))
+    pixels = torch.from_numpy(
+        _apply_display_matrix(to_rgb(frame, bit_depth=info.bit_depth, alpha=alpha), matrix)
+    )
     height, width = pixels.shape[:2]
     if (width, height) != (info.width, info.height):
         raise DecodeError(
-            f"{info.path}: expected all frames to be {info.width}x{info.height}, got "
-            f"{width}x{height} at {place}. Split the file where its size changes."
+            f"{info.path}: the size changes from {info.width}x{info.height} to {width}x{height} at "
+            f"{place}. Split the file there."
         )
     return pixels
 
 
-def to_rgb(frame: VideoFrame, *, is_deep: bool, alpha: bool) -> npt.NDArray[np.uint8 | np.float32]:
+def to_rgb(frame: VideoFrame, *, bit_depth: int, alpha: bool) -> npt.NDArray[np.uint8 | np.float32]:
     """Convert a decoded frame of any pixel format.
 
+    Args:
+        frame: from a decoder.
+        bit_depth: 8 gives uint8 in [0, 255], more float32 in [0, 1].
+        alpha: give alpha, opaque where there is none.
+
     Returns:
-        [H, W, 3] RGB, or [H, W, 4] RGBA with straight alpha; uint8, or float32 in [0, 1].
+        [H, W, 3] RGB, or [H, W, 4] RGBA with straight alpha.
     """
+    is_deep = bit_depth > 8
     untagged = _BT709 if frame.height >= 720 else _BT601
     is_full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
     rgb = frame.reformat(
@@ -234,11 +245,11 @@ def to_rgb(frame: VideoFrame, *, is_deep: bool, alpha: bool) -> npt.NDArray[np.u
 
 
 def _widen(values: npt.NDArray[np.uint16], bits: int) -> None:
-    """Bring what swscale has shifted from ``bits`` to 16, with zeros below, to [0, 65535], in place.
+    """Rescale to [0, 65535], in place, what swscale has only shifted from ``bits`` to 16 bits.
 
-    YUV of limited range counts as 8 bits whatever it has, because swscale multiplies it by the
-    matrix for 8 bits: white is 255 * 256. Measured with ffmpeg 7.1 and 8.1 on 10-bit greys: as they
-    are, they are up to 3.9 code values too dark, with this up to 0.04.
+    YUV of limited range counts as 8 bits whatever its bit depth, because swscale multiplies it by
+    the matrix for 8 bits: white is 255 * 256. Measured with ffmpeg 7.1 and 8.1 on 10-bit greys: without
+    this they are up to 3.9 code values too dark, with it up to 0.04.
     """
     white = ((1 << bits) - 1) << (16 - bits)
     np.minimum(values, white, out=values)
@@ -250,8 +261,8 @@ def _display_matrix(frame: VideoFrame) -> bytes | None:
     return None if matrix is None else bytes(matrix)
 
 
-def _turn(pixels: npt.NDArray[Any], matrix: bytes | None) -> npt.NDArray[Any]:
-    """Turn and mirror [H, W, C] as a display matrix says.
+def _apply_display_matrix(pixels: npt.NDArray[Any], matrix: bytes | None) -> npt.NDArray[Any]:
+    """Rotate and flip [H, W, C] as a display matrix says.
 
     The matrix maps a stored point to a displayed one: x' = a x + c y, y' = b x + d y.
     """

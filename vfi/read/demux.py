@@ -1,4 +1,4 @@
-"""Open a file that FFmpeg reads: its picture track, and its timestamps as they stand there."""
+"""Open a file with FFmpeg: its video stream, and its timestamps as they are stored."""
 
 from __future__ import annotations
 
@@ -26,42 +26,45 @@ _MAX_REORDERING = 16  # frames; the most that H.264 and HEVC allow
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a file for reading; the caller closes it."""
+    """Open a file for reading; the caller closes it.
+
+    Raises:
+        DecodeError: FFmpeg cannot read it.
+    """
     try:
-        # "file:" or a name such as "a:b.mp4" is taken for a protocol. Tags in a wrong encoding
-        # are none of our business, but PyAV's default is to raise on them.
+        # Without "file:", a name such as "a:b.mp4" is taken for a protocol. Tags in a wrong encoding
+        # do not matter here, but PyAV's default is to raise on them.
         return av.open(f"file:{path}", metadata_errors="replace")
     except FFmpegError as error:
         raise DecodeError(
-            f"{path}: expected a video, got a file that FFmpeg cannot read ({error.strerror}). "
-            "Check that it plays in a video player and was downloaded to its end."
+            f"{path}: FFmpeg cannot read this file ({error.strerror}). Check that it plays in a "
+            "video player and was downloaded completely."
         ) from error
 
 
 def find_video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the first track of pictures that is not the cover of a song."""
+    """Return the first video stream that is not a cover image."""
     name = container.format.name
     if name == "image2" or name.endswith("_pipe"):
         raise DecodeError(
-            f"{path}: expected a video, got a single picture ({name}). "
-            "Put pictures into a folder and give the folder."
+            f"{path} is a single image ({name}), not a video. To read images as a clip, put them into "
+            "a folder and give the folder."
         )
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             stream.thread_type = "AUTO"
             return stream
     raise DecodeError(
-        f"{path}: expected a video with a picture track, got {_describe_other(container)}. "
-        "Choose another file."
+        f"{path} has no video stream: it is {_describe_other(container)}. Choose another file."
     )
 
 
 def _describe_other(container: InputContainer) -> str:
-    """Say what a file is that has no track of pictures."""
+    """Say what a file is that has no video stream."""
     if container.streams.video:
-        return "sound with a cover picture"
+        return "audio with a cover image"
     kinds = ", ".join(stream.type for stream in container.streams)
-    return f"{kinds} only" if kinds else "a file without tracks"
+    return f"{kinds} only" if kinds else "a file without streams"
 
 
 def container_start(container: InputContainer) -> Fraction:
@@ -79,7 +82,7 @@ def audio_origin(container: InputContainer) -> Fraction:
     if not container.format.flags & Flags.ts_discont.value:
         return start
     starts = [
-        track.start_time * tick_of(track)
+        track.start_time * time_base_of(track)
         for track in container.streams.audio
         if track.start_time is not None
     ]
@@ -95,33 +98,33 @@ def audio_start_after_seek(path: Path) -> Fraction:
         return audio_origin(container) - container_start(container)
 
 
-def tick_of(stream: Stream) -> Fraction:
-    """Return the seconds that a timestamp of 1 stands for."""
-    assert stream.time_base is not None, "only a stream that is being written has no time base"
+def time_base_of(stream: Stream) -> Fraction:
+    """Return the unit of a stream's timestamps, s."""
+    assert stream.time_base is not None, "only streams being written have none"
     return stream.time_base
 
 
 def has_no_presentation_times(container: InputContainer) -> bool:
-    """Tell whether the format stores an order of packets only, and no times."""
+    """Tell whether the container stores the order of packets only, and no timestamps."""
     return container.format.name == "avi"
 
 
-def stamp_of(container: InputContainer, frame: VideoFrame) -> int | None:
-    """Return the timestamp of a frame, in ticks of its track."""
-    # What PyAV reports as pts of H.264 in AVI is the number of the packet, out of order where there
-    # are B-frames; dts ascends and keeps gaps.
+def pts_of(container: InputContainer, frame: VideoFrame) -> int | None:
+    """Return the timestamp of a frame, in units of its stream's time base."""
+    # For H.264 in AVI, PyAV's pts is the number of the packet, out of order where there are
+    # B-frames; dts ascends and keeps gaps.
     return frame.dts if has_no_presentation_times(container) else frame.pts
 
 
 def seek(container: InputContainer, stream: VideoStream, seconds: Fraction) -> bool:
-    """Go to a key frame before a timestamp, or close to it; False: the file still is at its start.
+    """Go to a key frame before a timestamp, or close to it; False: the file is still at its start.
 
-    Only where a container lists key frames and its timestamps never jump back.
+    Only in containers that list key frames and whose timestamps never jump back.
     """
     if container.format.name not in _WITH_INDEX:
         return False
     try:
-        container.seek(floor(seconds / tick_of(stream)) - 1, stream=stream)
+        container.seek(floor(seconds / time_base_of(stream)) - 1, stream=stream)
     except FFmpegError:
         return False
     return True
@@ -132,8 +135,10 @@ def first_times(path: Path) -> list[Fraction]:
     with open_container(path) as container:
         stream = find_video_stream(container, path)
         packets = islice(container.demux(stream), _RATE_PROBE_PACKETS)
-        stamps = sorted(packet.pts for packet in packets if packet.pts is not None)
-        tick = tick_of(stream)
-    if len(stamps) > 2 * _MAX_REORDERING:
-        stamps = stamps[:-_MAX_REORDERING]  # frames shown between the last ones may not be read yet
-    return [(stamp - stamps[0]) * tick for stamp in stamps]
+        timestamps = sorted(packet.pts for packet in packets if packet.pts is not None)
+        time_base = time_base_of(stream)
+    if len(timestamps) > 2 * _MAX_REORDERING:
+        timestamps = timestamps[
+            :-_MAX_REORDERING
+        ]  # frames shown between the last ones may not be read yet
+    return [(pts - timestamps[0]) * time_base for pts in timestamps]

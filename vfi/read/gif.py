@@ -1,4 +1,4 @@
-"""What a GIF tells of its transparency without being decoded.
+"""Find out about the transparency of a GIF without decoding it.
 
 Format: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 """
@@ -12,14 +12,14 @@ from typing import BinaryIO
 _EXTENSION, _IMAGE = b"\x21", b"\x2c"
 _GRAPHIC_CONTROL = b"\xf9"
 _HAS_COLOURS, _HAS_TRANSPARENCY = 0x80, 0x01
-_CLEARED = 2  # of the ways to dispose of a picture
+_CLEARED = 2  # a disposal method
 
 
-def clears_pictures(path: Path) -> bool:
-    """Tell whether a GIF takes a picture away again and leaves transparency in its place.
+def clears_frames(path: Path) -> bool:
+    """Tell whether a GIF clears frames and leaves transparency in their place.
 
-    Nothing else makes an animation transparent whose first picture is opaque: where the next ones
-    are transparent, what was there before is seen.
+    Nothing else makes an animation transparent whose first frame is opaque: where later frames are
+    transparent, the earlier ones show through.
     """
     with path.open("rb") as file:
         return any(
@@ -29,7 +29,7 @@ def clears_pictures(path: Path) -> bool:
 
 
 def _graphic_controls(file: BinaryIO) -> Iterator[int]:
-    """Yield the flags of each picture, as far as the file is whole."""
+    """Yield the flags of each frame, as far as the file is complete."""
     header = file.read(13)
     _skip_colours(file, header[10:11])
     while (kind := file.read(1)) in (_EXTENSION, _IMAGE) and kind:

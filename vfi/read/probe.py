@@ -1,4 +1,4 @@
-"""What a file that FFmpeg reads says of itself, and which of its statements to believe."""
+"""What a file says of itself, and which of its statements to believe."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .demux import (
     first_times,
     has_no_presentation_times,
     open_container,
-    stamp_of,
-    tick_of,
+    pts_of,
+    time_base_of,
 )
-from .gif import clears_pictures
+from .gif import clears_frames
 from .timestamps import is_constant_rate, no_frames
 from .video_info import VideoInfo
 
@@ -42,7 +42,7 @@ def probe_container(path: Path) -> VideoInfo:
     """Decode the first frame of a video, and tell what the file is.
 
     Raises:
-        DecodeError: it is not a video, has no picture, no frame rate, or does not decode.
+        DecodeError: it is not a video, has no video stream, no frame rate, or does not decode.
     """
     with open_container(path) as container:
         stream = find_video_stream(container, path)
@@ -59,8 +59,8 @@ def _describe(
 ) -> VideoInfo:
     rate, is_constant = _nominal_rate(stream, path)
     seconds = _estimate_seconds(container, stream)
-    stamp = stamp_of(container, first)
-    origin = None if stamp is None else stamp * tick_of(stream)
+    pts = pts_of(container, first)
+    origin = None if pts is None else pts * time_base_of(stream)
     rotation = round(first.rotation / 90) * 90 % 360
     width, height = first.width, first.height
     pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -83,7 +83,7 @@ def _describe(
         ),
         chapters=tuple(_chapters(container, origin)),
         tags=_tags(container),
-        is_deep=any(component.bits > 8 for component in first.format.components),
+        bit_depth=max(component.bits for component in first.format.components),
         has_alpha=_has_alpha(container, first, path),
         origin=origin,
         duration=None if is_constant else seconds,
@@ -95,25 +95,25 @@ def _has_alpha(container: InputContainer, first: VideoFrame, path: Path) -> bool
         return False
     if container.format.name != "gif":
         return True
-    # The decoder of GIF gives every file an alpha channel.
-    is_opaque = to_rgb(first, is_deep=False, alpha=True)[..., 3].min() == 255
-    return not is_opaque or clears_pictures(path)
+    # The GIF decoder gives every file an alpha channel.
+    is_opaque = to_rgb(first, bit_depth=8, alpha=True)[..., 3].min() == 255
+    return not is_opaque or clears_frames(path)
 
 
 def _chapters(container: InputContainer, origin: Fraction | None) -> Iterator[Chapter]:
-    if not hasattr(container, "chapters"):  # PyAV 14.2 does not
+    if not hasattr(container, "chapters"):  # PyAV 14.2
         return
     for chapter in container.chapters():
-        tick = chapter["time_base"]
-        if tick is None:
+        time_base = chapter["time_base"]
+        if time_base is None:
             continue
-        start, end = (chapter[side] * tick - (origin or 0) for side in ("start", "end"))
+        start, end = (chapter[side] * time_base - (origin or 0) for side in ("start", "end"))
         if end > 0:
             yield Chapter(max(start, Fraction(0)), end, chapter["metadata"].get("title", ""))
 
 
 def _tags(container: InputContainer) -> dict[str, str]:
-    """Return what is said of the content, not of the format, and is readable."""
+    """Return tags of the content, not of the format, that are readable text."""
     return {
         name: value
         for name, value in container.metadata.items()
@@ -128,24 +128,23 @@ def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
 
 
 def _nominal_rate(stream: VideoStream, path: Path) -> tuple[Fraction, bool]:
-    """Choose among FFmpeg's opinions on the frame rate; returns whether the first frames follow it.
+    """Choose among FFmpeg's frame rates; returns whether the first frames follow it.
 
-    The average goes wrong where ticks are coarse or the last frame is long (a GIF of 30 fps has
-    100/3, an FLV of 24000/1001 has 983/41). Where the opinions differ, the one that the first
+    The average is wrong where the time base is coarse or the last frame is long (a GIF of 30 fps
+    has 100/3, an FLV of 24000/1001 has 983/41). Where the rates differ, the one that the first
     timestamps follow is right; when they follow none, the frame rate varies.
     """
-    opinions = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    candidates = list(dict.fromkeys(_restore_ntsc(rate) for rate in opinions if rate and rate > 0))
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    candidates = list(dict.fromkeys(_restore_ntsc(rate) for rate in rates if rate and rate > 0))
     if not candidates:
         raise DecodeError(
-            f"{path}: expected a frame rate, got none. "
-            "Convert the file to mp4 or mkv with ffmpeg, which writes one."
+            f"{path} has no frame rate. Convert the file to mp4 or mkv with ffmpeg, which writes one."
         )
     if len(candidates) == 1:
         return candidates[0], True
     times = first_times(path)
     for rate in reversed(candidates):  # an average may fit by chance, so it is tried last
-        if times and is_constant_rate(times, tick_of(stream), rate):
+        if times and is_constant_rate(times, time_base_of(stream), rate):
             return rate, True
     return candidates[0], False
 
@@ -162,12 +161,12 @@ def _restore_ntsc(rate: Fraction) -> Fraction:
 
 
 def _estimate_seconds(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """Return for how long the picture is shown, as far as the file tells."""
+    """Return how long the video stream lasts, as far as the file tells."""
     if stream.duration:
-        return stream.duration * tick_of(stream)
-    # Matroska says in a tag how long a track is; the duration of the file is that of its longest.
-    told = [_tagged_seconds(stream), (container.duration or 0) * MICROSECOND]
-    return min((seconds for seconds in told if seconds), default=None)
+        return stream.duration * time_base_of(stream)
+    # Matroska has the duration of a stream in a tag; that of the file is the longest of all.
+    durations = [_tagged_seconds(stream), (container.duration or 0) * MICROSECOND]
+    return min((seconds for seconds in durations if seconds), default=None)
 
 
 def _tagged_seconds(stream: VideoStream) -> Fraction:
@@ -178,9 +177,9 @@ def _tagged_seconds(stream: VideoStream) -> Fraction:
 
 
 def _start(container: InputContainer, stream: VideoStream, first: VideoFrame) -> Fraction:
-    stamp = stamp_of(container, first)
-    if stamp is None or has_no_presentation_times(container):
+    pts = pts_of(container, first)
+    if pts is None or has_no_presentation_times(container):
         return Fraction(0)
-    delay = stamp * tick_of(stream) - audio_origin(container)
+    delay = pts * time_base_of(stream) - audio_origin(container)
     # FFmpeg rounds the start of a container to microseconds.
     return delay if abs(delay) > MICROSECOND else Fraction(0)

@@ -1,9 +1,9 @@
-"""Begin in the middle of a file, with the pictures that reading from its start would give.
+"""Start in the middle of a file, with the frames that reading from its start would give.
 
-Where a seek ends is up to FFmpeg, the container and the encoder, so it is looked at: the decoder is
-fed from a key frame on, what it shows before that key frame is left out (it may refer to pictures
-that were not read), and the first picture must come before the window. If not, another begin
-further ahead is tried, and in the end the start of the file, which is right by definition.
+Where a seek ends depends on FFmpeg, the container and the encoder, so the result is checked: the
+decoder starts at a key frame, frames shown before that key frame are dropped (they may refer to
+frames that were not read), and the first frame must come before the trim. If it does not, an earlier
+start is tried, and in the end the start of the file, which is always right.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from fractions import Fraction
 
 from ..errors import DecodeError
 from .decode import read_container
-from .timestamps import Picture
+from .timestamps import DecodedFrame
 from .video_info import VideoInfo
 
-# s ahead of the window. Encoders put key frames 1 to 10 s apart.
+# Seconds ahead of the trim. Encoders put key frames 1 to 10 s apart.
 _MARGINS = tuple(map(Fraction, (0, 1, 4, 16)))
 
 
-def read_container_before(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, None]:
-    """Decode the pictures of a file in order, from some point before ``info.first_time`` on."""
+def read_container_before(info: VideoInfo, *, alpha: bool) -> Generator[DecodedFrame, None, None]:
+    """Decode the frames of a file in order, from some point before ``info.first_time`` on."""
     for margin in _MARGINS:
         if info.origin is None or info.first_time <= margin:
             break
-        pictures = read_container(info, alpha=alpha, begin=info.origin + info.first_time - margin)
-        with closing(pictures):
-            first = _first_picture(pictures)
-            if first is not None and _is_before_window(first, info):
+        frames = read_container(info, alpha=alpha, begin=info.origin + info.first_time - margin)
+        with closing(frames):
+            first = _first_frame(frames)
+            if first is not None and _is_before_trim(first, info):
                 yield first
-                yield from pictures
+                yield from frames
                 return
     yield from read_container(info, alpha=alpha)
 
 
-def _first_picture(pictures: Generator[Picture, None, None]) -> Picture | None:
+def _first_frame(frames: Generator[DecodedFrame, None, None]) -> DecodedFrame | None:
     try:
-        return next(pictures, None)
-    except DecodeError:  # a decoder may not bear to begin here
+        return next(frames, None)
+    except DecodeError:  # some decoders cannot start here
         return None
 
 
-def _is_before_window(picture: Picture, info: VideoInfo) -> bool:
-    """Tell whether a picture's exact time, which is up to a tick later, is before the window."""
-    if picture.stamp is None or info.origin is None:
+def _is_before_trim(frame: DecodedFrame, info: VideoInfo) -> bool:
+    """Tell whether a frame's exact time, which is up to a time base later, is before the trim."""
+    if frame.pts is None or info.origin is None:
         return False
-    return (picture.stamp + 1) * picture.tick - info.origin < info.first_time
+    return (frame.pts + 1) * frame.time_base - info.origin < info.first_time

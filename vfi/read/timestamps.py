@@ -1,4 +1,4 @@
-"""When each frame of a file is shown: the exact times that rounded timestamps stand for."""
+"""Exact frame times from the rounded timestamps of a file."""
 
 from __future__ import annotations
 
@@ -17,89 +17,89 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A decoded picture.
+class DecodedFrame:
+    """A frame as it comes from the decoder.
 
     Attributes:
-        stamp: its timestamp as the file has it, in ticks; None if it has none.
-        tick: s.
-        duration: how long it is shown, in ticks; 0 if the file does not say.
-        load: converts it to [H, W, C]; only what is shown is worth it.
+        pts: its timestamp in the file, in units of ``time_base``; None if it has none.
+        time_base: seconds.
+        duration: how long it is shown, in units of ``time_base``; 0 if the file does not say.
+        load: converts it to [H, W, C]; called only for frames that are used.
     """
 
-    stamp: int | None
-    tick: Fraction
+    pts: int | None
+    time_base: Fraction
     duration: int
     load: Callable[[], Tensor]
 
 
-def with_exact_times(
-    pictures: Iterable[Picture], info: VideoInfo
-) -> Iterator[tuple[Fraction, Picture]]:
-    """Give pictures their times, seconds from the file's first one; see ``media.read_video``."""
+def with_exact_timestamps(
+    frames: Iterable[DecodedFrame], info: VideoInfo
+) -> Iterator[tuple[Fraction, DecodedFrame]]:
+    """Yield frames with their times, seconds from the file's first one; see ``read_video``."""
     origin = info.origin
     previous: Fraction | None = None
     expected = Fraction(0)
-    for picture in pictures:
+    for frame in frames:
         time = expected
-        if picture.stamp is not None:
-            seconds = picture.stamp * picture.tick
+        if frame.pts is not None:
+            seconds = frame.pts * frame.time_base
             origin = seconds - expected if origin is None else origin
-            time = _snap(seconds - origin, picture.tick, info.rate)
+            time = _snap(seconds - origin, frame.time_base, info.rate)
         if previous is not None and time <= previous:
             logger.warning(
-                "%s: dropped a frame at %.3f s, it does not come after the one at %.3f s",
+                "%s: dropped a frame at %.3f s, which does not come after the one at %.3f s",
                 info.path,
                 time,
                 previous,
             )
             continue
-        yield time, picture
+        yield time, frame
         previous, expected = time, time + 1 / info.rate
     if previous is None:
         raise no_frames(info.path)
 
 
-def _snap(time: Fraction, tick: Fraction, rate: Fraction) -> Fraction:
-    """Return the nearest multiple of ``1 / rate`` if it is within a tick, else ``time``.
+def _snap(time: Fraction, time_base: Fraction, rate: Fraction) -> Fraction:
+    """Return the nearest multiple of ``1 / rate`` if it is within ``time_base``, else ``time``.
 
-    A whole tick, not half of one: the first frame's timestamp, the origin, is rounded as well.
+    A whole time base, not half of one: the first frame's timestamp, the origin, is rounded as well.
     """
     on_grid = round(time * rate) / rate
-    return on_grid if abs(time - on_grid) <= tick else time
+    return on_grid if abs(time - on_grid) <= time_base else time
 
 
-def exact_duration(picture: Picture, time: Fraction, info: VideoInfo) -> Fraction | None:
-    """Return for how many seconds a picture is shown; None if its file does not say.
+def exact_duration(frame: DecodedFrame, time: Fraction, info: VideoInfo) -> Fraction | None:
+    """Return for how many seconds a frame is shown; None if its file does not say.
 
-    One tick says nothing: programs write it that do not know how long the last picture of a
-    recording is to be shown. Where a window ends, the picture ends; but not before the time of one
-    frame, so that N frames of a constant rate stay N frames.
+    A duration of 1 says nothing: programs write it that do not know how long the last frame of a
+    recording is shown. A frame ends where a trim ends, but not before one frame interval has
+    passed, so that N frames of a constant rate stay N frames.
 
     Args:
-        picture: the picture.
+        frame: the frame.
         time: its exact time, seconds from the file's first one.
-        info: the file, and the window.
+        info: the file, and the trim.
     """
-    if picture.duration <= 1:
+    if frame.duration <= 1:
         return None
-    end = time + picture.duration * picture.tick
+    end = time + frame.duration * frame.time_base
     is_constant = info.duration is None
     if is_constant:
-        end = _snap(end, picture.tick, info.rate)
+        end = _snap(end, frame.time_base, info.rate)
     if info.end_time is not None:
         end = min(end, max(info.end_time, time + 1 / info.rate) if is_constant else info.end_time)
     return end - time
 
 
-def is_constant_rate(times: Sequence[Fraction], tick: Fraction, rate: Fraction) -> bool:
-    """Tell whether every time, in seconds from 0, is within a tick of its place at ``rate``."""
-    return all(abs(time - index / rate) <= tick for index, time in enumerate(times))
+def is_constant_rate(times: Sequence[Fraction], time_base: Fraction, rate: Fraction) -> bool:
+    """Tell whether every time, in seconds from 0, is within ``time_base`` of its place at ``rate``."""
+    return all(abs(time - index / rate) <= time_base for index, time in enumerate(times))
 
 
 def no_frames(path: Path) -> DecodeError:
-    """Make the error for a file without a single picture."""
+    """Make the error for a file without a single frame."""
     return DecodeError(
-        f"{path}: expected a video with frames, got none. "
-        "The recording was probably cut off: record or download it again."
+        f"{path}: this video has no frames. The recording was probably cut off: record or "
+        "download it again."
     )

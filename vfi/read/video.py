@@ -1,8 +1,7 @@
 """Read a video: what it is, then its frames with exact times.
 
-Life of a frame: packet -> decoder -> RGB by the right matrix -> turned as the display matrix says
--> exact time. Three functions do it all: :func:`probe_video`, :func:`read_video` and
-:func:`trim_video`, which tells to read a part.
+Life of a frame: packet -> decoder -> RGB by the right matrix -> rotated for display -> exact time.
+Three functions do it all: :func:`probe_video`, :func:`trim_video` and :func:`read_video`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ..frames import Frame
 from ..tracks import Chapter
 from .probe import probe_container
 from .seek import read_container_before
-from .timestamps import Picture, exact_duration, with_exact_times
+from .timestamps import DecodedFrame, exact_duration, with_exact_timestamps
 from .video_info import VideoInfo
 from .webp import describe_animation, is_webp, read_animation
 
@@ -32,7 +31,7 @@ def probe_video(path: Path) -> VideoInfo:
 
     Raises:
         InputError: there is no such file, it is a folder, or it may not be read.
-        DecodeError: it is not a video, has no picture, no frame rate, or does not decode.
+        DecodeError: it is not a video, has no video stream, no frame rate, or does not decode.
     """
     path = Path(path)
     _require_readable_file(path)
@@ -40,23 +39,23 @@ def probe_video(path: Path) -> VideoInfo:
 
 
 def read_video(info: VideoInfo, *, alpha: bool = False) -> Generator[Frame, None, None]:
-    """Decode a video from its first frame to its last, or those frames of it that a trim has left.
+    """Decode the frames of a video, or of its trim, in order.
 
-    The first frame is at time 0. A container rounds timestamps to its ticks (33, 67, 100 ms); one
-    within a tick of ``k / info.rate`` is taken as exactly that, any other as it stands (variable
+    The first frame is at time 0. Containers round timestamps to their time base (33, 67, 100 ms); one
+    within a time base of ``k / info.rate`` is taken as exactly that, any other as it is (variable
     frame rate). A frame without timestamp follows the one before by ``1 / info.rate``. A frame
     whose time is not after the one before is dropped with a warning.
 
-    One frame is alive at a time, besides the few that the decoder's threads keep. The file is
+    One frame is alive at a time, besides a few in the decoder's threads. The file is
     closed when the iterator ends or is closed.
 
     Args:
         info: from :func:`probe_video` or :func:`trim_video`.
-        alpha: keep transparency if there is any; otherwise it is dropped, with a note in the log.
+        alpha: keep alpha if there is any; otherwise it is dropped, with a note in the log.
 
     Yields:
-        Frames of [H, W, 3] RGB, turned for display: uint8, or float32 in [0, 1] with the precision
-        of 16 bits if ``info.is_deep``. With ``alpha`` and ``info.has_alpha`` all of them are
+        Frames of [H, W, 3] RGB, rotated for display: uint8, or float32 in [0, 1] if
+        ``info.bit_depth`` is above 8. With ``alpha`` and ``info.has_alpha`` all of them are
         [H, W, 4] RGBA; alpha is straight, not premultiplied.
 
     Raises:
@@ -64,21 +63,21 @@ def read_video(info: VideoInfo, *, alpha: bool = False) -> Generator[Frame, None
     """
     if info.has_alpha and not alpha:
         logger.info("%s: transparency is dropped", info.path)
-    with closing(_read_pictures(info, alpha=alpha and info.has_alpha)) as pictures:
-        for time, picture in with_exact_times(pictures, info):
+    with closing(_decode(info, alpha=alpha and info.has_alpha)) as frames:
+        for time, frame in with_exact_timestamps(frames, info):
             if info.end_time is not None and time >= info.end_time:
                 break
             if time >= info.first_time:
-                duration = exact_duration(picture, time, info)
-                yield Frame(picture.load(), time - info.first_time, duration=duration)
+                duration = exact_duration(frame, time, info)
+                yield Frame(frame.load(), time - info.first_time, duration=duration)
 
 
 def trim_video(info: VideoInfo, start: Fraction, end: Fraction | None = None) -> VideoInfo:
-    """Describe the frames of a video with ``start <= time < end`` alone.
+    """Restrict a video to the frames with ``start <= time < end``.
 
     :func:`read_video` then yields them with the pixels and the intervals they have in the whole
-    video, the first at 0, and does not decode what comes long before them where the file has key
-    frames that can be found (mp4, mov, mkv, webm).
+    video, the first at 0. Containers that list key frames (mp4, mov, mkv, webm) are not decoded
+    from the start.
 
     Args:
         info: from :func:`probe_video`, or trimmed already.
@@ -91,76 +90,77 @@ def trim_video(info: VideoInfo, start: Fraction, end: Fraction | None = None) ->
     """
     if start < 0 or (end is not None and end <= start):
         raise InputError(
-            f"{info.path}: expected a start of at least 0 s and an end after it, got "
-            f"{_seconds(start)} to {'the end' if end is None else _seconds(end)}. Change them."
+            f"{info.path}: cannot trim to {_seconds(start)} to "
+            f"{'the end' if end is None else _seconds(end)}. The start must be at least 0 s, and the "
+            "end after it."
         )
     end_time = info.end_time
     if end is not None:
         end_time = (
             info.first_time + end if end_time is None else min(end_time, info.first_time + end)
         )
-    window = replace(info, first_time=info.first_time + start, end_time=end_time)
-    first_time = _find_first(window, info)
+    trimmed = replace(info, first_time=info.first_time + start, end_time=end_time)
+    first_time = _find_first(trimmed, info)
     offset = first_time - info.first_time
     return replace(
-        window,
+        trimmed,
         first_time=first_time,
         start=info.start + offset,
-        num_frames=_trimmed_count(info, window, offset),
-        duration=_trimmed_duration(info, window, offset),
-        chapters=tuple(_trimmed_chapters(info, window, offset)),
+        num_frames=_trimmed_count(info, trimmed, offset),
+        duration=_trimmed_duration(info, trimmed, offset),
+        chapters=tuple(_trimmed_chapters(info, trimmed, offset)),
     )
 
 
-def _find_first(window: VideoInfo, whole: VideoInfo) -> Fraction:
-    """Return when the first frame of a window is shown, in the file's time."""
+def _find_first(trimmed: VideoInfo, whole: VideoInfo) -> Fraction:
+    """Return when the first frame of a trim is shown, in the file's time."""
     before = after = None
-    with closing(_read_pictures(window, alpha=False)) as pictures:
-        for time, _ in with_exact_times(pictures, window):
-            if time >= window.first_time:
+    with closing(_decode(trimmed, alpha=False)) as frames:
+        for time, _ in with_exact_timestamps(frames, trimmed):
+            if time >= trimmed.first_time:
                 after = time
                 break
             before = time
-    start = _seconds(window.first_time - whole.first_time)
+    start = _seconds(trimmed.first_time - whole.first_time)
     if after is None or (whole.end_time is not None and after >= whole.end_time):
         assert before is not None, "a clip without frames is refused before"
         length = _seconds(before + 1 / whole.rate - whole.first_time)
         raise InputError(
-            f"{whole.path}: expected frames from {start} on, got a clip that is {length} long. "
-            "Choose an earlier start."
+            f"{whole.path} has no frames from {start} on: it is {length} long. Choose an earlier "
+            "start."
         )
-    if window.end_time is not None and after >= window.end_time:
-        end = _seconds(window.end_time - whole.first_time)
+    if trimmed.end_time is not None and after >= trimmed.end_time:
+        end = _seconds(trimmed.end_time - whole.first_time)
         raise InputError(
-            f"{whole.path}: expected a frame from {start} on and before {end}, got none; the next "
-            f"one is at {_seconds(after - whole.first_time)}. Choose a later end."
+            f"{whole.path} has no frame between {start} and {end}; the next one is at "
+            f"{_seconds(after - whole.first_time)}. Choose a later end."
         )
     return after
 
 
-def _trimmed_count(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> int | None:
+def _trimmed_count(whole: VideoInfo, trimmed: VideoInfo, offset: Fraction) -> int | None:
     counts: list[int] = []
     if whole.num_frames is not None:
         counts.append(whole.num_frames - round(offset * whole.rate))
-    if window.end_time is not None:
-        counts.append(ceil((window.end_time - whole.first_time - offset) * whole.rate))
+    if trimmed.end_time is not None:
+        counts.append(ceil((trimmed.end_time - whole.first_time - offset) * whole.rate))
     return max(1, min(counts)) if counts else None
 
 
-def _trimmed_duration(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> Fraction | None:
+def _trimmed_duration(whole: VideoInfo, trimmed: VideoInfo, offset: Fraction) -> Fraction | None:
     if whole.duration is None:
         return None
     duration = whole.duration - offset
-    if window.end_time is not None:
-        duration = min(duration, window.end_time - whole.first_time - offset)
+    if trimmed.end_time is not None:
+        duration = min(duration, trimmed.end_time - whole.first_time - offset)
     return max(duration, 1 / whole.rate)
 
 
-def _trimmed_chapters(whole: VideoInfo, window: VideoInfo, offset: Fraction) -> Iterator[Chapter]:
+def _trimmed_chapters(whole: VideoInfo, trimmed: VideoInfo, offset: Fraction) -> Iterator[Chapter]:
     for chapter in whole.chapters:
         start, end = max(chapter.start - offset, Fraction(0)), chapter.end - offset
-        if window.end_time is not None:
-            end = min(end, window.end_time - whole.first_time - offset)
+        if trimmed.end_time is not None:
+            end = min(end, trimmed.end_time - whole.first_time - offset)
         if start < end:
             yield replace(chapter, start=start, end=end)
 
@@ -169,7 +169,7 @@ def _seconds(time: Fraction) -> str:
     return f"{float(time):.3f} s"
 
 
-def _read_pictures(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, None]:
+def _decode(info: VideoInfo, *, alpha: bool) -> Generator[DecodedFrame, None, None]:
     read = read_animation if is_webp(info.path) else read_container_before
     return read(info, alpha=alpha)
 
@@ -177,17 +177,15 @@ def _read_pictures(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, 
 def _require_readable_file(path: Path) -> None:
     if path.is_dir():
         raise InputError(
-            f"{path}: expected a video file, got a folder. "
-            "Name the file; a folder of pictures is read as an image folder."
+            f"{path} is a folder, not a video file. Name the file; a folder of images is read as an "
+            "image folder."
         )
     try:
         path.open("rb").close()
     except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: expected a video file, got nothing of that name. Check the path."
-        ) from error
+        raise InputError(f"{path}: there is no such file. Check the path.") from error
     except OSError as error:
         raise InputError(
-            f"{path}: expected a readable file, got {error.strerror}. "
-            "Check the permissions of the file and of its folder."
+            f"{path} cannot be read ({error.strerror}). Check the permissions of the file and of its "
+            "folder."
         ) from error

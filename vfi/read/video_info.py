@@ -20,23 +20,23 @@ class VideoInfo:
         height: px, as displayed (after rotation).
         rate: nominal frames per second, exact. A variable frame rate has its average here.
         num_frames: an estimate, good for a progress bar only; None when the file does not tell.
-        start: seconds by which the first picture that is read comes after the point that ffmpeg
-            takes as the start of the file when it reads the audio; 0 for nearly all whole files.
-        rotation: degrees counterclockwise by which the stored picture is turned for display:
-            0, 90, 180 or 270. :func:`read_video` has turned the frames already.
+        start: seconds from what ffmpeg takes as the start of the file when it reads the audio to
+            the first frame that is read; 0 for nearly all whole files.
+        rotation: degrees counterclockwise by which the stored frames are rotated for display: 0,
+            90, 180 or 270. :func:`read_video` does so.
         pixel_aspect: width / height of a displayed pixel; 1 when square or unknown.
         audio: the audio streams, in the order of the file.
         subtitles: the subtitle streams, in the order of the file.
-        chapters: in the order of the file; only those of the part that is read, cut to it.
+        chapters: in the order of the file; only those of the trim, cut to it.
         tags: what the file says of itself, such as its title or ComfyUI's prompt and workflow, under
             the names it has there (Matroska's are in capitals, but for the title); texts only.
-        is_deep: its values have more than 8 bits.
+        bit_depth: bits of a value.
         has_alpha: it has transparency. GIF and animated WebP store what does not change as
-            transparent, so there the first picture decides, and whether pictures are taken away.
-        origin: timestamp of the file's first picture in seconds; None when it has none.
-        first_time: when the first picture that is read is shown, seconds from the file's first one;
-            0 unless trimmed.
-        end_time: pictures from here on are not read, seconds from the file's first one; None: all.
+            transparent, so there the first frame decides, and whether frames are cleared.
+        origin: timestamp of the file's first frame in seconds; None when it has none.
+        first_time: when the first frame that is read is shown, seconds from the file's first one; 0
+            unless trimmed.
+        end_time: frames from here on are not read, seconds from the file's first one; None: all.
         duration: seconds for which what is read is shown, an estimate, where the frame rate varies;
             None where that is ``num_frames / rate``, or unknown.
     """
@@ -53,7 +53,7 @@ class VideoInfo:
     subtitles: tuple[SubtitleStream, ...] = ()
     chapters: tuple[Chapter, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    is_deep: bool = False
+    bit_depth: int = 8
     has_alpha: bool = False
     origin: Fraction | None = None
     first_time: Fraction = Fraction(0)

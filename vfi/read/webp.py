@@ -1,7 +1,7 @@
 """Read animated WebP files, the form in which many diffusion clips are shared.
 
-FFmpeg's ``webp`` decoder knows still pictures only, so Pillow decodes. The durations come from the
-file's own chunks: Pillow tells them only after it has decoded each picture.
+FFmpeg's ``webp`` decoder knows still images only, so Pillow decodes. The durations come from the
+file's own chunks: Pillow tells them only after decoding each frame.
 
 Container: https://developers.google.com/speed/webp/docs/riff_container
 """
@@ -23,29 +23,29 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import DecodeError
-from .timestamps import Picture, is_constant_rate
+from .timestamps import DecodedFrame, is_constant_rate
 from .video_info import VideoInfo
 
 _RIFF_HEADER_SIZE = 12  # "RIFF", file size, "WEBP"
 _ANMF_HEADER_SIZE = 16  # x, y, width, height, duration, flags; the duration is bytes 12 to 14
 _PICTURE_HEADER_SIZE = 13  # name and size of a chunk; of VP8L a signature, its size and a flag
-_CLEARED, _NOT_BLENDED = 1, 2  # flags of a picture: taken away after it; put there as it is
+_CLEARED, _NOT_BLENDED = 1, 2  # flags of a frame: cleared after it; not blended over the last
 _DEFAULT_DURATION = 100  # ms; what browsers make of a duration of 0
 _MILLISECOND = Fraction(1, 1_000)
 
 
 def is_webp(path: Path) -> bool:
-    """Tell by the first bytes, whatever the name, whether a file is a WebP."""
+    """Tell by the first bytes, not the name, whether a file is a WebP."""
     with path.open("rb") as file:
         header = file.read(_RIFF_HEADER_SIZE)
     return header[:4] == b"RIFF" and header[8:] == b"WEBP"
 
 
 def describe_animation(path: Path) -> VideoInfo:
-    """Tell what an animated WebP is; at most its first picture is decoded.
+    """Tell what an animated WebP is; at most its first frame is decoded.
 
     Raises:
-        DecodeError: the file is damaged, or a still picture.
+        DecodeError: the file is damaged, or a still image.
     """
     animation = _probe(path)
     rate, is_constant = _animation_rate(animation.durations)
@@ -66,20 +66,20 @@ def describe_animation(path: Path) -> VideoInfo:
     )
 
 
-def read_animation(info: VideoInfo, *, alpha: bool) -> Generator[Picture, None, None]:
-    """Decode the pictures in order, to RGB, or to RGBA with ``alpha``.
+def read_animation(info: VideoInfo, *, alpha: bool) -> Generator[DecodedFrame, None, None]:
+    """Decode the frames in order, to RGB, or to RGBA with ``alpha``.
 
-    One picture is alive at a time. The file is closed when the iterator ends or is closed.
+    One frame is alive at a time. The file is closed when the iterator ends or is closed.
 
     Raises:
-        DecodeError: a picture does not decode.
+        DecodeError: a frame does not decode.
     """
     animation = _probe(info.path)
-    stamp = 0
-    with closing(_decode(animation, "RGBA" if alpha else "RGB")) as pictures:
-        for duration, pixels in zip(animation.durations, pictures, strict=True):
-            yield Picture(stamp, _MILLISECOND, duration, partial(_itself, pixels))
-            stamp += duration
+    pts = 0
+    with closing(_decode(animation, "RGBA" if alpha else "RGB")) as frames:
+        for duration, pixels in zip(animation.durations, frames, strict=True):
+            yield DecodedFrame(pts, _MILLISECOND, duration, partial(_itself, pixels))
+            pts += duration
 
 
 def _itself(pixels: Tensor) -> Tensor:
@@ -94,10 +94,10 @@ class _Animation:
         path: the file.
         width: px.
         height: px.
-        durations: how long each picture is shown, in milliseconds; one entry per picture.
+        durations: how long each frame is shown, in milliseconds; one entry per frame.
         tags: texts in its EXIF data, which ComfyUI writes as "prompt:..." and "workflow:...".
-        has_alpha: its first picture is not opaque, or a later one may not be. The flag in the file
-            says little: a writer that leaves out what does not change sets it.
+        has_alpha: its first frame is not opaque, or a later one may not be. The flag in the file
+            says little: writers set it that leave out what does not change.
     """
 
     path: Path
@@ -110,7 +110,7 @@ class _Animation:
 
 @dataclass(frozen=True)
 class _Header:
-    """What one picture says of itself.
+    """What the header of one frame says.
 
     Attributes:
         duration: how long it is shown, in milliseconds.
@@ -124,12 +124,12 @@ class _Header:
 
 
 def _probe(path: Path) -> _Animation:
-    """Read what the file says of itself, and whether its first picture is opaque."""
+    """Read what the file says of itself, and whether its first frame is opaque."""
     headers = list(_read_headers(path))
     if not headers:
         raise DecodeError(
-            f"{path}: expected an animated WebP, got a still picture. "
-            "Put pictures into a folder and give the folder."
+            f"{path} is a still image, not an animated WebP. To read images as a clip, put them into "
+            "a folder and give the folder."
         )
     try:
         with Image.open(path) as image:
@@ -145,7 +145,7 @@ def _probe(path: Path) -> _Animation:
 
 
 def _becomes_transparent(headers: Sequence[_Header]) -> bool:
-    """Tell whether pictures after an opaque first one may be transparent."""
+    """Tell whether frames after an opaque first one may be transparent."""
     is_cleared = any(header.flags & _CLEARED for header in headers[:-1])
     return is_cleared or any(h.has_alpha and h.flags & _NOT_BLENDED for h in headers[1:])
 
@@ -159,8 +159,8 @@ def _read_tags(image: Image.Image) -> dict[str, str]:
 def _animation_rate(durations: tuple[int, ...]) -> tuple[Fraction, bool]:
     """Return the frame rate that durations in whole milliseconds stand for, and if it is constant.
 
-    A writer that spreads the rounding (33, 33, 34 ms) means a whole rate, which every time then
-    fits; one that rounds each duration alike (62 ms for 16 fps) has really slowed the clip down.
+    Durations of 33, 33 and 34 ms mean a whole rate, which every time then fits. A writer that rounds
+    each duration alike (62 ms for 16 fps) has really changed the speed of the clip.
     """
     whole = Fraction(max(1, round(Fraction(1000 * len(durations), sum(durations)))))
     times = [_MILLISECOND * time for time in accumulate(durations, initial=0)]
@@ -170,7 +170,7 @@ def _animation_rate(durations: tuple[int, ...]) -> tuple[Fraction, bool]:
 
 
 def _decode(animation: _Animation, mode: str) -> Generator[Tensor, None, None]:
-    """Yield the pictures as [H, W, C] uint8 in Pillow's ``mode``."""
+    """Yield the frames as [H, W, C] uint8 in Pillow's ``mode``."""
     number = 0
     try:
         with Image.open(animation.path) as image:
@@ -207,6 +207,6 @@ def _parse_header(body: bytes) -> _Header:
 
 def _damaged(path: Path, number: int, error: Exception) -> DecodeError:
     return DecodeError(
-        f"{path}: expected picture {number} to decode, got {error}. "
-        "The file is damaged or cut short: make or download it again."
+        f"{path}: frame {number} does not decode ({error}). The file is damaged or incomplete: make "
+        "or download it again."
     )

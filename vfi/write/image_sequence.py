@@ -57,8 +57,6 @@ class ImageSequenceWriter:
         resume_key: a hash of everything that decides the images; what a run with another key has
             left in ``<folder>.partial`` is replaced. None: nothing is left, and nothing is found.
         suffix: ".png" or ".exr", the format.
-        num_finished: how many frames, from the first on, earlier runs have finished; known inside
-            the block.
     """
 
     folder: Path
@@ -76,7 +74,6 @@ class ImageSequenceWriter:
     segment_length = 1
     is_complete = False  # nothing tells how many there will be
 
-    num_finished: int = field(init=False, default=0)
     _next: int = field(init=False, default=0, repr=False)
     _is_started: bool = field(init=False, default=False, repr=False)
     _pending: deque[Future[None]] = field(init=False, default_factory=deque, repr=False)
@@ -104,8 +101,9 @@ class ImageSequenceWriter:
         if self._partial.exists():
             require_writable(self.folder)
 
-    def _count_finished(self) -> int:
-        """Count the frames, from the first on, that an earlier run of this job has completed."""
+    @property
+    def num_finished(self) -> int:
+        """How many frames, from the first on, this job has finished; those of earlier runs count."""
         if self.resume_key is None or _read_key(self._partial) != self.resume_key:
             return 0
         number = self.start
@@ -144,7 +142,6 @@ class ImageSequenceWriter:
                     f"{self.folder} cannot be written ({error.strerror}). Choose another folder, or "
                     "change its permissions."
                 ) from error
-            self.num_finished = self._count_finished()
             self._lock = lock.pop_all()
         self._pool = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="images")
         return self

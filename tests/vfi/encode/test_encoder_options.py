@@ -58,7 +58,7 @@ def test_options_of_an_encoder_are_taken(line: str, expected: dict[str, str]) ->
     ],
 )
 def test_anything_else_is_refused(line: str) -> None:
-    with pytest.raises(InputError, match="expected options that tune the encoder, got '"):
+    with pytest.raises(InputError, match="is not among the ffmpeg options that may be set"):
         parse_encoder_options(line)
 
 
@@ -66,7 +66,7 @@ def test_anything_else_is_refused(line: str) -> None:
     "value", ["/etc/passwd", "..\\secret", "a b", "$(id)", "`id`", "a;b", "a|b", "ä"]
 )
 def test_value_that_could_be_a_path_or_more_is_refused(value: str) -> None:
-    with pytest.raises(InputError, match="expected a value of letters, digits"):
+    with pytest.raises(InputError, match="needs a value of letters, digits"):
         parse_encoder_options(f"-tune '{value}'")
 
 
@@ -74,20 +74,20 @@ def test_value_that_could_be_a_path_or_more_is_refused(value: str) -> None:
     "parameters", ["stats=x", "qpfile=x", "log-file=x", "aq-mode=1:recon=x", "csv=x", "", "colorprim=1"]
 )  # fmt: skip
 def test_parameters_that_name_files_or_colours_are_refused(parameters: str) -> None:
-    with pytest.raises(InputError, match="ffmpeg options: expected"):
+    with pytest.raises(InputError, match="is not among the p"):
         parse_encoder_options(f"-x264-params '{parameters}'")
 
 
 def test_value_that_is_missing_is_missed() -> None:
-    with pytest.raises(InputError, match="after -crf, got 'nothing'"):
+    with pytest.raises(InputError, match=r"-crf needs a value .*, got 'nothing'"):
         parse_encoder_options("-tune film -crf")
 
 
 def test_quote_that_is_left_open_is_told() -> None:
-    with pytest.raises(InputError, match="expected every quote to be closed"):
+    with pytest.raises(InputError, match="A quote is not closed"):
         parse_encoder_options("-tune 'film")
 
 
 def test_pixel_format_the_writer_cannot_make_is_refused() -> None:
-    with pytest.raises(InputError, match=r"expected -pix_fmt yuv420p, .*got 'rgb24'"):
+    with pytest.raises(InputError, match=r"-pix_fmt rgb24 is not among .* yuv420p, "):
         parse_encoder_options("-pix_fmt rgb24")

@@ -9,21 +9,22 @@ from typing import Any
 import pytest
 import torch
 
-from tests.vfi.jobs.test_interpolation import Kept, greys, values
+from tests.helpers.jobs import Kept, greys, values
+from tests.helpers.writers import source_tracks
 from tests.vfi.synthesis.test_enhance import Sum
 from vfi.frames import Frame
-from vfi.jobs.enhancement import EnhanceJob, steady
-from vfi.jobs.interpolation import render
+from vfi.jobs import EnhancementJob, render
+from vfi.jobs.enhancement import steady
 from vfi.preprocess.cuts import Cut, CutList
-from vfi.write.stream_options import Sound, SourceTracks
+from vfi.tracks import AudioMode
 
 
-def run(job: EnhanceJob, sink: Kept, report: Any = print, watch: Any = print) -> None:
-    render(partial(job.frames, Sum()(), report), [sink], watch=watch)
+def run(job: EnhancementJob, sink: Kept, on_cut: Any = print, on_frame: Any = print) -> None:
+    render(partial(job.frames, Sum()(), on_cut), [sink], on_frame=on_frame)
 
 
-def job(levels: Sequence[int], **settings: Any) -> EnhanceJob:
-    return EnhanceJob(greys(levels), **{"scene_threshold": 0, **settings})
+def job(levels: Sequence[int], **settings: Any) -> EnhancementJob:
+    return EnhancementJob(greys(levels), **{"scene_threshold": 0, **settings})
 
 
 def test_cuts_are_reported_and_not_crossed() -> None:
@@ -35,7 +36,7 @@ def test_cuts_are_reported_and_not_crossed() -> None:
 
 @pytest.mark.parametrize("stop", range(1, 5))
 def test_interrupted_job_goes_on_to_the_same_frames(stop: int) -> None:
-    whole, resumed = Kept(), Kept(part_length=2)
+    whole, resumed = Kept(), Kept(segment_length=2)
     run(job([10, 20, 100, 50, 80]), whole)
 
     def interrupt(number: int, _pixels: object) -> None:
@@ -43,7 +44,7 @@ def test_interrupted_job_goes_on_to_the_same_frames(stop: int) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(job([10, 20, 100, 50, 80]), resumed, watch=interrupt)
+        run(job([10, 20, 100, 50, 80]), resumed, on_frame=interrupt)
     run(job([10, 20, 100, 50, 80]), resumed)
     assert values(resumed) == values(whole)
 
@@ -60,22 +61,22 @@ def test_job_ends_while_frames_are_read_that_an_earlier_run_has_made() -> None:
 
     frames = partial(job(range(40)).frames, Sum()(), print, check=check)
     with pytest.raises(KeyboardInterrupt):
-        render(frames, [sink], watch=lambda number, pixels: None)
+        render(frames, [sink], on_frame=lambda number, pixels: None)
     assert num_read == 5
 
 
 def test_deep_sink_gets_steps_between_levels() -> None:
-    sink = Kept(depth=16)
+    sink = Kept(bit_depth=16)
     run(job([1, 3]), sink)
     assert values(sink) == [334, 797]  # 257 * 1.3 and 257 * 3.1
 
 
 def test_result_has_size_rate_and_tracks_of_the_source(tmp_path: Any) -> None:
-    clip = replace(greys([1, 2, 3]), tracks=SourceTracks(tmp_path / "a.mp4", ("aac",)))
-    found = EnhanceJob(clip)
+    clip = replace(greys([1, 2, 3]), tracks=source_tracks(tmp_path / "a.mp4", ("aac",)))
+    found = EnhancementJob(clip)
     size = found.width, found.height, found.shown_rate, found.num_frames
     assert size == (clip.width, clip.height, clip.rate, 3)
-    assert found.tracks(Sound.NONE) == replace(clip.tracks, treatment=Sound.NONE)
+    assert found.tracks(AudioMode.NONE) == replace(clip.tracks, audio_mode=AudioMode.NONE)
 
 
 def test_any_other_setting_is_another_job() -> None:
@@ -83,11 +84,11 @@ def test_any_other_setting_is_another_job() -> None:
         job([1, 2]),
         job([1, 2], scene_threshold=0.5),
         job([1, 2], cuts=CutList(numbers=frozenset({1}))),
-        EnhanceJob(replace(greys([1, 2]), identity="other"), 0),
+        EnhancementJob(replace(greys([1, 2]), identity="other"), 0),
     ]
-    prints = {each.fingerprint("model") for each in jobs}
-    assert len({*prints, jobs[0].fingerprint("other model")}) == 5
-    assert jobs[0].fingerprint("model") == job([1, 2]).fingerprint("model")
+    prints = {each.resume_key("model") for each in jobs}
+    assert len({*prints, jobs[0].resume_key("other model")}) == 5
+    assert jobs[0].resume_key("model") == job([1, 2]).resume_key("model")
 
 
 # --- variable rates ------------------------------------------------------------------------------

@@ -17,43 +17,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from tests.helpers.jobs import Kept, greys, values
 from vfi.errors import InputError
 from vfi.frames import Frame
-from vfi.jobs.interpolation import Job, plan_job, render
+from vfi.jobs import InterpolationJob, plan_job, render
 from vfi.preprocess.pipeline import Preparation
 from vfi.read.clip import Clip, open_folder
 from vfi.synthesis.interpolate import AtCut
 from vfi.synthesis.protocol import Interpolator
 from vfi.timing.schedule import Schedule, constant_speed, parse_ramp
 from vfi.visualize.comparison import Layout, Montage
-
-
-class Kept:
-    """Keeps what is written to it, and goes on with what it has."""
-
-    def __init__(self, part_length: int = 1, depth: int = 8, has_alpha: bool = False) -> None:
-        self.frames: list[npt.NDArray[Any]] = []
-        self.part_length = part_length
-        self.depth = depth
-        self.has_alpha = has_alpha
-        self.is_whole = False
-
-    @property
-    def num_finished(self) -> int:
-        return len(self.frames) - len(self.frames) % self.part_length
-
-    def begin_at(self, number: int) -> None:
-        assert number % self.part_length == 0 or (self.is_whole and number == len(self.frames))
-        del self.frames[number:]
-
-    def __enter__(self) -> Kept:
-        return self
-
-    def write(self, pixels: npt.NDArray[Any]) -> None:
-        self.frames.append(pixels.copy())
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
 
 class Blend:
@@ -72,31 +45,16 @@ class Blend:
         return Interpolator(lambda image: image, self.interpolate, torch.device("cpu"))
 
 
-def greys(values: Sequence[int], num_channels: int = 3) -> Clip:
-    """A clip of flat pictures, one per second."""
-
-    def frames() -> Generator[Frame, None, None]:
-        for number, value in enumerate(values):
-            pixels = torch.full((4, 6, num_channels), value % 256, dtype=torch.uint8)
-            yield Frame(pixels, Fraction(number))
-
-    return Clip("greys", "greys", frames, 6, 4, Fraction(1), len(values))
-
-
-def job(clip: Clip, rate: int = 2, **settings: Any) -> Job:
+def job(clip: Clip, rate: int = 2, **settings: Any) -> InterpolationJob:
     no_cuts = Preparation(scene_threshold=0)
     return plan_job(
         clip, Schedule(Fraction(rate), 1 / clip.rate), **{"preparation": no_cuts, **settings}
     )
 
 
-def run(job: Job, *sinks: Kept, watch: Any = lambda number, pixels: None) -> int:
+def run(job: InterpolationJob, *sinks: Kept, on_frame: Any = lambda number, pixels: None) -> int:
     frames = partial(job.frames, Blend()(), print)
-    return render(frames, sinks, watch=watch, dither=job.dither)
-
-
-def values(sink: Kept) -> list[int]:
-    return [int(frame[0, 0, 0]) for frame in sink.frames]
+    return render(frames, sinks, on_frame=on_frame, dither=job.dither)
 
 
 def test_frames_reach_every_sink() -> None:
@@ -105,9 +63,9 @@ def test_frames_reach_every_sink() -> None:
     assert values(sinks[0]) == values(sinks[1]) == [0, 50, 100, 100]
 
 
-def test_watcher_hears_of_every_frame() -> None:
+def test_listener_hears_of_every_frame() -> None:
     heard: list[int] = []
-    run(job(greys([0, 100])), Kept(), watch=lambda number, pixels: heard.append(number))
+    run(job(greys([0, 100])), Kept(), on_frame=lambda number, pixels: heard.append(number))
     assert heard == [0, 1, 2, 3, 4]
 
 
@@ -116,16 +74,16 @@ def test_interrupted_job_goes_on_to_the_same_frames(stop: int) -> None:
     clip = greys([0, 100, 40, 220])
     whole = Kept()
     run(job(clip), whole)
-    resumed = Kept(part_length=3), Kept(part_length=1)
+    resumed = Kept(segment_length=3), Kept(segment_length=1)
 
     def interrupt(number: int, _pixels: object) -> None:
         if number == stop:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(job(clip), *resumed, watch=interrupt)
+        run(job(clip), *resumed, on_frame=interrupt)
     heard: list[int] = []
-    run(job(clip), *resumed, watch=lambda number, pixels: heard.append(number))
+    run(job(clip), *resumed, on_frame=lambda number, pixels: heard.append(number))
     assert heard[0] == stop - stop % 3  # what both of them have
     assert values(resumed[0]) == values(resumed[1]) == values(whole)
 
@@ -143,18 +101,18 @@ def test_job_ends_while_frames_are_read_of_which_none_is_made() -> None:
     whole = plan_job(greys(range(500)), fast, preparation=Preparation(scene_threshold=0))
     frames = partial(whole.frames, Blend()(), print, check=check)
     with pytest.raises(KeyboardInterrupt):
-        render(frames, [sink], watch=lambda number, pixels: None)
+        render(frames, [sink], on_frame=lambda number, pixels: None)
     assert num_read == 5
     assert len(sink.frames) <= 1
 
 
 def test_sinks_that_have_different_frames_begin_together() -> None:
     clip = greys([0, 100, 40, 220])
-    parts, pictures = Kept(part_length=3), Kept()
+    parts, pictures = Kept(segment_length=3), Kept()
     run(job(clip), parts, pictures)
     del parts.frames[6:], pictures.frames[5:]
     heard: list[int] = []
-    run(job(clip), parts, pictures, watch=lambda number, pixels: heard.append(number))
+    run(job(clip), parts, pictures, on_frame=lambda number, pixels: heard.append(number))
     assert heard[0] == 3  # the parts end at 3 and 6, and of the pictures there are 5
     assert values(parts) == values(pictures)
 
@@ -163,14 +121,14 @@ def test_finished_frames_cost_the_model_nothing() -> None:
     model, sink = Blend(), Kept()
     the_job = job(greys([0, 100, 40, 220]))
     frames = partial(the_job.frames, model(), print)
-    render(frames, [sink], watch=lambda number, pixels: None)
+    render(frames, [sink], on_frame=lambda number, pixels: None)
     model.num_made = 0
-    render(frames, [sink], watch=lambda number, pixels: None)
+    render(frames, [sink], on_frame=lambda number, pixels: None)
     assert model.num_made == 0
 
 
 def test_deep_sink_gets_steps_between_levels() -> None:
-    sink = Kept(depth=16)
+    sink = Kept(bit_depth=16)
     run(job(greys([0, 1])), sink)
     assert values(sink) == [0, 128, 257, 257]  # 257 takes 255 to 65535
 
@@ -240,7 +198,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_same_settings_are_the_same_job(pictures: Path) -> None:
     first, second = (job(open_folder(pictures, Fraction(24))) for _ in range(2))
-    assert first.fingerprint("model") == second.fingerprint("model")
+    assert first.resume_key("model") == second.resume_key("model")
 
 
 def test_any_other_setting_is_another_job(pictures: Path) -> None:
@@ -259,19 +217,19 @@ def test_any_other_setting_is_another_job(pictures: Path) -> None:
         job(open_folder(pictures, Fraction(25))),
         job(open_folder(pictures, Fraction(24), Fraction(1, 24))),
     ]
-    prints = [each.fingerprint("model") for each in jobs]
-    assert len({*prints, jobs[0].fingerprint("other")}) == len(jobs) + 1
+    prints = [each.resume_key("model") for each in jobs]
+    assert len({*prints, jobs[0].resume_key("other")}) == len(jobs) + 1
 
 
 def test_changed_source_is_another_job(pictures: Path) -> None:
-    before = job(open_folder(pictures, Fraction(24))).fingerprint()
+    before = job(open_folder(pictures, Fraction(24))).resume_key()
     stat = (pictures / "2.png").stat()
     os.utime(pictures / "2.png", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
-    assert job(open_folder(pictures, Fraction(24))).fingerprint() != before
+    assert job(open_folder(pictures, Fraction(24))).resume_key() != before
 
 
-def test_source_that_nothing_tells_from_others_has_no_fingerprint() -> None:
-    assert job(replace(greys([0, 1]), identity="")).fingerprint() is None
+def test_source_that_nothing_tells_from_others_has_no_resume_key() -> None:
+    assert job(replace(greys([0, 1]), identity="")).resume_key() is None
 
 
 # --- part of a folder ----------------------------------------------------------------------------
@@ -291,5 +249,5 @@ def test_part_of_a_folder_is_from_start_to_before_end(
 
 
 def test_part_without_pictures_is_refused(pictures: Path) -> None:
-    with pytest.raises(InputError, match="got a folder of 4 s"):
+    with pytest.raises(InputError, match="it is 4 s long"):
         open_folder(pictures, Fraction(1), Fraction(4))

@@ -143,9 +143,9 @@ def test_damage_behind_a_seek_is_told_by_its_time_in_the_file(tmp_path):
     path = write_damaged_clip(tmp_path / "a.mkv", num_frames=96, damaged=72)  # 24 fps, key frames
     part = trim_video(probe_video(path), Fraction(2))
 
-    with pytest.raises(DecodeError, match=r"expected the frame after 2\.958 s to decode"):
+    with pytest.raises(DecodeError, match=r"the frame after 2\.958 s does not decode"):
         list(read_video(part))
-    with pytest.raises(DecodeError, match="expected frame 72 to decode"):
+    with pytest.raises(DecodeError, match="frame 72 does not decode"):
         list(read_video(probe_video(path)))
 
 
@@ -204,12 +204,12 @@ def test_what_comes_long_before_the_part_is_not_decoded(noisy_clip, monkeypatch,
 @pytest.mark.parametrize(
     ("start", "end", "message"),
     [
-        (5, None, r"expected frames from 5\.000 s on, got a clip that is 2\.002 s long"),
-        (2.002, 9, r"expected frames from 2\.002 s on, got a clip that is 2\.002 s long"),
-        (0.01, 0.02, r"and before 0\.020 s, got none; the next one is at 0\.042 s"),
-        (1, 1, r"an end after it, got 1\.000 s to 1\.000 s"),
-        (2, 1, r"an end after it, got 2\.000 s to 1\.000 s"),
-        (-1, None, r"a start of at least 0 s .* got -1\.000 s to the end"),
+        (5, None, r"no frames from 5\.000 s on: it is 2\.002 s long"),
+        (2.002, 9, r"no frames from 2\.002 s on: it is 2\.002 s long"),
+        (0.01, 0.02, r"between 0\.010 s and 0\.020 s; the next one is at 0\.042 s"),
+        (1, 1, r"cannot trim to 1\.000 s to 1\.000 s"),
+        (2, 1, r"cannot trim to 2\.000 s to 1\.000 s"),
+        (-1, None, r"cannot trim to -1\.000 s to the end"),
     ],
 )
 def test_part_without_a_frame_is_refused(noisy_clip, start, end, message):

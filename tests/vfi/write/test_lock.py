@@ -7,23 +7,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.helpers.writers import video_writer
 from vfi.errors import InputError
-from vfi.write.image_sequence import PictureWriter
+from vfi.write import ImageSequenceWriter, VideoWriter
 from vfi.write.lock import only_writer, require_writable
-from vfi.write.video import VideoWriter
 
 ROOT = Path(__file__).parents[3]
 GREY = np.full((48, 64, 3), 128, np.uint8)
 HOLD = """
 import sys, time
 from pathlib import Path
-from vfi.lock import only_writer
+from vfi.write.lock import only_writer
 with only_writer(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -43,11 +42,11 @@ def another_run(target: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def make(path: Path) -> VideoWriter | PictureWriter:
+def make(path: Path) -> VideoWriter | ImageSequenceWriter:
     if not path.suffix:
-        return PictureWriter(path)
+        return ImageSequenceWriter(path)
     preset = "gif" if path.suffix == ".gif" else "share"
-    return VideoWriter(path, width=64, height=48, rate=Fraction(25), preset=preset)
+    return video_writer(path, width=64, height=48, preset=preset)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif", "pngs"])
@@ -55,7 +54,7 @@ def test_second_run_is_told_and_touches_nothing(tmp_path: Path, name: str) -> No
     target = tmp_path / name
     with another_run(target):
         (tmp_path / f"{name}.partial").mkdir()
-        with pytest.raises(InputError, match=f"{name}: .* found another run at work. Wait"):
+        with pytest.raises(InputError, match=f"{name}: another run is writing it. Wait"):
             make(target).__enter__()
         assert (tmp_path / f"{name}.partial").exists()
 
@@ -69,7 +68,7 @@ def test_run_that_was_killed_keeps_nobody_out(tmp_path: Path, name: str) -> None
     assert (tmp_path / f"{name}.lock").exists()
     with make(target) as writer:
         writer.write(GREY)
-        with pytest.raises(InputError, match="another run at work"):
+        with pytest.raises(InputError, match="another run is writing it"):
             require_writable(target)
 
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -85,12 +84,16 @@ def test_run_that_fails_lets_the_next_one_in(tmp_path: Path, name: str) -> None:
         writer.write(GREY)
 
 
-def test_parts_that_two_results_share_are_written_by_one_run(tmp_path: Path) -> None:
-    options = {"width": 64, "height": 48, "rate": Fraction(25), "parts": tmp_path / "same.parts"}
-    with VideoWriter(tmp_path / "a.mp4", **options) as writer:
-        writer.write(GREY)
-        with pytest.raises(InputError, match=r"same\.parts: .* another run at work"):
-            VideoWriter(tmp_path / "b.mp4", **options)
+def test_segments_that_two_results_share_are_written_by_one_run(tmp_path: Path) -> None:
+    shared = tmp_path / "same.segments"
+
+    def writer(name: str) -> VideoWriter:
+        return video_writer(tmp_path / name, width=64, height=48, segments_folder=shared)
+
+    with writer("a.mp4") as first:
+        first.write(GREY)
+        with pytest.raises(InputError, match=r"same\.segments: another run"):
+            writer("b.mp4").validate()
 
 
 def test_lock_that_the_run_before_removes_meanwhile_is_taken_anew(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vfi.errors import EncodeError
-from vfi.write.pipe import RawWriter
+from vfi.write.pipe import PipeWriter
 
 
 def test_frames_follow_each_other_whatever_the_size_of_the_pipe() -> None:
@@ -21,7 +21,7 @@ def test_frames_follow_each_other_whatever_the_size_of_the_pipe() -> None:
 
     reader = Thread(target=read)
     reader.start()
-    with RawWriter(writing) as writer:
+    with PipeWriter(writing) as writer:
         for frame in frames:
             writer.write(frame)
     os.close(writing)
@@ -33,8 +33,8 @@ def test_reader_that_is_gone_is_explained() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with (
-        pytest.raises(EncodeError, match="a program that reads all frames"),
-        RawWriter(writing) as w,
+        pytest.raises(EncodeError, match="reads standard output has closed it"),
+        PipeWriter(writing) as w,
     ):
         w.write(np.zeros((4, 4, 3), np.uint8))
     os.close(writing)
