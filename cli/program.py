@@ -76,9 +76,9 @@ class Program:
                 yield
                 message = self._failures()
             except ArgumentsError as error:
-                message = f"error: {error}"
                 error.parser.print_usage(sys.stderr)
-                self.exit_code = EXIT_USAGE
+                print(f"{error.parser.prog}: ", end="", file=sys.stderr)
+                message, self.exit_code = f"error: {error}", EXIT_USAGE
             except KeyboardInterrupt:
                 message = "interrupted; nothing was written under the final name."
                 self.exit_code = EXIT_INTERRUPTED

@@ -155,7 +155,9 @@ def test_interrupted_run_goes_on_to_the_same_pictures(
 ) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(300 if not png else 60))
     options = ("--video", clip, *NO_CUTS, *(("--png-only",) if png else ("--preset", "lossless")))
-    name, kept = ("out", "out.partial/0000010.png") if png else ("out.mkv", "out.mkv.parts/*-*.mkv")
+    name, kept = (
+        ("out", "out.partial/0000010.png") if png else ("out.mkv", "out.mkv.segments/*-*.mkv")
+    )
     script = [sys.executable, inference_video_enhance.__file__]
     with running([*script, *arguments(weights, *options, "--output", name)]) as process:
         wait_until(lambda: list(folder.glob(kept)), process)
@@ -180,7 +182,7 @@ def test_interruption_says_what_is_kept(folder: Path, weights: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on from there" in err
+    assert "run the same command again to resume" in err
 
 
 # --- what is refused -----------------------------------------------------------------------------
@@ -215,12 +217,12 @@ def test_without_weights_it_says_where_they_are(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--video", "none.mp4"), "none.mp4: expected a video file"),
-        (("--video", "clip.mkv", "--output", "clip.mkv"), "a name other than the input's"),
+        (("--video", "none.mp4"), "none.mp4: there is no such file"),
+        (("--video", "clip.mkv", "--output", "clip.mkv"), "the result would replace the input"),
         (("--video", "clip.mkv", "--multi", "4"), "unrecognized arguments: --multi 4"),
         (("--video", "clip.mkv", "--png"), "--png was removed: use --png-only"),
         (("--video", "clip.mkv", "--end", "last-frame"), "expected seconds such as 12.5"),
-        (("--video", "clip.mkv", "--source-fps", "5"), "expected it with --img"),
+        (("--video", "clip.mkv", "--source-fps", "5"), "--source-fps requires --img"),
         (("--video", "clip.mkv", "--model", "4.25"), "expected one of SAFA 0.5"),
         (("--video", "clip.mkv", "--model", "no.pkl"), "give a version such as SAFA 0.5"),
         ((), "one of the arguments --video --img"),
@@ -239,7 +241,7 @@ def test_full_gpu_is_explained(
     def fill_the_gpu(*_: object, **__: object) -> int:
         raise torch.OutOfMemoryError("Tried to allocate 9 GiB.")
 
-    monkeypatch.setattr("cli.run.render", fill_the_gpu)
+    monkeypatch.setattr("cli.program.render", fill_the_gpu)
     assert "9 GiB. Try --precision fp16." in enhance("--video", clip).err
 
 

@@ -210,7 +210,7 @@ def test_existing_video_is_refused_and_untouched(cli: RunCli, clip: Path, folder
     before = snapshot(folder)
     ended = cli("--video", clip)
     assert ended.code == 2
-    assert "expected a new name, found an existing file or folder" in ended.err
+    assert "clip_2X_48fps.mp4 exists already" in ended.err
     assert snapshot(folder) == before
 
 
@@ -219,7 +219,7 @@ def test_existing_pngs_are_refused_and_untouched(cli: RunCli, clip: Path, folder
     before = snapshot(folder)
     ended = cli("--video", clip, "--keep-pngs", "--multi", 3)
     assert ended.code == 2
-    assert "vid_out: expected a new name, found an existing file or folder" in ended.err
+    assert "vid_out exists already" in ended.err
     assert snapshot(folder) == before
 
 
@@ -301,7 +301,7 @@ def test_presets_that_can_be_written_are_listed(cli: RunCli) -> None:
 
 def test_sound_is_kept_packet_by_packet(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--output", "out.mp4")
-    assert "48 fps, sound kept" in ended.out
+    assert "48 fps, audio kept" in ended.out
     assert sound_packets(Path("out.mp4")) == sound_packets(talkie) != []
 
 
@@ -310,13 +310,13 @@ def test_sound_that_the_container_cannot_hold_is_reencoded_and_says_so(
 ) -> None:
     talkie = write_clip(folder / "talkie.mkv", PICTURES, sound="pcm_s16le")
     ended = cli("--video", talkie, "--output", "out.mp4")
-    assert "pcm_s16le does not go into .mp4 files, re-encoded to AAC" in ended.out
+    assert "re-encoded to AAC at 192k: .mp4 files do not hold pcm_s16le" in ended.out
     assert sound_packets(Path("out.mp4"))
 
 
 def test_fps_relabels_and_the_sound_follows(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--output", "out.mp4", "--fps", "23.976")
-    assert "23.976 fps, sound 0.5 times as fast" in ended.out
+    assert "23.976 fps, audio 0.5 times as fast" in ended.out
     assert frame_rate(Path("out.mp4")) == Fraction(24000, 1001)
     assert count_frames(Path("out.mp4")) == 24
     assert sound_duration(Path("out.mp4")) == pytest.approx(1.0, abs=0.06)
@@ -324,7 +324,7 @@ def test_fps_relabels_and_the_sound_follows(cli: RunCli, talkie: Path) -> None:
 
 def test_fps_that_changes_nothing_keeps_the_sound(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--output", "out.mp4", "--fps", "48")
-    assert "sound kept" in ended.out
+    assert "audio kept" in ended.out
     assert sound_packets(Path("out.mp4"))
 
 
@@ -357,7 +357,7 @@ def test_current_folder_is_a_picture_folder_with_a_name(
 
 def test_target_rate_keeps_length_and_sound(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--target-fps", "59.94")
-    assert "30 frames, 59.94 fps, sound kept" in ended.out
+    assert "30 frames, 59.94 fps, audio kept" in ended.out
     assert frame_rate(Path("talkie_59.94fps.mp4")) == Fraction(60000, 1001)
     assert count_frames(Path("talkie_59.94fps.mp4")) == 30
     assert sound_packets(Path("talkie_59.94fps.mp4")) == sound_packets(talkie)
@@ -413,7 +413,7 @@ def test_sound_follows_the_speed(cli: RunCli, talkie: Path, speed: float, second
 
 def test_sound_has_no_speed_that_changes_and_that_is_said(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--output", "out.mp4", "--ramp", "0:1 0.25:0.5")
-    assert "sound dropped, because of the ramp" in ended.out
+    assert "audio dropped, because the speed varies" in ended.out
     assert not sound_packets(Path("out.mp4"))
 
 
@@ -512,12 +512,12 @@ def test_montage_labels_are_the_rates_unless_others_are_given(cli: RunCli, clip:
 def test_montage_labels_without_a_montage_are_refused(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--montage-labels", "--output", "out.mp4")
     assert ended.code == 2
-    assert "--montage-labels: expected it with --montage" in ended.err
+    assert "--montage-labels requires --montage" in ended.err
 
 
 def test_skip_is_taken_and_said_to_do_nothing(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--skip", "--output", "out.mp4")
-    assert "note: --skip does nothing here; --duplicates smooth takes" in ended.out
+    assert "note: --skip is ignored; --duplicates smooth drops" in ended.out
 
 
 # --- what it says --------------------------------------------------------------------------------
@@ -527,7 +527,7 @@ def test_header_names_input_output_and_model(cli: RunCli, talkie: Path) -> None:
     ended = cli("--video", talkie, "--output", "out.mp4", "--keep-pngs", "--UHD")
     assert re.search(r"^input +\S+talkie\.mp4  64x48, 12 frames, 24 fps$", ended.out, re.M)
     assert re.search(
-        r"^output +out\.mp4 and vid_out  24 frames, 48 fps, sound kept$", ended.out, re.M
+        r"^output +out\.mp4 and vid_out  24 frames, 48 fps, audio kept$", ended.out, re.M
     )
     assert re.search(r"^model +RIFE .*5 blocks, cpu, (fp32|bf16), scale 0\.5$", ended.out, re.M)
 
@@ -585,7 +585,7 @@ def test_demo_does_not_replace_a_file_of_the_user(cli: RunCli, folder: Path) -> 
     Path("demo.mp4").write_text("precious")
     ended = cli("--demo")
     assert ended.code == 2
-    assert "demo.mp4: expected no such file here, found one" in ended.err
+    assert "demo.mp4 exists already" in ended.err
     assert snapshot(folder) == {folder / "demo.mp4": b"precious"}
 
 
@@ -640,20 +640,20 @@ def wrong_inputs(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> 
 WRONG = {
     "no source": ("", 2, "one of the arguments --video --img --demo"),
     "two sources": ("--video clip.mkv --demo", 2, "not allowed with"),
-    "missing file": ("--video none.mp4", 2, "none.mp4: expected a video file, got nothing"),
-    "folder as video": ("--video sizes", 2, "expected a video, or a folder with videos"),
-    "no frames": ("--video empty.avi", 1, "empty.avi: expected a video with frames, got none"),
+    "missing file": ("--video none.mp4", 2, "none.mp4: there is no such file"),
+    "folder as video": ("--video sizes", 2, "sizes: there is no video in this folder"),
+    "no frames": ("--video empty.avi", 1, "empty.avi: this video has no frames"),
     "one frame": ("--video one.mkv", 2, "expected at least two frames"),
-    "text": ("--video text.mp4", 1, "text.mp4: expected a video, got a file that FFmpeg cannot"),
-    "damage": ("--video damaged.mkv", 1, "damaged.mkv: expected frame 4 to decode"),
+    "text": ("--video text.mp4", 1, "text.mp4: FFmpeg cannot read this file"),
+    "damage": ("--video damaged.mkv", 1, "damaged.mkv: frame 4 does not decode"),
     "damage, pngs": (
         "--video damaged.mkv --keep-pngs --no-resume",
         1,
-        "expected frame 4 to decode",
+        "frame 4 does not decode",
     ),
-    "missing folder": ("--img none", 2, "none: expected a folder of pictures, got nothing"),
-    "empty folder": ("--img no_pictures", 2, "expected pictures"),
-    "sizes differ": ("--img sizes", 2, "got 64x48 in shot_0001.png and 64x20 in shot_0002.png"),
+    "missing folder": ("--img none", 2, "none does not exist"),
+    "empty folder": ("--img no_pictures", 2, "no pictures has no images"),
+    "sizes differ": ("--img sizes", 2, "shot_0001.png is 64x48, shot_0002.png is 64x20"),
     "cut checkpoint": ("--video clip.mkv --model cut.pth", 1, "cut.pth: expected a PyTorch"),
     "code": ("--video clip.mkv --model code.pkl", 1, "It was not run"),
     "other network": ("--video clip.mkv --model other.pth", 1, "other.pth: expected the weights"),
@@ -665,51 +665,67 @@ WRONG = {
     ),
     "inspect nothing": ("--inspect none.pth", 1, "none.pth: expected a checkpoint"),
     "inspect text": ("--inspect text.mp4", 1, "text.mp4: expected a PyTorch checkpoint"),
-    "unwritable": ("--video clip.mkv --output text.mp4/a.mp4", 2, "expected a place that can be"),
-    "unwritable pngs": ("--video clip.mkv --png-only --output text.mp4/a", 2, "expected a place"),
-    "output is a folder": ("--video clip.mkv --output .", 2, "expected a file name, got a folder"),
-    "output format": ("--video clip.mkv --output a.avi", 2, "expected a name that ends in .mp4"),
-    "multi": ("--video clip.mkv --multi 1", 2, "expected a whole number of at least 2, got '1'"),
+    "unwritable": (
+        "--video clip.mkv --output text.mp4/a.mp4",
+        2,
+        "text.mp4/a.mp4 cannot be written",
+    ),
+    "unwritable pngs": (
+        "--video clip.mkv --png-only --output text.mp4/a",
+        2,
+        "text.mp4/a cannot be written",
+    ),
+    "output is a folder": ("--video clip.mkv --output .", 2, ". is a folder; add a file name"),
+    "output format": ("--video clip.mkv --output a.avi", 2, "a.avi: cannot write .avi"),
+    "multi": ("--video clip.mkv --multi 1", 2, "must be a whole number of at least 2, got '1'"),
     "multi text": ("--video clip.mkv --multi two", 2, "a whole number of at least 2, got 'two'"),
-    "exp": ("--video clip.mkv --exp 7", 2, "expected a whole number from 1 to 6, got '7'"),
+    "exp": ("--video clip.mkv --exp 7", 2, "must be a whole number from 1 to 6, got '7'"),
     "scale": ("--video clip.mkv --scale 3", 2, "argument --scale: invalid choice: 3.0"),
-    "fps": ("--video clip.mkv --fps 0", 2, "expected a frame rate such as 24"),
+    "fps": ("--video clip.mkv --fps 0", 2, "'0' is no frame rate"),
     "speed": ("--video clip.mkv --speed 0", 2, "speed: expected a number above 0"),
     "ramp": ("--video clip.mkv --ramp 0-1", 2, "ramp: expected points time:speed"),
     "cuts": ("--video clip.mkv --cuts 1.5", 2, "cuts: expected frame numbers such as 48"),
-    "threshold": ("--video clip.mkv --scene-threshold -1", 2, "expected a number of 0 or more"),
+    "threshold": ("--video clip.mkv --scene-threshold -1", 2, "must be 0 or more"),
     "two rates": ("--video clip.mkv --multi 3 --target-fps 60", 2, "not allowed with argument"),
     "two speeds": ("--video clip.mkv --speed 2 --ramp 0:1", 2, "not allowed with argument"),
-    "source fps": ("--video clip.mkv --source-fps 16", 2, "--source-fps: expected it with --img"),
-    "no mask": ("--video clip.mkv --mask none.png", 2, "none.png: expected a picture"),
-    "fps text": ("--video clip.mkv --fps 24/0", 2, "expected a frame rate such as 24"),
+    "source fps": ("--video clip.mkv --source-fps 16", 2, "--source-fps requires --img"),
+    "no mask": ("--video clip.mkv --mask none.png", 2, "none.png: there is no such file"),
+    "fps text": ("--video clip.mkv --fps 24/0", 2, "'24/0' is no frame rate"),
     "preset": ("--video clip.mkv --preset best", 2, "argument --preset: invalid choice: 'best'"),
     "preset and output": (
         "--video clip.mkv --preset master --output a.mp4",
         2,
-        "a.mp4: expected a name that ends in .mov or .mkv for the preset master, got .mp4",
+        "a.mp4: preset master writes .mov or .mkv, not .mp4",
     ),
     "preset and ext": (
         "--video clip.mkv --ext webm",
         2,
-        "expected a name that ends in .mp4 or .mov or .mkv for the preset share, got .webm",
+        "preset share writes .mp4 or .mov or .mkv, not .webm",
     ),
-    "crf": ("--video clip.mkv --crf 52", 2, "crf: expected 0 to 51, got 52"),
-    "crf without": ("--video clip.mkv --preset gif --crf 9 --fps 24", 2, "crf: expected none"),
+    "crf": ("--video clip.mkv --crf 52", 2, "crf must be 0 to 51, got 52"),
+    "crf without": (
+        "--video clip.mkv --preset gif --crf 9 --fps 24",
+        2,
+        "Preset gif has no quality setting",
+    ),
     "gif rate": (
         "--video clip.mkv --preset gif --multi 4",
         2,
-        "expected at most 50 for the preset",
+        "Preset gif plays at most 50 frames per second",
     ),
     "ffmpeg options": (
         "--video clip.mkv --ffmpeg-options=-y",
         2,
-        "that tune the encoder, got '-y'",
+        "'-y' is not among the ffmpeg options",
     ),
     "ext": ("--video clip.mkv --ext avi", 2, "argument --ext: invalid choice: 'avi'"),
     "png": ("--video clip.mkv --png", 2, "--png was removed: use --png-only, or --keep-pngs"),
-    "device": ("--video clip.mkv --device nonsense", 2, "--device nonsense: expected a device"),
-    "device without data": ("--video clip.mkv --device meta", 2, "meta: expected a device torch"),
+    "device": ("--video clip.mkv --device nonsense", 2, "--device nonsense cannot be used here"),
+    "device without data": (
+        "--video clip.mkv --device meta",
+        2,
+        "--device meta cannot be used here",
+    ),
 }
 
 
@@ -732,7 +748,7 @@ def test_wrong_input_is_explained_and_leaves_nothing(
 
 
 def test_debug_shows_where_an_error_comes_from(cli: RunCli) -> None:
-    with pytest.raises(InputError, match="got nothing of that name"):
+    with pytest.raises(InputError, match="there is no such file"):
         cli("--video", "none.mp4", "--debug")
 
 
@@ -740,7 +756,7 @@ def test_full_gpu_is_explained(cli: RunCli, clip: Path, monkeypatch: pytest.Monk
     def fill_the_gpu(*_: object, **__: object) -> int:
         raise torch.OutOfMemoryError("Tried to allocate 9 GiB.\ndetails")
 
-    monkeypatch.setattr("cli.run.render", fill_the_gpu)
+    monkeypatch.setattr("cli.program.render", fill_the_gpu)
     ended = cli("--video", clip)
     assert ended.code == 1
     assert ended.err.endswith(
@@ -761,7 +777,7 @@ def test_interrupted_run_leaves_no_file_and_no_process(
     clip = write_clip(folder / "clip.mkv", moving_pictures(48))
     options = ("--multi", 64, "--keep-pngs", "--output", "out.mp4", "--no-resume")
     with running(script(checkpoint, "--video", clip, *options)) as process:
-        wait_until((folder / "out.mp4.parts").exists, process)
+        wait_until((folder / "out.mp4.segments").exists, process)
         wait_until((folder / "vid_out.partial" / "0000001.png").exists, process)
         ffmpegs = children(process)
         process.send_signal(number)
@@ -825,7 +841,7 @@ def test_convert_keeps_an_existing_file(cli: RunCli, checkpoint: Path) -> None:
     Path("clean.safetensors").write_text("mine")
     ended = cli("--convert", checkpoint, "clean.safetensors")
     assert ended.code == 2
-    assert "found an existing file" in ended.err
+    assert "clean.safetensors exists already" in ended.err
     assert Path("clean.safetensors").read_text() == "mine"
 
 
@@ -849,7 +865,7 @@ def test_list_models_names_every_version_and_how_to_get_it(cli: RunCli) -> None:
 def test_ensemble_is_refused_where_the_network_has_none(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--ensemble", "--output", "out.mp4")
     assert ended.code == 2
-    assert "--ensemble: expected a network that has it" in ended.err
+    assert "has no ensemble" in ended.err
     assert not list(Path().glob("out*"))
 
 
@@ -895,7 +911,7 @@ def test_source_is_never_overwritten_by_its_result(
     before = clip.read_bytes()
     ended = cli("--video", clip, "--overwrite", *options)
     assert ended.code == 2
-    assert "other than the input's" in ended.err
+    assert "would replace the input" in ended.err
     assert clip.read_bytes() == before
 
 

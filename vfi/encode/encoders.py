@@ -106,8 +106,7 @@ def _speed_options(preset: Preset, encoder: Encoder, speed: str | None) -> Mappi
         return {}
     if not encoder.speeds:
         raise InputError(
-            f"Preset {preset.name} has no encoder speed to choose ({encoder.name} has one only); "
-            "remove the encoder speed."
+            f"Preset {preset.name} has one encoder speed only; remove the encoder speed."
         )
     return encoder.speeds[speed]
 
@@ -118,10 +117,7 @@ def _quality_options(
     quality = encoder.quality
     if quality is None:
         if crf is not None:
-            raise InputError(
-                f"Preset {preset.name} has no quality setting ({encoder.name} takes none); "
-                "remove the crf."
-            )
+            raise InputError(f"Preset {preset.name} has no quality setting; remove crf.")
         return {}
     value = quality.default if crf is None else crf
     _require_in_range(quality, value)

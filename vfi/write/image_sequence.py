@@ -98,8 +98,7 @@ class ImageSequenceWriter:
                 f"got {self.start}, {self.compress_level} and {self.bit_depth}."
             )
         _require_replaceable(self.folder, self.overwrite)
-        if self._partial.exists():
-            require_writable(self.folder)
+        require_writable(self.folder)
 
     @property
     def num_finished(self) -> int:

@@ -430,7 +430,7 @@ def test_options_of_the_user_take_precedence_over_the_speed(tmp_path: Path) -> N
 
 
 def test_speed_where_there_is_one_only_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no encoder speed to choose \(ffv1 has one only\)"):
+    with pytest.raises(InputError, match="has one encoder speed only"):
         write(tmp_path / "a.mkv", grey(), "lossless", speed="slow")
 
 
