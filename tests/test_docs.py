@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import inference_video
-from cli.options import build_enhance_parser
+from cli.enhance_arguments import build_enhance_parser
+from cli.interpolate_arguments import build_parser
 from rife_arch.catalog.index import load_catalog
 from vfi.encode.presets import PRESETS
 from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD
@@ -65,7 +66,7 @@ def pyproject() -> dict[str, Any]:
 def options(*, hidden: bool, parser: argparse.ArgumentParser | None = None) -> set[str]:
     return {
         option
-        for action in (parser or inference_video.build_parser())._actions
+        for action in (parser or build_parser())._actions
         for option in action.option_strings
         if option.startswith("--") and (hidden or action.help is not argparse.SUPPRESS)
     }

@@ -56,7 +56,8 @@ def interpolate_batch(
 
 def batch_frames(images: Tensor, *, first: int, bit_depth: int) -> Generator[Tensor, None, None]:  # noqa: ARG001
     """Yield the frames of a batch from number ``first`` on: a ``FrameSource``."""
-    yield from images[first:]
+    for number in range(first, len(images)):
+        yield images[number]
 
 
 def make_interpolator(

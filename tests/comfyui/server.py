@@ -21,6 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACK_FOLDER = "comfyui-practical-rife"  # a dash: no Python package can be called so
 _PATIENCE = 120.0  # seconds
+_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
 _WHOLE_TEXT, _WHOLE_BYTES = 0x81, 0x82  # first byte of a websocket message in one piece
 _PREVIEW_IMAGE = b"\0\0\0\1"  # first bytes of those of bytes that are pictures
 
@@ -51,6 +52,14 @@ def find_host() -> Host:
     if missing := _missing_packages(python):
         raise HostError(f"{python} lacks {missing}, which requirements.txt asks for")
     return Host(folder, python)
+
+
+def run_script(name: str, *options: object) -> None:
+    """Run a command line on the CPU with the Python of the installation, and as few threads."""
+    command = [find_host().python, ROOT / name, "--device", "cpu", *options]
+    subprocess.run(
+        list(map(str, command)), check=True, capture_output=True, env=os.environ | _ENVIRONMENT
+    )
 
 
 def _missing_packages(python: Path) -> str:
@@ -111,12 +120,11 @@ class Comfy:
         command += [str(self._port)]
         command += ["--base-directory", base, "--database-url", "sqlite:///:memory:"]
         command += ["--disable-auto-launch", "--disable-api-nodes", *options]
-        environment = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
                 cwd=host.folder,
-                env=os.environ | environment,
+                env=os.environ | _ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
