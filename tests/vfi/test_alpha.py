@@ -10,12 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi.alpha import mixed, premultiplied, seen, straightened
+from vfi.alpha import cross_fade, mixed, premultiplied, seen, straightened
 from vfi.frames import Frame, to_uint8
 from vfi.preprocess.concatenate import begins_with_repeat, joined
 from vfi.synthesis.interpolate import AtCut, interpolate_stream
 from vfi.synthesis.protocol import Interpolator
-from vfi.synthesis.still_regions import cross_fade
 from vfi.timing.schedule import EndRule, Schedule
 from vfi.visualize.comparison import Layout, Montage
 
@@ -69,8 +68,8 @@ def between(first: Tensor, second: Tensor, model: Mix | None = None, **options: 
         frames[1] = replace(frames[1], begins_scene=True)
     schedule = Schedule(Fraction(2), Fraction(1), EndRule.LAST_FRAME)
     shown = list(interpolate_stream(frames, (model or Mix())(), schedule, **options))  # pyright: ignore
-    assert shown[0] is first or options.get("montage")
-    assert shown[-1] is second or options.get("montage")
+    assert shown[0] is first or options.get("compare")
+    assert shown[-1] is second or options.get("compare")
     return shown[1]
 
 
@@ -173,7 +172,9 @@ def test_masked_picture_is_the_original() -> None:
 
 def test_montage_keeps_alpha() -> None:
     out = between(
-        plain(RED, 0.2), plain(RED, 0.4), montage=Montage(Layout.SIDE_BY_SIDE, 12, 12, Fraction(2))
+        plain(RED, 0.2),
+        plain(RED, 0.4),
+        compare=Montage(Layout.SIDE_BY_SIDE, 12, 12, Fraction(2)).picture,
     )
     assert out.shape == (12, 24, 4)
     assert out[0, 0].tolist() == pytest.approx([1, 0, 0, 0.2])
@@ -199,6 +200,20 @@ def test_cross_fade_of_opaque_frames_is_as_without_alpha(
     rgba = cross_fade(*(torch.cat((x, one), -1) for x in colours), 0.3)
     within = 1 if rgba.dtype == torch.uint8 else 1e-6  # a half may be rounded either way
     torch.testing.assert_close(rgba[..., :3], cross_fade(*colours, 0.3), atol=within, rtol=0)
+
+
+def test_cross_fade_rounds_and_keeps_its_inputs() -> None:
+    black, grey = torch.zeros(2, 2, 3, dtype=torch.uint8), torch.full((2, 2, 3), 3).byte()
+    out = cross_fade(black, grey, 0.6)
+    assert out.dtype == torch.uint8
+    assert (out == 2).all()
+    assert (black == 0).all()
+
+
+def test_cross_fade_of_floating_point_frames_is_not_rounded() -> None:
+    out = cross_fade(torch.zeros(2, 2, 3).half(), torch.ones(2, 2, 3).half(), 0.25)
+    assert out.dtype == torch.float16
+    assert (out == 0.25).all()
 
 
 # --- clips ---------------------------------------------------------------------------------------

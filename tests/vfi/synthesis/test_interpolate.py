@@ -209,7 +209,7 @@ def test_mask_shows_the_nearest_original() -> None:
 
 def test_montage_shows_each_output_beside_the_source_frame_that_plays() -> None:
     montage = Montage(Layout.SIDE_BY_SIDE, 2, 2, Fraction(2))
-    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), montage=montage)
+    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), compare=montage.picture)
     assert [frame[0, :, 0].tolist() for frame in out] == [
         [0, 0, 0, 0],
         [0, 0, 100, 100],
@@ -235,14 +235,14 @@ def test_stream_that_goes_on_leaves_earlier_pairs_to_themselves() -> None:
 
 
 @pytest.mark.parametrize("rate", [2, 2.25, 2.4])
-def test_montage_is_told_the_number_of_each_output(rate: float) -> None:
-    class Numbered(Montage):
-        def picture(self, before: Tensor, after: Tensor, number: int) -> Tensor:
-            return torch.tensor(number)
+def test_comparison_is_told_the_number_of_each_output(rate: float) -> None:
+    def number_only(before: Tensor, after: Tensor, number: int) -> Tensor:
+        return torch.tensor(number)
 
-    montage = Numbered(Layout.SPLIT, 2, 2, Fraction(1))
     total = round(4 * rate)
     for first in range(total):
         frames = clip([0, 50, 100, 150])
-        out = interpolate_stream(frames, Blend()(), schedule(rate), montage=montage, first=first)
+        out = interpolate_stream(
+            frames, Blend()(), schedule(rate), compare=number_only, first=first
+        )
         assert [frame.item() for frame in out] == list(range(first, total))
