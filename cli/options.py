@@ -19,10 +19,10 @@ from vfi.timing import (
     EndRule,
     SpeedCurve,
     constant_speed,
-    parse_moment,
     parse_ramp,
     parse_rate,
     parse_speed,
+    parse_timestamp,
 )
 from vfi.tracks import AudioMode
 from vfi.visualize import DEFAULT_LABEL, Layout, parse_labels
@@ -431,7 +431,7 @@ class _End(argparse.Action):
             namespace.end_rule = rules[values]
             return
         try:
-            namespace.end = parse_moment(values)
+            namespace.end = parse_timestamp(values)
         except InputError:
             parser.error(
                 f"argument --end: expected a time such as 12.5 or 1:02.5, or one of "
@@ -468,7 +468,7 @@ def _speed(text: str) -> SpeedCurve:
     return constant_speed(parse_speed(text))
 
 
-_moment = _explained(parse_moment)
+_moment = _explained(parse_timestamp)
 _ramp = _explained(parse_ramp)
 _cuts = _explained(parse_cuts)
 _labels = _explained(parse_labels)

@@ -386,7 +386,7 @@ def test_ramp_that_is_none_is_explained(comfy: Comfy) -> None:
     rates = {"source_fps": 1.0, "target_fps": 2.0, "scale": "1", "ramp": "slow"}
     out = node("RIFESpeedRamp", model=["model", 0], images=["pair", 0], **rates)
     workflow = {**PAIR, "model": load(), "out": out, "png": png("ramp/RIFE", ["out", 0])}
-    assert "ramp: expected points time:speed" in complaint(comfy, workflow)
+    assert "Invalid speed ramp" in complaint(comfy, workflow)
 
 
 def options_of_interpolate(**options: object) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from vfi.errors import InputError
 from vfi.frames import Frame
 from vfi.synthesis.interpolate import AtCut, interpolate_stream
 from vfi.synthesis.protocol import Interpolator
-from vfi.timing.schedule import EndRule, Schedule, constant_speed
+from vfi.timing import EndRule, Schedule, constant_speed
 from vfi.visualize.comparison import Layout, Montage
 
 
