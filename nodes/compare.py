@@ -8,7 +8,7 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..vfi.alpha import seen
+from ..vfi.alpha import premultiply
 from ..vfi.errors import InputError
 from ..vfi.visualize import mean_difference, same_moments
 from .montage import rate_inputs, require_comparable
@@ -113,6 +113,6 @@ def _most_different(before: Tensor, after: Tensor, moments: list[tuple[int, int]
 def _show(cls: type[io.ComfyNode], before: Tensor, after: Tensor) -> dict[str, Any]:
     """Write both pictures into ComfyUI's folder for such; name them as its own node does."""
     # Opaque: the slider lays one on the other, and would let that be seen through it.
-    pair = torch.stack([seen(pixels)[..., :3] for pixels in (before, after)])
+    pair = torch.stack([premultiply(pixels)[..., :3] for pixels in (before, after)])
     first, second = ui.PreviewImage(pair, cls=cls).as_dict()["images"]
     return {"a_images": [first], "b_images": [second], "images": [first, second]}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
-from ..vfi.frames import to_depth
+from ..vfi.frames import to_bit_depth
 from ..vfi.write import PictureWriter, VideoWriter
 from .support.encoding_inputs import (
     Encoding,
@@ -112,7 +112,7 @@ class RIFEExportPNG(io.ComfyNode):
         )
         with writer:
             for pixels in with_progress(images, len(images)):
-                rounded = to_depth(pixels, writer.depth, dither=dither)
+                rounded = to_bit_depth(pixels, writer.depth, dither=dither)
                 writer.write(rounded.cpu().numpy())
         shown = [
             ui.SavedResult(
@@ -212,7 +212,7 @@ class RIFEExportVideo(io.ComfyNode):
             with writer:
                 for pixels in with_progress(images, len(images)):
                     kept = pixels[..., : 4 if has_alpha else 3]
-                    rounded = to_depth(kept, writer.depth, dither=encoding.dither)
+                    rounded = to_bit_depth(kept, writer.depth, dither=encoding.dither)
                     writer.write(rounded.cpu().numpy())
         shown = preview(chosen, path, subfolder)
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=shown)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi.alpha import cross_fade, mixed, premultiplied, seen, straightened
+from vfi.alpha import cross_fade, mix_images, premultiply, premultiply_image, unpremultiply_image
 from vfi.frames import Frame, to_uint8
 from vfi.preprocess.concatenate import begins_with_repeat, joined
 from vfi.synthesis.interpolate import AtCut, interpolate_stream
@@ -78,19 +78,19 @@ def between(first: Tensor, second: Tensor, model: Mix | None = None, **options: 
 
 def test_straight_colours_come_back() -> None:
     straight = torch.rand(1, 4, 5, 7)
-    back = straightened(premultiplied(straight), straight, straight, 0.5)
+    back = unpremultiply_image(premultiply_image(straight), straight, straight, 0.5)
     torch.testing.assert_close(back, straight)
 
 
 def test_pictures_without_alpha_are_passed_on() -> None:
     rgb = torch.rand(1, 3, 5, 7)
-    assert premultiplied(rgb) is rgb
-    assert straightened(rgb, rgb, rgb, 0.5) is rgb
+    assert premultiply_image(rgb) is rgb
+    assert unpremultiply_image(rgb, rgb, rgb, 0.5) is rgb
 
 
 def test_bytes_are_seen_as_fractions_are() -> None:
     pixels = to_uint8(torch.rand(5, 7, 4))
-    torch.testing.assert_close(seen(pixels) / 255, seen(pixels.float() / 255))
+    torch.testing.assert_close(premultiply(pixels) / 255, premultiply(pixels.float() / 255))
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_bytes_are_seen_as_fractions_are() -> None:
 def test_colour_counts_as_much_as_it_is_opaque(
     alphas: tuple[float, float], expected: list[float]
 ) -> None:
-    out = mixed(image(RED, alphas[0]), image(GREEN, alphas[1]), 0.5)
+    out = mix_images(image(RED, alphas[0]), image(GREEN, alphas[1]), 0.5)
     torch.testing.assert_close(out.flatten(), torch.tensor(expected), atol=1e-5, rtol=0)
 
 
 def test_nothing_has_the_colours_of_the_neighbours() -> None:
     gone = torch.zeros(1, 4, 1, 1)
-    out = straightened(gone, image(BLUE, 0), image(BLUE, 0), 0.5)
+    out = unpremultiply_image(gone, image(BLUE, 0), image(BLUE, 0), 0.5)
     assert out.flatten().tolist() == [0, 0, 1, 0]
-    out = straightened(gone, image(BLUE, 0), image(RED, 1), 0.5)
+    out = unpremultiply_image(gone, image(BLUE, 0), image(RED, 1), 0.5)
     torch.testing.assert_close(out.flatten(), torch.tensor([1.0, 0, 0, 0]), atol=1e-5, rtol=0)
 
 

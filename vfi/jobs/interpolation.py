@@ -19,7 +19,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from .. import __version__
-from ..frames import Frame, in_floats, to_depth
+from ..frames import Frame, to_bit_depth, with_float_pixels
 from ..preprocess import Cut, Preparation
 from ..read import Clip
 from ..synthesis import AtCut, FeaturesT, Interpolator, interpolate_stream
@@ -197,7 +197,7 @@ class Job:
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
             prepared = self.preparation.apply(frames, 1 / self.clip.rate, report)
-            yield from in_floats(prepared) if is_deep else prepared
+            yield from with_float_pixels(prepared) if is_deep else prepared
 
 
 def hash_settings(clip: Clip, *settings: str) -> str | None:
@@ -278,4 +278,4 @@ def _can_begin_at(sink: Sink, number: int) -> bool:
 
 def _fitted(pixels: Tensor, sink: Sink, *, dither: bool) -> npt.NDArray[Any]:
     colours = pixels if sink.has_alpha else pixels[..., :3]
-    return to_depth(colours, sink.depth, dither=dither).numpy()
+    return to_bit_depth(colours, sink.depth, dither=dither).numpy()

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..alpha import cross_fade, premultiplied
+from ..alpha import cross_fade, premultiply_image
 from ..errors import InputError
 from ..frames import Frame, to_planar
 
@@ -44,7 +44,7 @@ def change_between(pixels0: Tensor, pixels1: Tensor) -> float:
 
 def _block_means(pixels: Tensor) -> Tensor:
     """[H, W, C] -> [1, C, H / 8, W / 8], rounded up."""
-    image = premultiplied(to_planar(pixels, torch.device("cpu")))
+    image = premultiply_image(to_planar(pixels, torch.device("cpu")))
     return F.avg_pool2d(image, _BLOCK, ceil_mode=True)
 
 

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..alpha import seen
+from ..alpha import premultiply
 from ..frames import Frame
 
 LONGEST_HOLD = 5
@@ -115,7 +115,7 @@ def _motion_in_band(pixels0: Tensor, pixels1: Tensor) -> float:
 
 def _to_float(pixels: Tensor) -> Tensor:
     """[H, W, C] -> [H, W, 3 or 4] float32 in [0, 255]."""
-    image = seen(pixels)
+    image = premultiply(pixels)
     return image * 255 if pixels.is_floating_point() else image
 
 

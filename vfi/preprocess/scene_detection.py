@@ -20,7 +20,7 @@ from itertools import islice
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..alpha import seen
+from ..alpha import premultiply
 from ..errors import InputError
 from ..frames import Frame
 
@@ -97,7 +97,7 @@ def make_thumbnail(pixels: Tensor) -> Tensor:
     """
     height, width, _ = pixels.shape
     rows, columns = max(1, height // _SAMPLES), max(1, width // _SAMPLES)
-    sample = seen(pixels[::rows, ::columns])
+    sample = premultiply(pixels[::rows, ::columns])
     luma = sample @ sample.new_tensor(_LIGHT[: sample.shape[-1]])
     if not pixels.is_floating_point():
         luma /= 255

@@ -9,8 +9,8 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from ..alpha import premultiplied, straightened
-from ..frames import Frame, downloaded, from_planar, to_planar
+from ..alpha import premultiply_image, unpremultiply_image
+from ..frames import Frame, from_planar, to_host, to_planar
 from .protocol import FeaturesT, FrameEnhancer
 
 
@@ -34,7 +34,7 @@ def enhance_stream(
     Yields:
         [H, W, C], size and dtype of the source, as many as there are frames; treat as read-only.
     """
-    return downloaded(_enhance_all(frames, _Maker(enhancer), first))
+    return to_host(_enhance_all(frames, _Maker(enhancer), first))
 
 
 def _enhance_all(frames: Iterable[Frame], make: _Maker[FeaturesT], first: int) -> Iterator[Tensor]:
@@ -73,7 +73,7 @@ class _Maker(Generic[FeaturesT]):
             # What the network saw, and so what it made, is premultiplied.
             straight = to_planar(own, self._enhancer.device)
             seen = torch.cat((image, straight[:, 3:]), 1)
-            image = straightened(seen, straight, straight, 0)
+            image = unpremultiply_image(seen, straight, straight, 0)
         return from_planar(image, own.dtype)
 
     def _features(self, pixels: Tensor) -> FeaturesT:
@@ -81,7 +81,7 @@ class _Maker(Generic[FeaturesT]):
             if known is pixels:
                 return features
         del self._kept[:-1]
-        image = premultiplied(to_planar(pixels, self._enhancer.device))
+        image = premultiply_image(to_planar(pixels, self._enhancer.device))
         features = self._enhancer.encode(image[:, :3])
         self._kept.append((pixels, features))
         return features

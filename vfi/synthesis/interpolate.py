@@ -11,9 +11,9 @@ from typing import Generic
 
 from torch import Tensor
 
-from ..alpha import cross_fade, premultiplied, straightened
+from ..alpha import cross_fade, premultiply_image, unpremultiply_image
 from ..errors import InputError
-from ..frames import Frame, downloaded, from_planar, to_planar
+from ..frames import Frame, from_planar, to_host, to_planar
 from ..timing import Schedule
 from .protocol import FeaturesT, Interpolator
 from .still_regions import protect, restore_still, still_region
@@ -63,7 +63,7 @@ def interpolate_stream(
         InputError: fewer than two frames.
     """
     pair_maker = _PairInterpolator(interpolator, at_cut)
-    return downloaded(_show_all(frames, pair_maker, schedule, compare, first))
+    return to_host(_show_all(frames, pair_maker, schedule, compare, first))
 
 
 def _show_all(
@@ -115,7 +115,7 @@ def _compared(
     compare: Compare, source: Tensor, outputs: Iterable[Tensor], first: int
 ) -> Iterator[Tensor]:
     """Show outputs, the first of which has the number ``first``, together with one source frame."""
-    for number, pixels in enumerate(downloaded(outputs), first):
+    for number, pixels in enumerate(to_host(outputs), first):
         yield compare(source, pixels, number)
 
 
@@ -175,14 +175,14 @@ class _PairInterpolator(Generic[FeaturesT]):
             nearest, original = (frame0, image0) if time <= 0.5 else (frame1, image1)
             if nearest.mask is not None:
                 image = protect(image, original, nearest.mask)
-            image = straightened(image, straight0, straight1, time)
+            image = unpremultiply_image(image, straight0, straight1, time)
             yield from_planar(image, frame0.pixels.dtype)
 
     def _prepare(self, frame: Frame) -> _Prepared[FeaturesT]:
         if known := self._prepared.get(frame.time):
             return known
         straight = to_planar(frame.pixels, self._interpolator.device)
-        return _Prepared(premultiplied(straight), straight)
+        return _Prepared(premultiply_image(straight), straight)
 
     def _features(self, prepared: _Prepared[FeaturesT]) -> FeaturesT:
         if prepared.features is None:

@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..alpha import seen
+from ..alpha import premultiply
 from ..errors import InputError
 from ..timing import format_rate
 
@@ -141,7 +141,7 @@ def mean_difference(before: Tensor, after: Tensor) -> float:
         before: [H, W, C], RGB or RGBA, uint8 in [0, 255] or floating point in [0, 1].
         after: the same.
     """
-    apart = seen(before)[..., :3] - seen(after)[..., :3]
+    apart = premultiply(before)[..., :3] - premultiply(after)[..., :3]
     return float(apart.abs_().mean()) / _peak(before)
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ..alpha import seen
+from ..alpha import premultiply
 from ..frames import to_uint8
 
 MOST_CUTS = 32
@@ -46,7 +46,7 @@ def shrink(pixels: Tensor) -> Tensor:
     height, width, _ = pixels.shape
     scale = min(1.0, _SIDE / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    planes = seen(to_uint8(pixels))[..., :3].permute(2, 0, 1)[None]
+    planes = premultiply(to_uint8(pixels))[..., :3].permute(2, 0, 1)[None]
     small = F.interpolate(planes, size, mode="area")[0].permute(1, 2, 0)
     return small.round().to(torch.uint8).cpu()
 

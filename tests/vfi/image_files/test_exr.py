@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from vfi.errors import DecodeError, InputError
-from vfi.frames import to_depth, to_uint8, to_uint16
+from vfi.frames import to_bit_depth, to_uint8, to_uint16
 from vfi.read.image_sequence import probe_image_folder, read_image_folder, read_mask
 from vfi.write.image_sequence import PictureWriter
 
@@ -229,7 +229,7 @@ def test_wrong_depth_is_refused(tmp_path: Path) -> None:
 
 
 def test_frames_of_any_kind_become_floating_point() -> None:
-    assert to_depth(torch.tensor([0, 51, 255], dtype=torch.uint8), 32).tolist() == pytest.approx(
-        [0, 0.2, 1]
-    )
-    assert to_depth(torch.tensor([-0.1, 0.3, 1.2]), 32).tolist() == pytest.approx([0, 0.3, 1])
+    assert to_bit_depth(
+        torch.tensor([0, 51, 255], dtype=torch.uint8), 32
+    ).tolist() == pytest.approx([0, 0.2, 1])
+    assert to_bit_depth(torch.tensor([-0.1, 0.3, 1.2]), 32).tolist() == pytest.approx([0, 0.3, 1])
