@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers.stand_in_models import Blend
 from vfi.alpha import cross_fade, mix_images, premultiply, premultiply_image, unpremultiply_image
 from vfi.frames import Frame, to_uint8
 from vfi.preprocess.concatenate import begins_with_repeat, joined
 from vfi.synthesis.interpolate import AtCut, interpolate_stream
-from vfi.synthesis.protocol import Interpolator
 from vfi.timing.schedule import EndRule, Schedule
 from vfi.visualize.comparison import Layout, Montage
 
@@ -41,33 +41,27 @@ def values(pixels: Tensor) -> list[float]:
     return (pixels[0, 0].float() / most).tolist()
 
 
-class Mix:
-    """A model that mixes what it is given, and keeps it."""
+class KeepingBlend(Blend):
+    """Keeps what it is given."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.given: list[Tensor] = []
 
     def encode(self, img: Tensor) -> Tensor:
         self.given.append(img)
-        return img
-
-    def interpolate(
-        self, features0: Tensor, features1: Tensor, timesteps: Sequence[float]
-    ) -> Iterator[Tensor]:
-        for timestep in timesteps:
-            yield torch.lerp(features0, features1, timestep)
-
-    def __call__(self) -> Interpolator[Tensor]:
-        return Interpolator(self.encode, self.interpolate, torch.device("cpu"))
+        return super().encode(img)
 
 
-def between(first: Tensor, second: Tensor, model: Mix | None = None, **options: object) -> Tensor:
+def between(
+    first: Tensor, second: Tensor, model: KeepingBlend | None = None, **options: object
+) -> Tensor:
     """What a stream shows in the middle of two frames."""
     frames = [Frame(first, Fraction(0)), Frame(second, Fraction(1))]
     if "at_cut" in options:
         frames[1] = replace(frames[1], begins_scene=True)
     schedule = Schedule(Fraction(2), Fraction(1), EndRule.LAST_FRAME)
-    shown = list(interpolate_stream(frames, (model or Mix())(), schedule, **options))  # pyright: ignore
+    shown = list(interpolate_stream(frames, (model or KeepingBlend())(), schedule, **options))  # pyright: ignore
     assert shown[0] is first or options.get("compare")
     assert shown[-1] is second or options.get("compare")
     return shown[1]
@@ -123,7 +117,7 @@ def test_nothing_has_the_colours_of_the_neighbours() -> None:
 
 @DTYPES
 def test_model_is_given_premultiplied_colours(convert: Callable[[Tensor], Tensor]) -> None:
-    model = Mix()
+    model = KeepingBlend()
     between(convert(plain(RED, 0.2)), convert(plain(GREEN, 1)), model)
     assert [x[0, :, 0, 0].tolist() for x in model.given] == [
         pytest.approx([0.2, 0, 0, 0.2]),
@@ -146,14 +140,14 @@ def test_cross_fade_at_a_cut_is_without_the_hidden_ones(at_cut: AtCut) -> None:
 
 
 def test_still_picture_is_no_work_whatever_is_hidden() -> None:
-    model = Mix()
+    model = KeepingBlend()
     out = between(plain(RED, 0), plain(GREEN, 0), model)
     assert model.given == []
     assert values(out) == pytest.approx([0.5, 0.5, 0, 0])
 
 
 def test_change_of_alpha_alone_is_no_stillness() -> None:
-    model = Mix()
+    model = KeepingBlend()
     out = between(plain(BLACK, 1), plain(BLACK, 0.5), model)
     assert len(model.given) == 2
     assert values(out) == pytest.approx([0, 0, 0, 0.75])
@@ -166,7 +160,7 @@ def test_masked_picture_is_the_original() -> None:
         for time, (colour, alpha) in enumerate([((0.9, 0.5, 0.1), 0.3), (BLUE, 1)])
     ]
     schedule = Schedule(Fraction(2), Fraction(1), EndRule.LAST_FRAME)
-    _, new, _ = interpolate_stream(frames, Mix()(), schedule)
+    _, new, _ = interpolate_stream(frames, KeepingBlend()(), schedule)
     assert torch.equal(new, frames[0].pixels)
 
 

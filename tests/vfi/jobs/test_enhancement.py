@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
+from tests.helpers.stand_in_models import Sum
 from tests.vfi.jobs.test_interpolation import Kept, greys, values
-from tests.vfi.synthesis.test_enhance import Sum
 from vfi.frames import Frame
 from vfi.jobs.enhancement import EnhanceJob, steady
 from vfi.jobs.interpolation import render

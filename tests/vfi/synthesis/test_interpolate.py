@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers.stand_in_models import Blend
 from vfi.errors import InputError
 from vfi.frames import Frame
 from vfi.synthesis.interpolate import AtCut, interpolate_stream
-from vfi.synthesis.protocol import Interpolator
 from vfi.timing import EndRule, Schedule, constant_speed
 from vfi.visualize.comparison import Layout, Montage
 
@@ -25,26 +25,6 @@ def schedule(rate: float, end: EndRule = EndRule.FULL_DURATION, speed: int = 1) 
 
 def to_last_frame(rate: int) -> Schedule:
     return schedule(rate, EndRule.LAST_FRAME)
-
-
-class Blend:
-    """A model that mixes two frames, and counts what it encodes."""
-
-    def __init__(self) -> None:
-        self.num_encoded = 0
-
-    def encode(self, img: Tensor) -> Tensor:
-        self.num_encoded += 1
-        return img.clone()
-
-    def interpolate(
-        self, features0: Tensor, features1: Tensor, timesteps: Sequence[float]
-    ) -> Iterator[Tensor]:
-        for timestep in timesteps:
-            yield torch.lerp(features0, features1, timestep)
-
-    def __call__(self) -> Interpolator[Tensor]:
-        return Interpolator(self.encode, self.interpolate, torch.device("cpu"))
 
 
 def clip(values: list[int], dtype: torch.dtype = torch.uint8, size: int = 2) -> Iterator[Frame]:
