@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import DecodeError, InputError
 from ..frames import Frame
-from ..image_files import probe_picture, read_picture
+from ..image_files import probe_image, read_image
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def probe_image_folder(folder: Path) -> FolderInfo:
     """
     folder = Path(folder)
     files = _sorted_by_number(_list_pictures(folder))
-    pictures = [probe_picture(file) for file in files]
+    pictures = [probe_image(file) for file in files]
     width, height = pictures[0].size
     for file, picture in zip(files, pictures, strict=True):
         if picture.size != (width, height):
@@ -69,7 +69,7 @@ def probe_image_folder(folder: Path) -> FolderInfo:
         files,
         width,
         height,
-        is_deep=any(picture.is_deep for picture in pictures),
+        is_deep=any(picture.bit_depth > 8 for picture in pictures),
         has_alpha=any(picture.has_alpha for picture in pictures),
     )
 
@@ -99,7 +99,9 @@ def read_image_folder(
         logger.info("%s: transparency is dropped", info.path)
     is_clipped = False
     for number, file in enumerate(info.files):
-        pixels = read_picture(file, is_deep=info.is_deep, alpha=alpha and info.has_alpha)
+        pixels = read_image(
+            file, bit_depth=16 if info.is_deep else 8, alpha=alpha and info.has_alpha
+        )
         if info.is_deep and pixels.max() > 1:
             if not is_clipped:
                 logger.warning("%s: what is brighter than white is clipped", file)
@@ -124,7 +126,7 @@ def read_mask(file: Path) -> Tensor:
     """
     if not file.is_file():
         raise InputError(f"{file}: expected a picture, found no such file. Check the path.")
-    return torch.from_numpy(read_picture(file, is_deep=True, alpha=False)).clamp(max=1).mean(dim=2)
+    return torch.from_numpy(read_image(file, bit_depth=16, alpha=False)).clamp(max=1).mean(dim=2)
 
 
 def _list_pictures(folder: Path) -> list[Path]:

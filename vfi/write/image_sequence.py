@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import EncodeError, InputError
-from ..image_files import encode_exr, encode_png, is_whole
+from ..image_files import encode_exr, encode_png, is_complete
 from .lock import only_writer, require_writable
 
 _JOB_FILE = "job.txt"
@@ -121,7 +121,7 @@ class PictureWriter:
         if self.job is None or _read_job(self._partial) != self.job:
             return 0
         number = self.start
-        while is_whole(self._path(number)):
+        while is_complete(self._path(number)):
             number += 1
         return number - self.start
 

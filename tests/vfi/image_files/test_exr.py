@@ -1,4 +1,4 @@
-"""OpenEXR pictures. That other programs agree was checked by hand with OpenEXR 3.5."""
+"""OpenEXR images. That other programs agree was checked by hand with OpenEXR 3.5."""
 
 from __future__ import annotations
 
@@ -162,9 +162,13 @@ def changed(path: Path, old: bytes, new: bytes) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b"\x76\x2f\x31\x01", b"GIF8", "no OpenEXR file"),
-        (b"\0R\0\x02", b"\0Q\0\x02", "no channels R, G and B, nor Y; there are: B, G, Q"),
-        (b"compression\0\x01\0\0\0\x03", b"compression\0\x01\0\0\0\x08", "DWAA; save it with"),
+        (b"\x76\x2f\x31\x01", b"GIF8", "not an OpenEXR file"),
+        (b"\0R\0\x02", b"\0Q\0\x02", "neither R, G and B channels nor a Y channel, only: B, G, Q"),
+        (
+            b"compression\0\x01\0\0\0\x03",
+            b"compression\0\x01\0\0\0\x08",
+            "DWAA compression is not supported; save it with",
+        ),
         (b"displayWindow\0", b"displayHinweis\0", "header is incomplete"),
     ],
 )
@@ -187,19 +191,19 @@ def test_file_that_ends_early_is_refused(tmp_path: Path, length: int) -> None:
 
 
 def test_file_whose_rows_were_not_all_written_is_refused(tmp_path: Path) -> None:
-    """A program that crashed leaves zeros in the list of places."""
+    """A program that crashed leaves zeros in the table of offsets."""
     write(tmp_path / "out", np.random.default_rng(0).random((40, 16, 3)))
     path = tmp_path / "out" / "0000000.exr"
     data = path.read_bytes()
-    places = range(len(data) - 8)
-    first = next(i for i in places if data[i : i + 8] == (i + 3 * 8).to_bytes(8, "little"))
+    offsets = range(len(data) - 8)
+    first = next(i for i in offsets if data[i : i + 8] == (i + 3 * 8).to_bytes(8, "little"))
     path.write_bytes(data[: first + 8] + bytes(8) + data[first + 16 :])
     with pytest.raises(DecodeError, match="ends early"):
         read(tmp_path / "out")
 
 
 @pytest.mark.parametrize("spoilt", ["not at all", "nothing", "half", "zeros"])
-def test_interrupted_job_goes_on_after_its_last_whole_picture(tmp_path: Path, spoilt: str) -> None:
+def test_interrupted_job_resumes_after_its_last_complete_image(tmp_path: Path, spoilt: str) -> None:
     random = np.random.default_rng(0)
     pictures = [random.random((40, 60, 3)).astype(np.float32) for _ in range(4)]
     how: dict[str, Any] = {"suffix": ".exr", "depth": 32, "job": "j"}
