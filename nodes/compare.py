@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..vfi.alpha import premultiply
 from ..vfi.errors import InputError
-from ..vfi.visualize import mean_difference, same_moments
+from ..vfi.visualize import frames_on_screen, mean_difference
 from .montage import rate_inputs, require_comparable
 from .support.progress import show_text, with_progress
 from .support.sockets import CATEGORY, exact_rate, require_pictures
@@ -85,7 +85,7 @@ class RIFECompare(io.ComfyNode):
         require_pictures(before)
         require_comparable(before, after)
         rates = exact_rate(before_fps), exact_rate(after_fps)
-        moments = same_moments((len(before), len(after)), rates)
+        moments = frames_on_screen((len(before), len(after)), rates)
         if frame == _MOST_DIFFERENT:
             frame = _most_different(before, after, moments)
         elif frame >= len(moments):

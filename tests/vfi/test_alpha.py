@@ -168,7 +168,7 @@ def test_montage_keeps_alpha() -> None:
     out = between(
         plain(RED, 0.2),
         plain(RED, 0.4),
-        compare=Montage(Layout.SIDE_BY_SIDE, 12, 12, Fraction(2)).picture,
+        compare=Montage(Layout.SIDE_BY_SIDE, 12, 12, Fraction(2)).compose,
     )
     assert out.shape == (12, 24, 4)
     assert out[0, 0].tolist() == pytest.approx([1, 0, 0, 0.2])

@@ -188,7 +188,7 @@ class Job:
                 interpolator,
                 self.schedule,
                 at_cut=self.at_cut,
-                compare=self.montage and self.montage.picture,
+                compare=self.montage and self.montage.compose,
                 first=first,
             )
 

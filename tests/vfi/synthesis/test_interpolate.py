@@ -189,7 +189,7 @@ def test_mask_shows_the_nearest_original() -> None:
 
 def test_montage_shows_each_output_beside_the_source_frame_that_plays() -> None:
     montage = Montage(Layout.SIDE_BY_SIDE, 2, 2, Fraction(2))
-    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), compare=montage.picture)
+    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), compare=montage.compose)
     assert [frame[0, :, 0].tolist() for frame in out] == [
         [0, 0, 0, 0],
         [0, 0, 100, 100],
