@@ -42,7 +42,7 @@ class MakeFrames(Protocol):
     """Makes the frames of one clip's result: a job's ``frames`` that knows its model already."""
 
     def __call__(
-        self, report: Callable[[Cut], object], *, first: int, is_deep: bool
+        self, on_cut: Callable[[Cut], object], *, first: int, is_deep: bool
     ) -> Generator[Tensor, None, None]:
         """Yield [H, W, C]; see ``Job.frames``."""
         ...

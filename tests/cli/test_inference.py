@@ -676,7 +676,7 @@ WRONG = {
     "fps": ("--video clip.mkv --fps 0", 2, "expected a frame rate such as 24"),
     "speed": ("--video clip.mkv --speed 0", 2, "A speed must be a number above 0"),
     "ramp": ("--video clip.mkv --ramp 0-1", 2, "Invalid speed ramp: '0-1' has no colon"),
-    "cuts": ("--video clip.mkv --cuts 1.5", 2, "cuts: expected frame numbers such as 48"),
+    "cuts": ("--video clip.mkv --cuts 1.5", 2, "Cuts must be frame numbers such as 48"),
     "threshold": ("--video clip.mkv --scene-threshold -1", 2, "expected a number of 0 or more"),
     "two rates": ("--video clip.mkv --multi 3 --target-fps 60", 2, "not allowed with argument"),
     "two speeds": ("--video clip.mkv --speed 2 --ramp 0:1", 2, "not allowed with argument"),

@@ -445,7 +445,7 @@ def test_mask_of_another_size_is_explained(comfy: Comfy) -> None:
     mask = {"mask": node("SolidMask", value=1.0, width=64, height=64)}
     out = {"out": options_of_interpolate(mask=["mask", 0]), "model": load()}
     workflow = {**several("first", "second"), **mask, **out, "png": png("x/RIFE", ["out", 0])}
-    assert "mask: expected 96x64 like the frames, got 64x64" in complaint(comfy, workflow)
+    assert "The mask is 64x64, the frames are 96x64" in complaint(comfy, workflow)
 
 
 @pytest.mark.parametrize(

@@ -73,21 +73,21 @@ class EnhanceJob:
     def frames(
         self,
         enhancer: FrameEnhancer[FeaturesT],
-        report: Callable[[Cut], object],
+        on_cut: Callable[[Cut], object],
         *,
         first: int = 0,
         is_deep: bool = False,
         check: Callable[[], object] | None = None,
     ) -> Generator[Tensor, None, None]:
         """Read the clip and yield the frames of the result; see ``Job.frames``."""
-        with closing(prefetched(self._source(report, is_deep), check=check)) as source:
+        with closing(prefetched(self._source(on_cut, is_deep), check=check)) as source:
             yield from enhance_stream(source, enhancer, first=first)
 
     def _source(
-        self, report: Callable[[Cut], object], is_deep: bool
+        self, on_cut: Callable[[Cut], object], is_deep: bool
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
-            marked = with_cuts(frames, self.scene_threshold, self.cuts, report)
+            marked = with_cuts(frames, self.scene_threshold, self.cuts, on_cut)
             yield from steady(with_float_pixels(marked) if is_deep else marked, self.clip.rate)
 
 

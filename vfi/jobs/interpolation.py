@@ -84,7 +84,7 @@ class Job:
 
     Attributes:
         clip: the source.
-        schedule: which moments are shown; :func:`plan_job` fits it to the preparation.
+        schedule: at which times the source is shown, before the preparation.
         preparation: what is done to the frames before new ones are put between them.
         shown_rate: frames per second that the result says it has; other than the schedule's, the
             result plays slower or faster.
@@ -109,7 +109,8 @@ class Job:
         if clip.num_frames is None:
             return None
         end = clip.num_frames / clip.rate if clip.duration is None else clip.duration
-        return self.schedule.count(end if self.preparation.loop else end - 1 / clip.rate)
+        schedule = self.preparation.fit(self.schedule)
+        return schedule.count(end if self.preparation.loop else end - 1 / clip.rate)
 
     @property
     def width(self) -> int:
@@ -163,7 +164,7 @@ class Job:
     def frames(
         self,
         interpolator: Interpolator[FeaturesT],
-        report: Callable[[Cut], object],
+        on_cut: Callable[[Cut], object],
         *,
         first: int = 0,
         is_deep: bool = False,
@@ -173,7 +174,7 @@ class Job:
 
         Args:
             interpolator: the model.
-            report: called with each cut, in order.
+            on_cut: called with each cut, in order.
             first: number of the first frame that is wanted.
             is_deep: new frames are wanted in more than 8 bits, whatever the source has.
             check: called before each frame of the source is used, many of which may go by without
@@ -182,21 +183,21 @@ class Job:
         Yields:
             [H, W, C], see ``Frame``.
         """
-        with closing(prefetched(self._source(report, is_deep), check=check)) as source:
+        with closing(prefetched(self._source(on_cut, is_deep), check=check)) as source:
             yield from interpolate_stream(
                 source,
                 interpolator,
-                self.schedule,
+                self.preparation.fit(self.schedule),
                 at_cut=self.at_cut,
                 compare=self.montage and self.montage.compose,
                 first=first,
             )
 
     def _source(
-        self, report: Callable[[Cut], object], is_deep: bool
+        self, on_cut: Callable[[Cut], object], is_deep: bool
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
-            prepared = self.preparation.apply(frames, 1 / self.clip.rate, report)
+            prepared, _ = self.preparation.apply(frames, self.schedule, on_cut)
             yield from with_float_pixels(prepared) if is_deep else prepared
 
 
@@ -219,7 +220,6 @@ def plan_job(
 ) -> Job:
     """Make a job of a clip and the moments to show; by default it plays at their rate."""
     preparation = preparation or Preparation()
-    schedule = preparation.schedule(schedule)
     return Job(clip, schedule, shown_rate or schedule.rate, preparation, at_cut, montage, dither)
 
 

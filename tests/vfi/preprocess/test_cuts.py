@@ -39,7 +39,7 @@ def test_cuts_are_read_as_frames_or_seconds(text: str, expected: CutList) -> Non
 
 @pytest.mark.parametrize("text", ["1.5", "two", "s", "1/0s"])
 def test_text_that_is_no_cut_is_explained(text: str) -> None:
-    with pytest.raises(InputError, match=f"expected frame numbers.*got '{text}'"):
+    with pytest.raises(InputError, match=f"must be frame numbers.*not '{text}'"):
         parse_cuts(text)
 
 

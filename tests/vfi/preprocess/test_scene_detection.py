@@ -176,7 +176,7 @@ def test_higher_threshold_finds_less() -> None:
 
 
 def test_negative_threshold_is_refused_at_once() -> None:
-    with pytest.raises(InputError, match=r"scene threshold: expected 0 or more, got -0\.1"):
+    with pytest.raises(InputError, match=r"scene threshold must be 0 or more, not -0\.1"):
         mark_cuts([], -0.1)
 
 
