@@ -67,7 +67,7 @@ def between(
     return shown[1]
 
 
-# --- pictures ------------------------------------------------------------------------------------
+# --- premultiplication --------------------------------------------------------------------------
 
 
 def test_straight_colours_come_back() -> None:
@@ -76,7 +76,7 @@ def test_straight_colours_come_back() -> None:
     torch.testing.assert_close(back, straight)
 
 
-def test_pictures_without_alpha_are_passed_on() -> None:
+def test_frames_without_alpha_are_passed_on() -> None:
     rgb = torch.rand(1, 3, 5, 7)
     assert premultiply_image(rgb) is rgb
     assert unpremultiply_image(rgb, rgb, rgb, 0.5) is rgb
@@ -139,7 +139,7 @@ def test_cross_fade_at_a_cut_is_without_the_hidden_ones(at_cut: AtCut) -> None:
     assert values(out) == pytest.approx([1, 0, 0, 0.5 if at_cut is AtCut.BLEND else 1], abs=1e-5)
 
 
-def test_still_picture_is_no_work_whatever_is_hidden() -> None:
+def test_still_frame_is_no_work_whatever_is_hidden() -> None:
     model = KeepingBlend()
     out = between(plain(RED, 0), plain(GREEN, 0), model)
     assert model.given == []
@@ -153,7 +153,7 @@ def test_change_of_alpha_alone_is_no_stillness() -> None:
     assert values(out) == pytest.approx([0, 0, 0, 0.75])
 
 
-def test_masked_picture_is_the_original() -> None:
+def test_masked_frame_is_the_original() -> None:
     mask = torch.ones(12, 12)
     frames = [
         Frame(to_uint8(plain(colour, alpha)), Fraction(time), mask=mask)

@@ -9,7 +9,7 @@ from vfi.frames import from_16_bits, from_planar, to_bit_depth, to_planar, to_ui
 CPU = torch.device("cpu")
 
 
-def test_bytes_become_a_planar_picture_between_0_and_1():
+def test_bytes_become_a_planar_image_between_0_and_1():
     pixels = torch.tensor([[[0, 51, 255], [255, 0, 0]]], dtype=torch.uint8)
 
     planar = to_planar(pixels, CPU)

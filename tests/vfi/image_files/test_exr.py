@@ -24,11 +24,11 @@ Pixels = NDArray[Any]
 LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
 
 
-def write(folder: Path, *pictures: Pixels) -> Path:
-    """Write pictures with values in [0, 1]."""
-    has_alpha = pictures[0].shape[-1] == 4
+def write(folder: Path, *images: Pixels) -> Path:
+    """Write images with values in [0, 1]."""
+    has_alpha = images[0].shape[-1] == 4
     with PictureWriter(folder, suffix=".exr", depth=32, has_alpha=has_alpha) as writer:
-        for pixels in pictures:
+        for pixels in images:
             writer.write(pixels.astype(np.float32))
     return folder
 
@@ -56,7 +56,7 @@ def save(path: Path, planes: list[Pixels], pixel_format: str, **options: str) ->
 
 
 def stored(path: Path) -> list[Pixels]:
-    """The planes of a picture as they are in the file: G, B, R and maybe A."""
+    """The planes of an image as they are in the file: G, B, R and maybe A."""
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
         rows = [np.frombuffer(bytes(p), "<f4").reshape(frame.height, -1) for p in frame.planes]
@@ -116,7 +116,7 @@ def test_kinds_of_files_are_read(tmp_path: Path, compression: str, kind: str) ->
     assert (np.diff(pixels[0, :, 0]) > 0).all()
 
 
-def test_opaque_pictures_among_transparent_ones_are_opaque(tmp_path: Path) -> None:
+def test_opaque_images_among_transparent_ones_are_opaque(tmp_path: Path) -> None:
     light = np.full((4, 6), 0.5)
     save(tmp_path / "1.exr", [light] * 3, "gbrpf32le")
     save(tmp_path / "2.exr", [light] * 4, "gbrapf32le")
@@ -205,10 +205,10 @@ def test_file_whose_rows_were_not_all_written_is_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize("spoilt", ["not at all", "nothing", "half", "zeros"])
 def test_interrupted_job_resumes_after_its_last_complete_image(tmp_path: Path, spoilt: str) -> None:
     random = np.random.default_rng(0)
-    pictures = [random.random((40, 60, 3)).astype(np.float32) for _ in range(4)]
+    images = [random.random((40, 60, 3)).astype(np.float32) for _ in range(4)]
     how: dict[str, Any] = {"suffix": ".exr", "depth": 32, "job": "j"}
     with pytest.raises(RuntimeError), PictureWriter(tmp_path / "out", **how) as writer:  # noqa: PT012
-        for pixels in pictures[:3]:
+        for pixels in images[:3]:
             writer.write(pixels)
         while writer.num_finished < 3:
             time.sleep(0.01)
@@ -222,9 +222,9 @@ def test_interrupted_job_resumes_after_its_last_complete_image(tmp_path: Path, s
     assert writer.num_finished == (3 if spoilt == "not at all" else 1)
     writer.begin_at(writer.num_finished)
     with writer:
-        for pixels in pictures[writer.num_finished :]:
+        for pixels in images[writer.num_finished :]:
             writer.write(pixels)
-    assert np.stack(read(tmp_path / "out")) == pytest.approx(np.stack(pictures), abs=1e-6)
+    assert np.stack(read(tmp_path / "out")) == pytest.approx(np.stack(images), abs=1e-6)
 
 
 def test_wrong_depth_is_refused(tmp_path: Path) -> None:

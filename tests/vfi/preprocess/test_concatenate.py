@@ -16,7 +16,7 @@ from vfi.preprocess.concatenate import begins_with_repeat, closed_loop, concaten
 TICK = Fraction(1, 16)
 
 
-def picture(position: int, size: int = 64) -> Tensor:
+def image(position: int, size: int = 64) -> Tensor:
     """A white bar on grey that moves with ``position``."""
     pixels = torch.full((32, size, 3), 60, dtype=torch.uint8)
     pixels[:, 4 * position : 4 * position + 8] = 220
@@ -24,7 +24,7 @@ def picture(position: int, size: int = 64) -> Tensor:
 
 
 def coded_again(pixels: Tensor) -> Tensor:
-    """The picture as a lossy codec might give it back."""
+    """The image as a lossy codec might give it back."""
     height, width, _ = pixels.shape
     noise = torch.randint(-20, 21, (height // 8, width // 8, 1))  # one value for a block
     noise = noise.repeat_interleave(8, 0).repeat_interleave(8, 1)
@@ -33,7 +33,7 @@ def coded_again(pixels: Tensor) -> Tensor:
 
 def clip(positions: list[int], *, noisy: bool = False) -> Iterator[Frame]:
     for index, position in enumerate(positions):
-        pixels = picture(position)
+        pixels = image(position)
         yield Frame(coded_again(pixels) if noisy else pixels, index * TICK)
 
 
@@ -50,13 +50,13 @@ def even(frames: list[Frame]) -> bool:
 
 
 def test_frame_that_was_coded_again_is_a_repeat() -> None:
-    ending = [picture(3), picture(4)]
-    assert begins_with_repeat(ending, [coded_again(picture(4)), coded_again(picture(5))])
+    ending = [image(3), image(4)]
+    assert begins_with_repeat(ending, [coded_again(image(4)), coded_again(image(5))])
 
 
 def test_next_frame_of_a_motion_is_no_repeat() -> None:
-    ending = [picture(3), picture(4)]
-    assert not begins_with_repeat(ending, [picture(5), picture(6)])
+    ending = [image(3), image(4)]
+    assert not begins_with_repeat(ending, [image(5), image(6)])
 
 
 def test_slow_motion_is_no_repeat() -> None:
@@ -113,7 +113,7 @@ def test_overlap_is_cross_faded() -> None:
     assert even(out)
 
 
-def test_picture_of_a_single_frame_can_be_joined() -> None:
+def test_image_of_a_single_frame_can_be_joined() -> None:
     assert positions(list(concatenate([clip([0]), clip([1]), clip([1])], TICK))) == [0, 1]
 
 
@@ -142,7 +142,7 @@ def test_empty_clip_is_named() -> None:
 
 
 def test_clip_of_another_size_is_named() -> None:
-    wide = [Frame(picture(0, size=96), Fraction(0))]
+    wide = [Frame(image(0, size=96), Fraction(0))]
     with pytest.raises(
         InputError, match=r"clip 2: expected 64x32 .* like the clip before, got 96x32"
     ):

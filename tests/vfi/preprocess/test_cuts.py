@@ -15,7 +15,7 @@ F = Fraction
 
 
 def clip(count: int, rate: int = 10, cut_at: int = 99) -> Iterator[Frame]:
-    """A picture of random colours, and from ``cut_at`` on another one."""
+    """An image of random colours, and from ``cut_at`` on another one."""
     scenes = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
     for number in range(count):
         yield Frame(scenes[int(number >= cut_at)], F(number, rate))

@@ -21,7 +21,7 @@ from vfi.write.video import VideoWriter
 
 
 def position(pixels: Tensor) -> float:
-    """The column of the disc's centre, measured in the picture."""
+    """The column of the disc's centre, measured in the image."""
     light = (pixels[..., 0].float() - 130).clamp(min=0)
     return float((light.sum(0) * torch.arange(WIDTH)).sum() / light.sum())
 
@@ -100,10 +100,10 @@ def test_clip_keeps_its_first_and_last_frame(per_slot: Fraction, count: int) -> 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=30))
 def test_times_increase_and_lie_near_the_source_whatever_repeats(counts: list[int]) -> None:
-    pictures = [torch.full((1, 1, 3), number % 2 * 255, dtype=torch.uint8) for number in range(30)]
+    images = [torch.full((1, 1, 3), number % 2 * 255, dtype=torch.uint8) for number in range(30)]
     source = [
         Frame(pixels, Fraction(0))
-        for pixels, n in zip(pictures, counts, strict=False)
+        for pixels, n in zip(images, counts, strict=False)
         for _ in [0] * n
     ]
     source = [Frame(frame.pixels, Fraction(number)) for number, frame in enumerate(source)]
@@ -154,9 +154,9 @@ def test_freeze_in_doubled_material_stays_a_freeze() -> None:
 
 def test_variable_rate_is_spread_over_the_time_it_takes() -> None:
     timestamps = [0, 2, 3, 4, 6, 10, 12, 13, 14, 16, 20]
-    pictures = [disc(20 + 5 * moment) for moment in (0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8)]
+    images = [disc(20 + 5 * moment) for moment in (0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8)]
     source = [
-        Frame(p, Fraction(timestamp)) for p, timestamp in zip(pictures, timestamps, strict=True)
+        Frame(p, Fraction(timestamp)) for p, timestamp in zip(images, timestamps, strict=True)
     ]
     assert [float(frame.time) for frame in smooth_duplicates(source)] == [
         0,
@@ -193,12 +193,12 @@ def test_freeze_survives_compression(crf: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("crf", [18, 28])
-def test_slow_motion_is_no_repeat(crf: int, tmp_path: Path) -> None:
+def test_slow_motion_is_not_a_duplicate(crf: int, tmp_path: Path) -> None:
     source = compressed(shown(list(range(24)), speed=0.25), tmp_path, crf)
     assert len(list(smooth_duplicates(source))) >= 23
 
 
-def test_slow_motion_after_fast_motion_is_no_repeat() -> None:
+def test_slow_motion_after_fast_motion_is_not_a_duplicate() -> None:
     moments = [*range(0, 80, 8), *(72 + 0.5 * number for number in range(1, 15))]
     source = shown(moments, speed=0.5)
     assert list(smooth_duplicates(source)) == source
@@ -209,12 +209,12 @@ def test_slow_motion_after_fast_motion_is_no_repeat() -> None:
     [[0.5, 0.5, 0.5, 0.75] * 6, [0.4] * 9 + [0.4, 0.4, 0.4, 1.5] * 4],
     ids=["even", "jerky"],
 )
-def test_slow_motion_with_faster_moments_is_no_repeat(steps: list[float]) -> None:
+def test_slow_motion_that_speeds_up_is_not_a_duplicate(steps: list[float]) -> None:
     source = shown([sum(steps[:number]) for number in range(len(steps))], speed=1)
     assert list(smooth_duplicates(source)) == source
 
 
-def test_moving_mouth_in_a_still_picture_is_no_repeat(tmp_path: Path) -> None:
+def test_moving_mouth_in_a_still_frame_is_not_a_duplicate(tmp_path: Path) -> None:
     source = []
     for number, opening in enumerate([0, 3, 5, 6, 5, 3] * 4):
         pixels = disc(64)

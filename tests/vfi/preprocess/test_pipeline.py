@@ -17,13 +17,13 @@ from vfi.timing.schedule import EndRule, Schedule
 
 TICK = Fraction(1, 16)
 SCHEDULE = Schedule(2 / TICK, TICK, EndRule.LAST_FRAME)
-PICTURES = [torch.from_numpy(picture) for picture in moving_pictures(6)]
+IMAGES = [torch.from_numpy(image) for image in moving_pictures(6)]
 
 
 def clip(*numbers: int) -> Iterator[Frame]:
-    """The pictures of these numbers, each for a tick."""
+    """The images of these numbers, each for a tick."""
     for index, number in enumerate(numbers):
-        yield Frame(PICTURES[number], index * TICK)
+        yield Frame(IMAGES[number], index * TICK)
 
 
 def prepared(preparation: Preparation, *numbers: int) -> list[Frame]:
@@ -33,7 +33,7 @@ def prepared(preparation: Preparation, *numbers: int) -> list[Frame]:
 
 def test_frames_pass_untouched_unless_asked_otherwise() -> None:
     frames = prepared(Preparation(), 0, 0, 1, 2)
-    assert [frame.pixels for frame in frames] == [PICTURES[n] for n in (0, 0, 1, 2)]
+    assert [frame.pixels for frame in frames] == [IMAGES[n] for n in (0, 0, 1, 2)]
 
 
 def test_loop_has_a_schedule_of_as_many_outputs_as_its_frames_ask_for() -> None:
@@ -62,7 +62,7 @@ def test_cuts_are_numbered_as_in_the_source_and_survive_smoothing() -> None:
     prepared_frames, _ = preparation.apply(clip(0, 0, 1, 1, 3, 3, 4, 4), SCHEDULE, cuts.append)
     frames = list(prepared_frames)
     assert [cut.number for cut in cuts] == [4]
-    assert [frame.pixels is PICTURES[3] for frame in frames if frame.begins_scene] == [True]
+    assert [frame.pixels is IMAGES[3] for frame in frames if frame.begins_scene] == [True]
 
 
 def test_one_mask_serves_all_frames_and_several_one_each() -> None:
@@ -82,7 +82,7 @@ def test_all_stages_together_keep_some_frames_only() -> None:
 
     def counted() -> Iterator[Frame]:
         for index in range(400):
-            pixels = PICTURES[index // 2 % 6].clone()
+            pixels = IMAGES[index // 2 % 6].clone()
             alive.add(pixels)
             yield Frame(pixels, index * TICK)
 

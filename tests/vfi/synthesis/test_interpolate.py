@@ -156,7 +156,7 @@ def test_frames_of_a_scene_are_interpolated_as_ever() -> None:
 
 
 class White(Blend):
-    """A model whose pictures are white."""
+    """A model whose frames are white."""
 
     def interpolate(
         self, features0: Tensor, features1: Tensor, timesteps: Sequence[float]

@@ -35,7 +35,7 @@ def montage(layout: Layout, labels: tuple[str, str] = ("", ""), rate: int = 4) -
 )
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.float32])
-def test_picture_has_the_size_and_type_that_were_promised(
+def test_frame_has_the_size_and_type_that_were_promised(
     layout: Layout, height: int, width: int, channels: int, dtype: torch.dtype
 ) -> None:
     frame = torch.zeros(90, 201, channels, dtype=dtype)
@@ -60,16 +60,16 @@ def test_split_has_before_at_the_left_of_a_white_line_and_after_at_its_right() -
     assert out[0, :, 0].tolist() == [10] * 100 + [255] + [20] * 100
 
 
-def test_line_sweeps_over_the_whole_picture_and_back_in_four_seconds() -> None:
+def test_line_sweeps_over_the_whole_frame_and_back_in_four_seconds() -> None:
     split = montage(Layout.SPLIT)
     shown = [split.compose(flat(10), flat(20), number) for number in range(17)]
-    widths = [int((picture[0, :, 0] == 10).sum()) for picture in shown]
+    widths = [int((frame[0, :, 0] == 10).sum()) for frame in shown]
     assert widths[:5] == sorted(widths[:5])
     assert widths[4:13] == sorted(widths[4:13], reverse=True)
     assert (widths[0], widths[4], widths[12], widths[16]) == (100, 201, 0, 100)
 
 
-def test_line_moves_by_time_and_not_by_pictures() -> None:
+def test_line_moves_by_time_and_not_by_frames() -> None:
     slow, fast = (montage(Layout.SPLIT, rate=rate) for rate in (4, 8))
     assert torch.equal(slow.compose(flat(10), flat(20), 3), fast.compose(flat(10), flat(20), 6))
 
@@ -115,7 +115,7 @@ def test_label_of_floating_point_frames_looks_the_same() -> None:
     assert torch.equal((floating * 255).round().to(torch.uint8), whole)
 
 
-def test_label_hides_no_less_where_the_picture_is_transparent() -> None:
+def test_label_hides_no_less_where_the_frame_is_transparent() -> None:
     clear = torch.zeros(90, 201, 4, dtype=torch.uint8)
     clear[..., 0] = 255  # a colour that must not show
     out = montage(Layout.STACKED, ("before", "")).compose(clear, clear, 0)
@@ -124,8 +124,8 @@ def test_label_hides_no_less_where_the_picture_is_transparent() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3), (16, 16), (720, 1280)])
-def test_any_label_fits_any_picture(size: tuple[int, int]) -> None:
-    label = "a label that is longer than most pictures are wide"
+def test_any_label_fits_any_frame(size: tuple[int, int]) -> None:
+    label = "a label that is longer than most frames are wide"
     shown = Montage(Layout.SPLIT, *size, Fraction(24), (label, label))
     assert shown.compose(flat(0, size=size), flat(0, size=size), 5).shape == (*size, 3)
 
