@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from vfi.encode.presets import find_preset
-from vfi.frames import as_float, to_depth
+from vfi.frames import as_float, to_bit_depth
 from vfi.read.video import probe_video, read_video
 from vfi.write.video import VideoWriter
 
@@ -53,7 +53,7 @@ def measure(preset: str, crf: int | None, num_frames: int, *, dither: bool) -> t
         options = {"width": WIDTH, "height": HEIGHT, "depth": depth, "crf": crf, "preset": preset}
         with VideoWriter(path, rate=RATE, **options) as writer:
             for pixels in gradient(num_frames):
-                writer.write(to_depth(pixels, depth, dither=dither).numpy())
+                writer.write(to_bit_depth(pixels, depth, dither=dither).numpy())
         frames = read_video(probe_video(path))
         errors = [
             (_blocks(as_float(frame.pixels)) - _blocks(pixels)).abs().mean() * 255

@@ -14,10 +14,10 @@ from vfi.timing import (
     EndRule,
     SpeedCurve,
     constant_speed,
-    parse_moment,
     parse_ramp,
     parse_rate,
     parse_speed,
+    parse_timestamp,
 )
 from vfi.visualize import parse_labels
 
@@ -48,7 +48,7 @@ class End(argparse.Action):
             namespace.end_rule = rules[values]
             return
         try:
-            namespace.end = parse_moment(values)
+            namespace.end = parse_timestamp(values)
         except InputError:
             parser.error(
                 f"argument --end: {values!r} is neither a time such as 12.5 or 1:02.5 nor one of "
@@ -88,7 +88,7 @@ def speed(text: str) -> SpeedCurve:
     return constant_speed(parse_speed(text))
 
 
-timestamp = _explained(parse_moment)
+timestamp = _explained(parse_timestamp)
 ramp = _explained(parse_ramp)
 cuts = _explained(parse_cuts)
 labels = _explained(parse_labels)

@@ -8,9 +8,9 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..vfi.alpha import seen
+from ..vfi.alpha import premultiply
 from ..vfi.errors import InputError
-from ..vfi.visualize import mean_difference, same_moments
+from ..vfi.visualize import frames_on_screen, mean_difference
 from .support.comparison_inputs import rate_inputs, require_comparable
 from .support.progress import show_text, with_progress
 from .support.sockets import CATEGORY, exact_rate, require_frames
@@ -85,7 +85,7 @@ class RIFECompare(io.ComfyNode):
         require_frames(before)
         require_comparable(before, after)
         rates = exact_rate(before_fps), exact_rate(after_fps)
-        moments = same_moments((len(before), len(after)), rates)
+        moments = frames_on_screen((len(before), len(after)), rates)
         if frame == _MOST_DIFFERENT:
             frame = _most_different(before, after, moments)
         elif frame >= len(moments):
@@ -113,6 +113,6 @@ def _most_different(before: Tensor, after: Tensor, moments: list[tuple[int, int]
 def _show(cls: type[io.ComfyNode], before: Tensor, after: Tensor) -> dict[str, Any]:
     """Write both pictures into ComfyUI's folder for such; name them as its own node does."""
     # Opaque: the slider lays one on the other, and would let that be seen through it.
-    pair = torch.stack([seen(pixels)[..., :3] for pixels in (before, after)])
+    pair = torch.stack([premultiply(pixels)[..., :3] for pixels in (before, after)])
     first, second = ui.PreviewImage(pair, cls=cls).as_dict()["images"]
     return {"a_images": [first], "b_images": [second], "images": [first, second]}

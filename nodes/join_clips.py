@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfi.frames import Frame
-from ..vfi.preprocess import joined
+from ..vfi.preprocess import concatenate
 from .support.batch import to_batch
 from .support.progress import cancellable
 from .support.sockets import CATEGORY, require_frames
@@ -73,7 +73,7 @@ class RIFEJoinClips(io.ComfyNode):
         for batch in batches:
             require_frames(batch)
         # Views of the batches, save those that are cross-faded.
-        frames = list(joined(map(_frames, batches), _TICK, overlap))
+        frames = list(concatenate(map(_frames, batches), _TICK, overlap))
         out = to_batch((frame.pixels for frame in frames), len(frames), batches[0])
         return io.NodeOutput(out, len(out))
 

@@ -9,8 +9,8 @@ from ..vfi.visualize import (
     DEFAULT_LABEL,
     Layout,
     Montage,
+    frames_on_screen,
     label_texts,
-    same_moments,
 )
 from .support.batch import to_batch
 from .support.comparison_inputs import rate_inputs, require_comparable
@@ -75,9 +75,9 @@ class RIFEMontage(io.ComfyNode):
         rates = exact_rate(before_fps), exact_rate(after_fps)
         labels = label_texts((before_label, after_label), rates)
         montage = Montage(Layout(layout), height, width, max(rates), labels)
-        moments = same_moments((len(before), len(after)), rates)
+        moments = frames_on_screen((len(before), len(after)), rates)
         pictures = (
-            montage.picture(before[first], after[second], number)
+            montage.compose(before[first], after[second], number)
             for number, (first, second) in enumerate(moments)
         )
         like = before.new_empty((1, montage.height, montage.width, channels))

@@ -6,7 +6,7 @@ from comfy_api.latest import io, ui
 from torch import Tensor
 
 from ..rife_arch import MotionBetween
-from ..vfi.alpha import seen
+from ..vfi.alpha import premultiply
 from ..vfi.errors import InputError
 from ..vfi.frames import to_planar
 from ..vfi.visualize import colour_motion, difference, draw_tiles, longest_motion
@@ -83,9 +83,9 @@ class RIFEPreviewMotion(io.ComfyNode):
         shown = colour_motion(flow0, longest)
         sheet = draw_tiles(
             [
-                (f"frame {frame}", seen(pair[0])[..., :3].float()),
+                (f"frame {frame}", premultiply(pair[0])[..., :3].float()),
                 (f"made at {timestep:g}", warped1.lerp(warped0, mask)),
-                (f"frame {frame + 1}", seen(pair[1])[..., :3].float()),
+                (f"frame {frame + 1}", premultiply(pair[1])[..., :3].float()),
                 (f"frame {frame}, moved", warped0),
                 (f"white: frame {frame} is trusted", mask),
                 (f"frame {frame + 1}, moved", warped1),
@@ -117,7 +117,8 @@ def _find_motion(model: ManagedModel, pair: Tensor, timestep: float, scale: floa
     _, height, width, _ = pair.shape
     rife = model.load(estimate_working_bytes(height, width))
     features0, features1 = (
-        rife.encode(to_planar(seen(pixels)[..., :3], rife.device), scale=scale) for pixels in pair
+        rife.encode(to_planar(premultiply(pixels)[..., :3], rife.device), scale=scale)
+        for pixels in pair
     )
     return rife.motion(features0, features1, timestep)
 

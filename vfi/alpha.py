@@ -1,8 +1,8 @@
-"""Transparency: straight outside, premultiplied wherever pictures are compared, mixed or moved.
+"""Transparency: straight in frames, premultiplied wherever frames are compared, mixed or moved.
 
-The colours of a frame with alpha are straight, as in PNG files and in ComfyUI: what they are under
-alpha 0 is not seen. Colours multiplied by alpha are what is seen, and only they can be averaged: an
-average of straight colours draws the hidden ones into every soft edge, as a dark or bright fringe.
+The colours of a frame with alpha are straight (not multiplied by alpha), as in PNG files and in
+ComfyUI: under alpha 0 they are arbitrary. Only premultiplied colours can be averaged: an average of
+straight ones draws hidden colours into every soft edge, as a dark or bright fringe.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from torch import Tensor
 
 from .frames import from_planar, to_planar
 
-_NOTHING = 1e-6  # alpha; far below the step of 16 bits, 1.5e-5, and far above a float32's rounding
+# Alpha below which a pixel is invisible: far below the step of 16 bits, 1.5e-5, and far above
+# float32 rounding.
+_INVISIBLE = 1e-6
 
 
-def seen(pixels: Tensor) -> Tensor:
-    """Multiply colours by alpha where there is any.
+def premultiply(pixels: Tensor) -> Tensor:
+    """Multiply the colours of a frame by its alpha, if it has one.
 
     Args:
-        pixels: [..., 3 or more], RGB or RGBA first; uint8 in [0, 255] or floating point in [0, 1].
+        pixels: [..., C], RGB or RGBA first; uint8 in [0, 255] or floating point in [0, 1].
 
     Returns:
         [..., 3 or 4] float32, in the range of ``pixels``.
@@ -32,36 +34,36 @@ def seen(pixels: Tensor) -> Tensor:
     return torch.cat((colours * (alpha / opaque), alpha), -1)
 
 
-def premultiplied(image: Tensor) -> Tensor:
-    """Multiply colours by alpha where there is any: [1, C, H, W] in [0, 1], C 3 or 4."""
+def premultiply_image(image: Tensor) -> Tensor:
+    """Multiply the colours of [1, C, H, W] in [0, 1], C 3 or 4, by its alpha, if it has one."""
     if image.shape[1] == 3:
         return image
     colours, alpha = image[:, :3], image[:, 3:]
     return torch.cat((colours * alpha, alpha), 1)
 
 
-def straightened(image: Tensor, image0: Tensor, image1: Tensor, timestep: float) -> Tensor:
-    """Divide the colours of a new picture by its alpha where there is any.
+def unpremultiply_image(image: Tensor, image0: Tensor, image1: Tensor, timestep: float) -> Tensor:
+    """Divide the colours of a new image by its alpha, if it has one.
 
-    Where nothing is seen of it the neighbours' colours are taken, not black: a filter that averages
-    over the edge of an object, or leaves alpha away, finds there what it finds in source frames.
+    Invisible pixels take the colours of the neighbouring frames, not black: a filter that averages
+    over the edge of an object, or drops alpha, then finds there what it finds in source frames.
 
     Args:
         image: [1, C, H, W] in [0, 1], C 3 or 4, premultiplied.
-        image0: the picture before, straight, same shape.
-        image1: the picture after, likewise.
+        image0: the frame before, straight, same shape.
+        image1: the frame after, likewise.
         timestep: in (0, 1).
     """
     if image.shape[1] == 3:
         return image
     colours, alpha = image[:, :3], image[:, 3:]
-    hidden = mixed(image0, image1, timestep)[:, :3]
-    colours = torch.where(alpha > _NOTHING, colours / alpha.clamp(min=_NOTHING), hidden)
+    hidden = mix_images(image0, image1, timestep)[:, :3]
+    colours = torch.where(alpha > _INVISIBLE, colours / alpha.clamp(min=_INVISIBLE), hidden)
     return torch.cat((colours, alpha), 1)
 
 
-def mixed(image0: Tensor, image1: Tensor, weight: float) -> Tensor:
-    """Mix two pictures as they are seen: a colour counts as much as it is opaque.
+def mix_images(image0: Tensor, image1: Tensor, weight: float) -> Tensor:
+    """Mix two images, each colour weighted by its alpha.
 
     Args:
         image0: [1, C, H, W] in [0, 1], C 3 or 4, straight.
@@ -71,9 +73,9 @@ def mixed(image0: Tensor, image1: Tensor, weight: float) -> Tensor:
     if image0.shape[1] == 3:
         return torch.lerp(image0, image1, weight)
     alpha0, alpha1 = image0[:, 3:], image1[:, 3:]
-    # Where neither is seen, both count by weight alone.
-    part0, part1 = (1 - weight) * (alpha0 + _NOTHING), weight * (alpha1 + _NOTHING)
-    colours = torch.lerp(image0[:, :3], image1[:, :3], part1 / (part0 + part1))
+    # Where both are invisible, ``weight`` alone decides.
+    weight0, weight1 = (1 - weight) * (alpha0 + _INVISIBLE), weight * (alpha1 + _INVISIBLE)
+    colours = torch.lerp(image0[:, :3], image1[:, :3], weight1 / (weight0 + weight1))
     return torch.cat((colours, torch.lerp(alpha0, alpha1, weight)), 1)
 
 
@@ -86,10 +88,10 @@ def cross_fade(pixels0: Tensor, pixels1: Tensor, weight: float) -> Tensor:
         weight: of ``pixels1``, in [0, 1].
 
     Returns:
-        A new frame of the same shape and dtype, rounded to the nearest level.
+        A new frame of the same shape and dtype, rounded to the nearest code value.
     """
     if pixels0.shape[-1] == 4:
         image0, image1 = (to_planar(pixels, pixels.device) for pixels in (pixels0, pixels1))
-        return from_planar(mixed(image0, image1, weight), pixels0.dtype)
-    between = torch.lerp(pixels0.float(), pixels1.float(), weight)
-    return (between if pixels0.is_floating_point() else between.round_()).to(pixels0.dtype)
+        return from_planar(mix_images(image0, image1, weight), pixels0.dtype)
+    mixed = torch.lerp(pixels0.float(), pixels1.float(), weight)
+    return (mixed if pixels0.is_floating_point() else mixed.round_()).to(pixels0.dtype)

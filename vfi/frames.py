@@ -1,8 +1,8 @@
 """Frames, and the one place where their layouts and number ranges change.
 
-A frame travels as [H, W, C], the layout of files and of ComfyUI's IMAGE: uint8 in [0, 255] from a
-file of 8 bits, float32 in [0, 1] from a deeper one and from ComfyUI. A model sees [1, C, H, W]
-float32 in [0, 1].
+A frame is [H, W, C], the layout of files and of ComfyUI's IMAGE: uint8 in [0, 255] from a file of
+8 bits, float32 in [0, 1] from a file of more bits and from ComfyUI. A model takes and gives
+[1, C, H, W] float32 in [0, 1].
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture, the moment at which it is shown, and what is known of it.
+    """The pixels of one video frame, when it is shown, and what is known of it.
 
     Attributes:
         pixels: [H, W, C] RGB or RGBA with straight colours, uint8 in [0, 255] or floating point in
             [0, 1].
         time: seconds from the start of the clip.
-        begins_scene: there is a cut between the frame before and this one.
-        mask: [H, W] floating point in [0, 1], 1 where the picture is protected from interpolation
+        begins_scene: there is a scene cut between the frame before and this one.
+        mask: [H, W] floating point in [0, 1], 1 where the frame is protected from interpolation
             (text, logos); None protects nothing.
-        duration: seconds for which its file shows it; None if it does not say.
+        duration: seconds for which its file shows it; None if the file does not say.
     """
 
     pixels: Tensor
@@ -41,49 +41,49 @@ class Frame:
 
 
 def to_planar(pixels: Tensor, device: torch.device) -> Tensor:
-    """Convert a frame to what a model takes: [H, W, C] -> [1, C, H, W] float32 in [0, 1].
+    """Convert a frame to a model's input: [H, W, C] -> [1, C, H, W] float32 in [0, 1].
 
     Args:
         pixels: [H, W, C] uint8 or floating point; never modified.
         device: where the result lives.
     """
-    planar = rearrange(_uploaded(pixels, device), "h w c -> 1 c h w")
+    planar = rearrange(_to_device(pixels, device), "h w c -> 1 c h w")
     if pixels.dtype == torch.uint8:
         return planar.float().div_(255)
     return planar.float().contiguous()
 
 
 def from_planar(image: Tensor, dtype: torch.dtype) -> Tensor:
-    """Convert a model's picture to a frame where it is: [1, C, H, W] -> [H, W, C] of ``dtype``."""
+    """Convert a model's output to a frame of ``dtype``, same device: [1, C, H, W] -> [H, W, C]."""
     pixels = rearrange(image, "1 c h w -> h w c")
     pixels = to_uint8(pixels) if dtype == torch.uint8 else pixels.clamp(0, 1).to(dtype)
     return pixels.contiguous()
 
 
-def _uploaded(pixels: Tensor, device: torch.device) -> Tensor:
+def _to_device(pixels: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda" and pixels.device.type == "cpu":
         return pixels.pin_memory().to(device, non_blocking=True)
     return pixels.to(device)
 
 
-def downloaded(frames: Iterable[Tensor], ahead: int = 2) -> Iterator[Tensor]:
-    """Bring frames to main memory, in order, while the next ones are being made.
+def to_host(frames: Iterable[Tensor], ahead: int = 2) -> Iterator[Tensor]:
+    """Copy frames to main memory, in order, while the next ones are computed.
 
     Args:
-        frames: on any device; those on the CPU already are passed on as they are.
-        ahead: how many may be on their way from a CUDA device before the first is waited for.
+        frames: on any device; those already on the CPU are passed on as they are.
+        ahead: how many copies from a CUDA device may be in flight before the first is waited for.
     """
-    waiting: deque[_Download] = deque()
+    in_flight: deque[_HostCopy] = deque()
     for frame in frames:
-        waiting.append(_start_download(frame))
-        while waiting and (len(waiting) > ahead or waiting[0].is_complete()):
-            yield waiting.popleft().result()
-    yield from (download.result() for download in waiting)
+        in_flight.append(_start_host_copy(frame))
+        while in_flight and (len(in_flight) > ahead or in_flight[0].is_complete()):
+            yield in_flight.popleft().result()
+    yield from (copy.result() for copy in in_flight)
 
 
 @dataclass(frozen=True, slots=True)
-class _Download:
-    """A frame in main memory, complete once an event on its device has happened."""
+class _HostCopy:
+    """A copy of a frame to main memory, complete once an event on its device has happened."""
 
     pixels: Tensor
     event: torch.cuda.Event | None = None
@@ -97,22 +97,22 @@ class _Download:
         return self.pixels
 
 
-def _start_download(frame: Tensor) -> _Download:
+def _start_host_copy(frame: Tensor) -> _HostCopy:
     if frame.device.type != "cuda":
-        return _Download(frame.cpu())
+        return _HostCopy(frame.cpu())
     pixels = torch.empty(frame.shape, dtype=frame.dtype, pin_memory=True)
     pixels.copy_(frame, non_blocking=True)
     event = torch.cuda.Event()
     event.record(torch.cuda.current_stream(frame.device))
-    return _Download(pixels, event)
+    return _HostCopy(pixels, event)
 
 
 def as_float(pixels: Tensor) -> Tensor:
-    """Convert uint8 to float32 in [0, 1], exactly; what is floating point is passed on."""
+    """Convert uint8 to float32 in [0, 1]; floating point is passed on as it is."""
     return pixels if pixels.is_floating_point() else pixels.float().div_(255)
 
 
-def in_floats(frames: Iterable[Frame]) -> Iterator[Frame]:
+def with_float_pixels(frames: Iterable[Frame]) -> Iterator[Frame]:
     """Convert the pixels of frames with :func:`as_float`."""
     return (replace(frame, pixels=as_float(frame.pixels)) for frame in frames)
 
@@ -127,9 +127,9 @@ def to_uint8(pixels: Tensor) -> Tensor:
 def to_dithered_uint8(pixels: Tensor) -> Tensor:
     """Convert to uint8 so that a gradient shows no bands: ordered dithering.
 
-    What lies between two code values is rounded up at as many pixels of a small block as its share
-    says, so the average stays. What is a code value itself, such as a frame of an 8-bit source,
-    stays as it is; and the pattern stands still, so that nothing flickers.
+    A value between two code values is rounded up at as many pixels of each 8x8 block as its
+    fraction says, so the average stays. Code values themselves, such as those of an 8-bit source,
+    do not change, and the pattern is the same in every frame, so nothing flickers.
 
     Args:
         pixels: [H, W, C] uint8 or floating point.
@@ -143,11 +143,11 @@ def to_dithered_uint8(pixels: Tensor) -> Tensor:
     return levels.add_(tiles.to(levels.device)).floor_().to(torch.uint8)
 
 
-def to_depth(pixels: Tensor, depth: int, *, dither: bool = False) -> Tensor:
-    """Convert to integers of 8 or 16 bits, 8 with dithering if wanted, or to float32 for 32."""
-    if depth > 16:
+def to_bit_depth(pixels: Tensor, bit_depth: int, *, dither: bool = False) -> Tensor:
+    """Convert to uint8 for 8 bits, dithered if wanted, uint16 for 16, or float32 for 32."""
+    if bit_depth > 16:
         return as_float(pixels).float().clamp(0, 1)
-    if depth > 8:
+    if bit_depth > 8:
         return to_uint16(pixels)
     return to_dithered_uint8(pixels) if dither else to_uint8(pixels)
 
@@ -174,5 +174,5 @@ def from_16_bits(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
 
 def to_uint16(pixels: Tensor) -> Tensor:
     """Convert [0, 1] to uint16 in [0, 65535]: clamped and rounded like :func:`to_uint8`."""
-    # By way of int32: torch converts to uint16, but does little else with it.
+    # Through int32: torch converts to uint16, but does little else with it.
     return pixels.float().clamp(0, 1).mul_(65535).round_().to(torch.int32).to(torch.uint16)

@@ -44,8 +44,8 @@ def interpolate_batch(
     source = (Frame(pixels, index * duration) for index, pixels in enumerate(images))
     cuts: list[Cut] = []
     # All of them at once: they are views of the batch, and their number decides the result's.
-    frames = list(preparation.apply(cancellable(source), duration, cuts.append))
-    schedule = preparation.schedule(schedule)
+    prepared, schedule = preparation.apply(cancellable(source), schedule, cuts.append)
+    frames = list(prepared)
     total = schedule.count(frames[-1].time)
     if cuts:
         _log.info("%d cuts, at frames %s", len(cuts), ", ".join(str(cut.number) for cut in cuts))

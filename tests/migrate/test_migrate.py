@@ -15,7 +15,7 @@ from migrate import Report, migrate_workflow
 from migrate.forms import CORE_INTERPOLATE, CORE_LOADER, OURS, RIFE_VFI, STATE_LIST, Form
 from migrate.rules import ramp_of
 from vfi.errors import InputError
-from vfi.timing.schedule import EndRule, Schedule, parse_ramp
+from vfi.timing import EndRule, Schedule, parse_ramp
 
 ALL_FORMS = {
     form.type: form for form in (*OURS, RIFE_VFI, STATE_LIST, CORE_LOADER, CORE_INTERPOLATE)

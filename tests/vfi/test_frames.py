@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 from vfi import frames as frames_module
-from vfi.frames import from_16_bits, from_planar, to_depth, to_planar, to_uint16
+from vfi.frames import from_16_bits, from_planar, to_bit_depth, to_planar, to_uint16
 
 CPU = torch.device("cpu")
 
 
-def test_bytes_become_a_planar_picture_between_0_and_1():
+def test_bytes_become_a_planar_image_between_0_and_1():
     pixels = torch.tensor([[[0, 51, 255], [255, 0, 0]]], dtype=torch.uint8)
 
     planar = to_planar(pixels, CPU)
@@ -66,15 +66,15 @@ def test_dithering_leaves_every_code_value_alone():
 
     inexact = torch.nextafter(greys / 255, torch.tensor([0.0]))
 
-    assert torch.equal(to_depth(greys / 255, 8, dither=True), greys)
-    assert torch.equal(to_depth(inexact, 8, dither=True), greys)
-    assert torch.equal(to_depth(greys, 8, dither=True), greys)
+    assert torch.equal(to_bit_depth(greys / 255, 8, dither=True), greys)
+    assert torch.equal(to_bit_depth(inexact, 8, dither=True), greys)
+    assert torch.equal(to_bit_depth(greys, 8, dither=True), greys)
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.75])
 def test_dithering_keeps_the_average_of_small_blocks(share):
     pixels = torch.full((16, 24, 3), (100 + share) / 255)
-    blocks = to_depth(pixels, 8, dither=True).float().unfold(0, 8, 8).unfold(1, 8, 8)
+    blocks = to_bit_depth(pixels, 8, dither=True).float().unfold(0, 8, 8).unfold(1, 8, 8)
 
     assert blocks.unique().tolist() == ([100] if share == 0 else [100, 101])
     assert blocks.mean((-1, -2)).sub(100 + share).abs().max() < 1 / 64
@@ -83,13 +83,15 @@ def test_dithering_keeps_the_average_of_small_blocks(share):
 def test_dithering_does_not_leave_the_range():
     pixels = torch.tensor([-0.1, 0, 1, 1.1]).reshape(1, 4, 1).expand(8, 4, 3)
 
-    assert to_depth(pixels, 8, dither=True)[:, :, 0].unique(dim=0).tolist() == [[0, 0, 255, 255]]
+    assert to_bit_depth(pixels, 8, dither=True)[:, :, 0].unique(dim=0).tolist() == [
+        [0, 0, 255, 255]
+    ]
 
 
 def test_dithering_does_not_change_the_frame():
     pixels = torch.full((8, 8, 3), 0.3)
 
-    to_depth(pixels, 8, dither=True)
+    to_bit_depth(pixels, 8, dither=True)
 
     assert (pixels == 0.3).all()
 
@@ -119,14 +121,14 @@ class Event:
 def test_frames_on_their_way_are_waited_for_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[Event] = []
 
-    def start(frame: Tensor) -> frames_module._Download:
+    def start(frame: Tensor) -> frames_module._HostCopy:
         if frame.item() == 0:  # an original, which is there already
-            return frames_module._Download(frame)
+            return frames_module._HostCopy(frame)
         events.append(Event())
-        return frames_module._Download(frame, events[-1])
+        return frames_module._HostCopy(frame, events[-1])
 
-    monkeypatch.setattr(frames_module, "_start_download", start)
-    stream = frames_module.downloaded(torch.tensor([0, 1, 2, 0, 3, 0]), ahead=2)
+    monkeypatch.setattr(frames_module, "_start_host_copy", start)
+    stream = frames_module.to_host(torch.tensor([0, 1, 2, 0, 3, 0]), ahead=2)
     assert next(stream).item() == 0
     assert not events  # nothing is made before it is wanted
     assert next(stream).item() == 1
@@ -138,6 +140,6 @@ def test_frames_on_their_way_are_waited_for_in_order(monkeypatch: pytest.MonkeyP
 def test_frames_in_main_memory_are_the_same_tensors_at_once() -> None:
     given = [torch.zeros(2, 2, 3) for _ in range(3)]
     taken = iter(given)
-    stream = frames_module.downloaded(taken)
+    stream = frames_module.to_host(taken)
     assert next(stream) is given[0]
     assert len(list(taken)) == 2

@@ -1,9 +1,9 @@
-"""Single images in files: PNG and OpenEXR with all their bits, read and written.
+"""Still images in files: any kind is read, PNG and OpenEXR are written, with all their bits.
 
 May import the package's root modules only.
 """
 
 from .exr import encode_exr
-from .png import encode_png, is_whole, probe_picture, read_picture
+from .png import ImageInfo, encode_png, is_complete, probe_image, read_image
 
-__all__ = ["encode_exr", "encode_png", "is_whole", "probe_picture", "read_picture"]
+__all__ = ["ImageInfo", "encode_exr", "encode_png", "is_complete", "probe_image", "read_image"]

@@ -1,7 +1,7 @@
-"""OpenEXR pictures: linear light in floating point, as compositing programs take them.
+"""OpenEXR images: linear light in floating point, as compositing programs take them.
 
 FFmpeg's codec reads and writes the pixels, through PyAV. Frames are sRGB with straight alpha; a file
-holds linear light, and colours that are multiplied with alpha (the convention of OpenEXR).
+holds linear light and premultiplied colours (OpenEXR's convention).
 """
 
 from __future__ import annotations
@@ -11,64 +11,73 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 from os import SEEK_END
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 
-from .encode import encode_still
+from .encode import encode_image
 
 _MAGIC = b"\x76\x2f\x31\x01"
-# Formats a decoder gives, and the order in which their planes make RGBA.
-_PLANES = {"gbr": (2, 0, 1), "gbra": (2, 0, 1, 3), "gray": (0, 0, 0)}
-# By their number in the header: FFmpeg 8 decodes grey and 32-bit alpha in them to something else.
+_FLOAT_FORMATS = frozenset({"gbrpf32le", "gbrapf32le", "grayf32le"})
+# Half floats, and the order in which their planes make RGB or RGBA: PyAV's to_ndarray (14.2 to
+# 18.1) does not support them.
+_HALF_FLOAT_PLANES = {
+    "gbrpf16le": (2, 0, 1),
+    "gbrapf16le": (2, 0, 1, 3),
+    "grayf16le": (0, 0, 0),
+}
+# By their number in the header: FFmpeg 8 decodes grey and 32-bit alpha in them wrongly.
 _UNSAFE_COMPRESSIONS = {8: "DWAA", 9: "DWAB"}
 
 # By the same number: how many rows are compressed together.
-_ROWS = (1, 1, 1, 16, 32, 16, 32, 32)
-_TILED, _SEVERAL_PARTS = 0x200, 0x1000  # flags in the header
-_BRIGHTEST = np.float32(65504)  # the largest number of 16 bits
+_ROWS_PER_BLOCK = (1, 1, 1, 16, 32, 16, 32, 32)
+_TILED, _MULTI_PART = 0x200, 0x1000  # flags in the header
+_BRIGHTEST = np.float32(65504)  # the largest half float
 
 
 def probe_exr(file: Path) -> tuple[tuple[int, int], bool]:
-    """Read the header: width and height in px of the display window, and whether there is alpha.
+    """Read the header: width and height of the display window in px, and whether there is alpha.
 
     Raises:
-        ValueError: it is no OpenEXR file, has no colours, or a compression that is not read.
-        OSError: it cannot be read.
+        ValueError: not an OpenEXR file, incomplete, or with channels or a compression that are
+            not supported.
+        OSError: the file cannot be read.
     """
     with file.open("rb") as stream:
         if stream.read(4) != _MAGIC:
-            raise ValueError("no OpenEXR file")
+            raise ValueError("not an OpenEXR file")
         flags = int.from_bytes(stream.read(4), "little")
         header = dict(_attributes(stream))
         if not header.keys() >= {"channels", "compression", "dataWindow", "displayWindow"}:
             raise ValueError("its header is incomplete")
         unsafe = _UNSAFE_COMPRESSIONS.get(header["compression"][0])
         if unsafe:
-            raise ValueError(f"the compression {unsafe}; save it with another, such as ZIP")
-        if not flags & (_TILED | _SEVERAL_PARTS):
+            raise ValueError(
+                f"{unsafe} compression is not supported; save it with another, such as ZIP"
+            )
+        if not flags & (_TILED | _MULTI_PART):
             _require_complete(stream, header)
     names = set(_channel_names(header["channels"]))
     if not names >= {"R", "G", "B"} and "Y" not in names:
         found = ", ".join(sorted(names)) or "none"
-        raise ValueError(f"no channels R, G and B, nor Y; there are: {found}")
+        raise ValueError(f"it has neither R, G and B channels nor a Y channel, only: {found}")
     left, top, right, bottom = struct.unpack("<4i", header["displayWindow"])
     return (right - left + 1, bottom - top + 1), "A" in names
 
 
 def read_exr(file: Path, *, alpha: bool) -> npt.NDArray[np.float32]:
-    """Decode a picture.
+    """Decode an image.
 
     Args:
         file: what :func:`probe_exr` accepts.
-        alpha: give transparency, opaque where there is none; otherwise it is dropped.
+        alpha: keep alpha, or add an opaque one; otherwise it is dropped.
 
     Returns:
-        [H, W, 3] or [H, W, 4], sRGB, alpha straight. From 0; 1 is white, and what is brighter goes
-        on beyond by the same curve.
+        [H, W, 3] or [H, W, 4], sRGB, straight alpha; 0 or more, 1 is white, brighter values continue
+        on the same curve.
     """
     with av.open(f"file:{file}") as container:
         linear = _to_array(next(container.decode(video=0)))
@@ -84,18 +93,18 @@ def read_exr(file: Path, *, alpha: bool) -> npt.NDArray[np.float32]:
 
 
 def encode_exr(pixels: npt.NDArray[np.float32]) -> bytes:
-    """Make a file of 32-bit floats, zip-compressed without loss.
+    """Encode as 32-bit floats, zip-compressed without loss.
 
     Args:
-        pixels: [H, W, 3] or [H, W, 4], sRGB in [0, 1], alpha straight.
+        pixels: [H, W, 3] or [H, W, 4], sRGB in [0, 1], straight alpha.
     """
     linear = _to_linear(pixels[..., :3])
-    planes = [linear[..., channel] for channel in (1, 2, 0)]
     if pixels.shape[2] == 4:
-        planes = [plane * pixels[..., 3] for plane in planes] + [pixels[..., 3]]
-    pixel_format = "gbrpf32le" if len(planes) == 3 else "gbrapf32le"
+        alpha = pixels[..., 3:]
+        linear = np.concatenate((linear * alpha, alpha), axis=2)
+    pixel_format = "gbrpf32le" if linear.shape[2] == 3 else "gbrapf32le"
     options = {"compression": "zip16", "format": "float"}
-    return encode_still("exr", pixel_format, [plane.astype("<f4") for plane in planes], options)
+    return encode_image("exr", pixel_format, linear.astype(np.float32), options)
 
 
 def _attributes(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
@@ -110,27 +119,27 @@ def _attributes(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
 
 
 def _require_complete(stream: BinaryIO, header: Mapping[str, bytes]) -> None:
-    """Refuse a file that ends early: FFmpeg makes black of what is missing, without a word.
+    """Refuse a file that ends early: FFmpeg silently decodes missing rows as black.
 
-    After the header there is a list of the places where blocks of rows begin; each has 8 bytes about
-    it, the last 4 of which are its size.
+    After the header there is a table of the offsets at which blocks of rows begin. Each block
+    begins with 8 bytes, the last 4 of which are its size.
     """
     compression = header["compression"][0]
-    if compression >= len(_ROWS):
-        return  # FFmpeg says what it thinks of it
+    if compression >= len(_ROWS_PER_BLOCK):
+        return  # unknown; FFmpeg decides whether it can decode it
     _, top, _, bottom = struct.unpack("<4i", header["dataWindow"])
-    num_blocks = ceil((bottom - top + 1) / _ROWS[compression])
-    places = np.frombuffer(stream.read(8 * num_blocks), "<u8")
-    last = int(places.max(initial=0))
+    num_blocks = ceil((bottom - top + 1) / _ROWS_PER_BLOCK[compression])
+    offsets = np.frombuffer(stream.read(8 * num_blocks), "<u8")
+    last = int(offsets.max(initial=0))
     stream.seek(last + 4)
     size = int.from_bytes(stream.read(4), "little")
     end = stream.seek(0, SEEK_END)
-    if len(places) < num_blocks or not places.all() or not 0 < size <= end - last - 8:
+    if len(offsets) < num_blocks or not offsets.all() or not 0 < size <= end - last - 8:
         raise ValueError("it ends early")
 
 
 def _text(stream: BinaryIO) -> str:
-    """Read up to the next NUL."""
+    """Read up to the next NUL byte."""
     text = bytearray()
     while (byte := stream.read(1)) not in (b"\0", b""):
         text += byte
@@ -138,7 +147,7 @@ def _text(stream: BinaryIO) -> str:
 
 
 def _channel_names(channels: bytes) -> Iterator[str]:
-    """Yield the names in a list of channels, each followed by 16 bytes about it."""
+    """Yield the names in a channel list; each is followed by a NUL byte and 16 bytes."""
     while len(channels) > 1:
         name, _, rest = channels.partition(b"\0")
         yield name.decode(errors="replace")
@@ -146,17 +155,20 @@ def _channel_names(channels: bytes) -> Iterator[str]:
 
 
 def _to_array(frame: VideoFrame) -> npt.NDArray[np.float32]:
-    """Return [H, W, 3 or 4] of a frame of floats, which have 16 or 32 bits."""
-    layout, _, number = frame.format.name.removesuffix("le").rpartition("f")
-    order = _PLANES.get(layout.removesuffix("p"))
-    if order is None or number not in ("16", "32"):
-        raise ValueError(f"pixels of the kind {frame.format.name}; save it as RGB or RGBA")
-    kind = np.dtype(f"<f{int(number) // 8}")
-    planes = [
-        np.frombuffer(bytes(plane), kind).reshape(frame.height, -1)[:, : frame.width]
-        for plane in frame.planes
-    ]
-    return np.stack([planes[index] for index in order], axis=2).astype(np.float32)
+    """Return the pixels of a frame of half or 32-bit floats, [H, W, 3 or 4]; grey is repeated."""
+    name = frame.format.name
+    if name in _HALF_FLOAT_PLANES:
+        planes = [_half_float_plane(frame, index) for index in _HALF_FLOAT_PLANES[name]]
+        return np.stack(planes, axis=2).astype(np.float32)
+    if name not in _FLOAT_FORMATS:
+        raise ValueError(f"the pixel format {name} is not supported; save it as RGB or RGBA")
+    values: npt.NDArray[Any] = frame.to_ndarray()
+    return np.stack([values] * 3, axis=2) if values.ndim == 2 else values
+
+
+def _half_float_plane(frame: VideoFrame, index: int) -> npt.NDArray[np.float16]:
+    rows = np.frombuffer(bytes(frame.planes[index]), "<f2").reshape(frame.height, -1)
+    return rows[:, : frame.width]
 
 
 def _from_linear(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

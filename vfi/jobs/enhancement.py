@@ -10,7 +10,7 @@ from math import ceil
 
 from torch import Tensor
 
-from ..frames import Frame, in_floats
+from ..frames import Frame, with_float_pixels
 from ..preprocess import DEFAULT_THRESHOLD, Cut, CutList, with_cuts
 from ..read import Clip
 from ..synthesis import FeaturesT, FrameEnhancer, enhance_stream
@@ -88,7 +88,9 @@ class EnhancementJob:
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
             marked = with_cuts(frames, self.scene_threshold, self.cuts, on_cut)
-            yield from steady(in_floats(marked) if bit_depth > 8 else marked, self.clip.rate)
+            yield from steady(
+                with_float_pixels(marked) if bit_depth > 8 else marked, self.clip.rate
+            )
 
 
 def steady(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:

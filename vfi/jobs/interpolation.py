@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from torch import Tensor
 
-from ..frames import Frame, in_floats
+from ..frames import Frame, with_float_pixels
 from ..preprocess import Cut, Preparation
 from ..read import Clip
 from ..synthesis import AtCut, FeaturesT, Interpolator, interpolate_stream
@@ -31,7 +31,7 @@ class InterpolationJob:
 
     Attributes:
         clip: the source.
-        schedule: which moments are shown; :func:`plan_job` fits it to the preparation.
+        schedule: at which times the source is shown, before the preparation.
         preparation: what is done to the frames before new ones are put between them.
         shown_rate: frames per second that the result says it has; other than the schedule's, the
             result plays slower or faster.
@@ -56,7 +56,8 @@ class InterpolationJob:
         if clip.num_frames is None:
             return None
         end = clip.num_frames / clip.rate if clip.duration is None else clip.duration
-        return self.schedule.count(end if self.preparation.loop else end - 1 / clip.rate)
+        schedule = self.preparation.fit(self.schedule)
+        return schedule.count(end if self.preparation.loop else end - 1 / clip.rate)
 
     @property
     def width(self) -> int:
@@ -117,9 +118,9 @@ class InterpolationJob:
             yield from interpolate_stream(
                 source,
                 interpolator,
-                self.schedule,
+                self.preparation.fit(self.schedule),
                 at_cut=self.at_cut,
-                compare=self.montage and self.montage.picture,
+                compare=self.montage and self.montage.compose,
                 first=first,
             )
 
@@ -127,8 +128,8 @@ class InterpolationJob:
         self, on_cut: Callable[[Cut], object], bit_depth: int
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
-            prepared = self.preparation.apply(frames, 1 / self.clip.rate, on_cut)
-            yield from in_floats(prepared) if bit_depth > 8 else prepared
+            prepared, _ = self.preparation.apply(frames, self.schedule, on_cut)
+            yield from with_float_pixels(prepared) if bit_depth > 8 else prepared
 
 
 def plan_job(
@@ -143,7 +144,6 @@ def plan_job(
 ) -> InterpolationJob:
     """Make a job of a clip and the moments to show; by default it plays at their rate."""
     preparation = preparation or Preparation()
-    schedule = preparation.schedule(schedule)
     return InterpolationJob(
         clip, schedule, shown_rate or schedule.rate, preparation, at_cut, montage, dither
     )

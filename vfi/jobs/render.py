@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..encode import EncodingSettings, FrameFormat
-from ..frames import to_depth
+from ..frames import to_bit_depth
 from ..preprocess import Cut
 from ..read import Clip
 from ..tracks import AudioMode, SourceTracks
@@ -209,7 +209,7 @@ def _can_start_at(sink: FrameSink, number: int) -> bool:
 
 def _for_sink(pixels: Tensor, sink: FrameSink, *, dither: bool) -> npt.NDArray[Any]:
     kept = pixels if sink.has_alpha else pixels[..., :3]
-    return to_depth(kept, sink.bit_depth, dither=dither).cpu().numpy()
+    return to_bit_depth(kept, sink.bit_depth, dither=dither).cpu().numpy()
 
 
 def hash_settings(clip: Clip, *settings: str) -> str | None:

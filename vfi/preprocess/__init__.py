@@ -1,9 +1,9 @@
-"""What happens to source frames before new ones are made: cuts, repeats, loops, joining clips.
+"""Source frames before interpolation: scene cuts, duplicates, loops, concatenated clips.
 
 May import the package's root modules and ``timing``.
 """
 
-from .concatenate import joined
+from .concatenate import concatenate
 from .cuts import Cut, CutList, parse_cuts, with_cuts
 from .pipeline import Duplicates, Preparation
 from .scene_detection import DEFAULT_THRESHOLD, mark_cuts
@@ -14,7 +14,7 @@ __all__ = [
     "CutList",
     "Duplicates",
     "Preparation",
-    "joined",
+    "concatenate",
     "mark_cuts",
     "parse_cuts",
     "with_cuts",

@@ -1,4 +1,4 @@
-"""Cuts given by hand, and cuts found: marked on the frames that begin a scene."""
+"""Scene cuts, given by the user or detected, marked on the frames that begin a scene."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .scene_detection import mark_cuts
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A place where a scene begins.
+    """A scene cut.
 
     Attributes:
-        number: of the first frame of the new scene, counted from 0.
+        number: of the first frame of the new scene, from 0.
         time: of that frame, seconds from the start of the source.
     """
 
@@ -26,10 +26,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class CutList:
-    """Cuts given by hand.
+    """Scene cuts given by the user.
 
     Attributes:
-        numbers: of the frames that begin a scene, counted from 0.
+        numbers: of the frames that begin a scene, from 0.
         times: seconds; the first frame at or after each begins a scene.
     """
 
@@ -38,10 +38,10 @@ class CutList:
 
 
 def parse_cuts(text: str) -> CutList:
-    """Read a list of cuts: ``48, 96`` are frame numbers, ``2.5s`` is a time in seconds.
+    """Read a list of scene cuts: ``48, 96`` are frame numbers, ``2.5s`` is a time in seconds.
 
     Raises:
-        InputError: one of them is neither.
+        InputError: an item is neither.
     """
     words = text.replace(",", " ").split()
     try:
@@ -49,7 +49,7 @@ def parse_cuts(text: str) -> CutList:
         numbers = {int(word) for word in words if not word.endswith("s")}
     except (ValueError, ZeroDivisionError):
         raise InputError(
-            f"cuts: expected frame numbers such as 48 or times such as 2.5s, got {text!r}. "
+            f"Cuts must be frame numbers such as 48 or times such as 2.5s, not {text!r}. "
             'Write for example "48, 96" or "2.5s 4s".'
         ) from None
     return CutList(frozenset(numbers), tuple(sorted(times)))
@@ -59,24 +59,24 @@ def with_cuts(
     frames: Iterable[Frame],
     threshold: float,
     given: CutList,
-    report: Callable[[Cut], object],
+    on_cut: Callable[[Cut], object],
 ) -> Iterator[Frame]:
-    """Mark the frames that begin a scene, found or given by hand.
+    """Mark the frames that begin a scene, detected or given by the user.
 
     Args:
         frames: of the source, times increasing.
         threshold: of the detector; 0 turns it off.
-        given: cuts by hand.
-        report: called with each cut, in order.
+        given: by the user.
+        on_cut: called with each cut, in order.
     """
     before = Fraction(-1)
-    for number, (frame, is_found) in enumerate(mark_cuts(frames, threshold)):
+    for number, (frame, is_detected) in enumerate(mark_cuts(frames, threshold)):
         is_given = number in given.numbers or any(
             before < time <= frame.time for time in given.times
         )
         before = frame.time
-        if number and (is_found or is_given):
-            report(Cut(number, frame.time))
+        if number and (is_detected or is_given):
+            on_cut(Cut(number, frame.time))
             yield replace(frame, begins_scene=True)
         else:
             yield frame

@@ -1,7 +1,7 @@
-"""What is done to source frames before new ones are put between them, in its order.
+"""All preparation of source frames before interpolation, in order.
 
-Cuts come first, so that their numbers are those of the source. Then repeats are taken out, and at
-last a loop is closed: its seam is no cut.
+Scene cuts come first, so that their numbers are those of the source. Then duplicates are dropped,
+and last a loop is closed: its seam is not a cut.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from ..frames import Frame
 from ..timing import EndRule, Schedule
 from .concatenate import closed_loop
 from .cuts import Cut, CutList, with_cuts
-from .duplicates import smoothed
+from .duplicates import smooth_duplicates
 from .scene_detection import DEFAULT_THRESHOLD
 
 
 class Duplicates(str, Enum):
-    """What happens to frames that repeat the one before."""
+    """What happens to duplicate frames, which repeat the frame before."""
 
     KEEP = "keep"
-    """They are frames like any other: motion stops there."""
+    """Treat them like any other frame: motion stops there."""
     SMOOTH = "smooth"
-    """They are left out, and the motion around them takes their time as well."""
+    """Drop them, and spread the motion around them evenly over their time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What is done to source frames.
+    """How source frames are prepared.
 
     Attributes:
         scene_threshold: of the cut detector; 0 turns it off.
-        cuts: those given by hand.
-        masks: [H, W] each, 1 where the picture is protected: one for all frames, or one for each.
-        duplicates: what happens to repeated frames.
-        loop: the clip leads back to its first frame. Then :meth:`schedule` has to be asked.
+        cuts: given by the user.
+        masks: [H, W] each, 1 where the frame is protected: one for all frames, or one for each.
+        duplicates: what happens to duplicate frames.
+        loop: the clip leads back to its first frame.
     """
 
     scene_threshold: float = DEFAULT_THRESHOLD
@@ -49,31 +49,37 @@ class Preparation:
     duplicates: Duplicates = Duplicates.KEEP
     loop: bool = False
 
-    def schedule(self, schedule: Schedule) -> Schedule:
-        """Fit a schedule to the frames: a loop ends just before its first frame is due again."""
+    def fit(self, schedule: Schedule) -> Schedule:
+        """Return the schedule of the prepared frames, for a schedule of the source.
+
+        A loop ends just before its first frame is due again.
+        """
         if not self.loop:
             return schedule
         return replace(schedule, last_duration=Fraction(0), end=EndRule.FULL_DURATION)
 
     def apply(
-        self, frames: Iterable[Frame], last_duration: Fraction, report: Callable[[Cut], object]
-    ) -> Iterator[Frame]:
-        """Prepare the frames of a clip, lazily.
+        self, frames: Iterable[Frame], schedule: Schedule, on_cut: Callable[[Cut], object]
+    ) -> tuple[Iterator[Frame], Schedule]:
+        """Prepare the frames of a clip and the schedule that goes with them.
 
         Args:
-            frames: times strictly increasing from 0.
-            last_duration: seconds the source shows its last frame, where that is not known of it.
-            report: called with each cut, in order.
+            frames: of the source, times strictly increasing from 0; consumed lazily.
+            schedule: for the source, not fitted yet.
+            on_cut: called with each scene cut, in order.
 
-        Raises:
-            InputError: a mask has another size than its frame.
+        Returns:
+            The prepared frames, which raise an InputError where a mask has another size than its
+            frame, and the fitted schedule.
         """
-        frames = with_cuts(frames, self.scene_threshold, self.cuts, report)
+        frames = with_cuts(frames, self.scene_threshold, self.cuts, on_cut)
         if self.masks:
             frames = _with_masks(frames, self.masks)
         if self.duplicates is Duplicates.SMOOTH:
-            frames = smoothed(frames)
-        return closed_loop(frames, last_duration) if self.loop else iter(frames)
+            frames = smooth_duplicates(frames)
+        if self.loop:
+            frames = closed_loop(frames, schedule.last_duration)
+        return iter(frames), self.fit(schedule)
 
 
 def _with_masks(frames: Iterable[Frame], masks: Sequence[Tensor]) -> Iterator[Frame]:
@@ -83,6 +89,7 @@ def _with_masks(frames: Iterable[Frame], masks: Sequence[Tensor]) -> Iterator[Fr
         if mask.shape != (height, width):
             found = "x".join(str(size) for size in reversed(mask.shape))
             raise InputError(
-                f"mask: expected {width}x{height} like the frames, got {found}. Scale the mask."
+                f"The mask is {found}, the frames are {width}x{height}. Scale the mask to the size of "
+                "the frames."
             )
         yield replace(frame, mask=mask)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import DecodeError, InputError
 from ..frames import Frame
-from ..image_files import probe_picture, read_picture
+from ..image_files import probe_image, read_image
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def probe_image_folder(folder: Path) -> FolderInfo:
     """
     folder = Path(folder)
     files = _sorted_by_number(_list_images(folder))
-    images = [probe_picture(file) for file in files]
+    images = [probe_image(file) for file in files]
     width, height = images[0].size
     for file, image in zip(files, images, strict=True):
         if image.size != (width, height):
@@ -68,7 +68,7 @@ def probe_image_folder(folder: Path) -> FolderInfo:
         files,
         width,
         height,
-        bit_depth=16 if any(image.is_deep for image in images) else 8,
+        bit_depth=max(image.bit_depth for image in images),
         has_alpha=any(image.has_alpha for image in images),
     )
 
@@ -98,7 +98,7 @@ def read_image_folder(
         logger.info("%s: transparency is dropped", info.path)
     is_clipped = False
     for number, file in enumerate(info.files):
-        pixels = read_picture(file, is_deep=info.bit_depth > 8, alpha=alpha and info.has_alpha)
+        pixels = read_image(file, bit_depth=info.bit_depth, alpha=alpha and info.has_alpha)
         if info.bit_depth > 8 and pixels.max() > 1:
             if not is_clipped:
                 logger.warning("%s: values above white are clipped", file)
@@ -123,7 +123,7 @@ def read_mask(file: Path) -> Tensor:
     """
     if not file.is_file():
         raise InputError(f"{file}: there is no such file. Check the path.")
-    return torch.from_numpy(read_picture(file, is_deep=True, alpha=False)).clamp(max=1).mean(dim=2)
+    return torch.from_numpy(read_image(file, bit_depth=16, alpha=False)).clamp(max=1).mean(dim=2)
 
 
 def _list_images(folder: Path) -> list[Path]:

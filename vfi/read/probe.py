@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import DecodeError, InputError
-from ..timing import parse_moment
+from ..timing import parse_timestamp
 from ..tracks import AudioStream, Chapter, SubtitleStream
 from .decode import decode_frames, decoder_of, to_rgb
 from .demux import (
@@ -171,7 +171,7 @@ def _estimate_seconds(container: InputContainer, stream: VideoStream) -> Fractio
 
 def _tagged_seconds(stream: VideoStream) -> Fraction:
     try:
-        return parse_moment(stream.metadata.get("DURATION", ""))
+        return parse_timestamp(stream.metadata.get("DURATION", ""))
     except InputError:
         return Fraction(0)
 

@@ -1,4 +1,4 @@
-"""New frames from source frames, with any model that fits ``protocol``.
+"""New frames and enhanced frames from source frames, with any model that fits ``protocol``.
 
 May import the package's root modules and ``timing``; knows no network.
 """

@@ -1,4 +1,4 @@
-"""Source frames in, the same frames cleaned up out, one at a time."""
+"""Enhance a clip: source frames in, the same number of enhanced frames out, one at a time."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from ..alpha import premultiplied, straightened
-from ..frames import Frame, downloaded, from_planar, to_planar
+from ..alpha import premultiply_image, unpremultiply_image
+from ..frames import Frame, from_planar, to_host, to_planar
 from .protocol import FeaturesT, FrameEnhancer
 
 
 def enhance_stream(
     frames: Iterable[Frame], enhancer: FrameEnhancer[FeaturesT], *, first: int = 0
 ) -> Iterator[Tensor]:
-    """Clean up the frames of a clip, each with the help of the one before it.
+    """Enhance the frames of a clip, each with the frame before it as its reference.
 
-    The first frame is helped by the one after it. Where a cut lies between the two, or there is no
-    other frame, a frame helps itself. So all frames but the first of a scene are made alike, each
-    once: nothing changes from pair to pair, and nothing depends on where a run has begun.
+    The reference of the first frame is the one after it. Across a scene cut, or where there is no
+    other frame, a frame is its own reference. So all frames but the first of a scene are treated
+    alike, and the result does not depend on where a run starts.
 
-    A frame that repeats the one before, the same tensor, is made once. Two frames and their
+    A frame that is the same tensor as the one before is enhanced once. Two frames and their
     features are alive at a time, and each is encoded at most once.
 
     Args:
         frames: RGB or RGBA, whose alpha is passed on untouched; consumed lazily.
         enhancer: the model.
-        first: number of the first frame that is wanted; those before are not made.
+        first: number of the first frame that is wanted; those before are not enhanced.
 
     Yields:
         [H, W, C], size and dtype of the source, as many as there are frames; treat as read-only.
     """
-    return downloaded(_enhance_all(frames, _Maker(enhancer), first))
+    return to_host(_enhance_on_device(frames, _CachingEnhancer(enhancer), first))
 
 
-def _enhance_all(frames: Iterable[Frame], make: _Maker[FeaturesT], first: int) -> Iterator[Tensor]:
-    made: tuple[Tensor, Tensor] | None = None  # the newest frame, and what became of it
-    for own, other in islice(_with_helpers(frames), first, None):
-        if made is None or made[0] is not own.pixels:
-            made = own.pixels, make(own.pixels, other.pixels)
-        yield made[1]
+def _enhance_on_device(
+    frames: Iterable[Frame], enhancer: _CachingEnhancer[FeaturesT], first: int
+) -> Iterator[Tensor]:
+    newest: tuple[Tensor, Tensor] | None = None  # a source frame, and the same enhanced
+    for frame, reference in islice(_with_references(frames), first, None):
+        if newest is None or newest[0] is not frame.pixels:
+            newest = frame.pixels, enhancer.enhance(frame.pixels, reference.pixels)
+        yield newest[1]
 
 
-def _with_helpers(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Frame]]:
-    """Yield each frame with the one that helps it."""
+def _with_references(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Frame]]:
+    """Yield each frame with its reference frame."""
     iterator = iter(frames)
     before = next(iterator, None)
     if before is None:
@@ -58,30 +60,30 @@ def _with_helpers(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Frame]]:
         before, frame = frame, next(iterator, None)
 
 
-class _Maker(Generic[FeaturesT]):
-    """Makes pictures, and keeps the features of the newest two frames."""
+class _CachingEnhancer(Generic[FeaturesT]):
+    """Enhances frames, and keeps the features of the newest two."""
 
     def __init__(self, enhancer: FrameEnhancer[FeaturesT]) -> None:
         self._enhancer = enhancer
-        self._kept: list[tuple[Tensor, FeaturesT]] = []
+        self._cache: list[tuple[Tensor, FeaturesT]] = []
 
-    def __call__(self, own: Tensor, other: Tensor) -> Tensor:
-        """Make one frame anew, still on the model's device; both [H, W, C]."""
-        features = [self._features(pixels) for pixels in (other, own)]
-        image = self._enhancer.enhance(features[1], features[0])
-        if own.shape[-1] == 4:
-            # What the network saw, and so what it made, is premultiplied.
-            straight = to_planar(own, self._enhancer.device)
-            seen = torch.cat((image, straight[:, 3:]), 1)
-            image = straightened(seen, straight, straight, 0)
-        return from_planar(image, own.dtype)
+    def enhance(self, pixels: Tensor, reference: Tensor) -> Tensor:
+        """Enhance one frame; both [H, W, C], the result on the model's device."""
+        reference_features = self._features(reference)
+        image = self._enhancer.enhance(self._features(pixels), reference_features)
+        if pixels.shape[-1] == 4:
+            # The network takes premultiplied colours, so it gives premultiplied ones.
+            straight = to_planar(pixels, self._enhancer.device)
+            rgba = torch.cat((image, straight[:, 3:]), 1)
+            image = unpremultiply_image(rgba, straight, straight, 0)
+        return from_planar(image, pixels.dtype)
 
     def _features(self, pixels: Tensor) -> FeaturesT:
-        for known, features in self._kept:
-            if known is pixels:
+        for cached, features in self._cache:
+            if cached is pixels:
                 return features
-        del self._kept[:-1]
-        image = premultiplied(to_planar(pixels, self._enhancer.device))
+        del self._cache[:-1]
+        image = premultiply_image(to_planar(pixels, self._enhancer.device))
         features = self._enhancer.encode(image[:, :3])
-        self._kept.append((pixels, features))
+        self._cache.append((pixels, features))
         return features

@@ -1,4 +1,4 @@
-"""What the stream needs from a model, whatever the model is."""
+"""What a model must offer to interpolate or enhance frames."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ FeaturesT = TypeVar("FeaturesT")
 
 @dataclass(frozen=True, slots=True)
 class Interpolator(Generic[FeaturesT]):
-    """A model, cut where its work can be shared between pairs.
+    """A model that makes frames between two, split where its work can be shared between pairs.
 
     Attributes:
-        encode: [1, C, H, W] float32 in [0, 1], C 3 or 4 (alpha, the colours premultiplied) ->
+        encode: [1, C, H, W] float32 in [0, 1], C 3 or 4 (RGBA premultiplied) ->
             features of one frame.
         interpolate: features of the earlier and the later frame and increasing timesteps in
             (0, 1) -> [1, C, H, W] in [0, 1] for each, lazily.
-        device: where ``encode`` wants its input.
+        device: of the input of ``encode``.
     """
 
     encode: Callable[[Tensor], FeaturesT]
@@ -31,13 +31,13 @@ class Interpolator(Generic[FeaturesT]):
 
 @dataclass(frozen=True, slots=True)
 class FrameEnhancer(Generic[FeaturesT]):
-    """A model that makes frames anew, cut where its work can be shared between neighbours.
+    """A model that enhances frames, split where its work can be shared between neighbours.
 
     Attributes:
         encode: [1, 3, H, W] float32 in [0, 1] -> features of one frame.
-        enhance: features of the frame and of the one that helps it, which may be the same ->
+        enhance: features of the frame and of its reference frame, which may be the same ->
             [1, 3, H, W] in [0, 1].
-        device: where ``encode`` wants its input.
+        device: of the input of ``encode``.
     """
 
     encode: Callable[[Tensor], FeaturesT]

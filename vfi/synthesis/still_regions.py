@@ -1,4 +1,4 @@
-"""What is put over a new picture, or shown in its place: still regions, masks, cross-fades."""
+"""Parts of a new frame that are taken from source frames: still regions and masks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _NEIGHBOURHOOD = 5  # px; a pixel counts as still when all of this square around
 
 
 def still_region(image0: Tensor, image1: Tensor) -> Tensor:
-    """Find where two pictures are the same over a neighbourhood of 5x5 px.
+    """Find where two frames are the same over a neighbourhood of 5x5 px.
 
     Args:
-        image0: [1, C, H, W] floating point in [0, 1]; of alpha any change counts as well.
+        image0: [1, C, H, W] floating point in [0, 1]; alpha counts like any channel.
         image1: the same.
 
     Returns:
@@ -25,7 +25,7 @@ def still_region(image0: Tensor, image1: Tensor) -> Tensor:
     """
     change = (image1 - image0).abs_().amax(dim=1, keepdim=True)
     half = _NEIGHBOURHOOD // 2
-    # The largest change of each row's neighbourhood, then of the columns: the square's, faster.
+    # The largest change along rows, then along columns: that of the square, but faster.
     change = F.max_pool2d(change, (1, _NEIGHBOURHOOD), 1, (0, half))
     change = F.max_pool2d(change, (_NEIGHBOURHOOD, 1), 1, (half, 0))
     return change < (_STILL_LEVELS + 0.5) / 255
@@ -34,14 +34,14 @@ def still_region(image0: Tensor, image1: Tensor) -> Tensor:
 def restore_still(
     image: Tensor, image0: Tensor, image1: Tensor, still: Tensor, timestep: float
 ) -> Tensor:
-    """Put what two pictures share into the one made between them, so that it cannot wobble.
+    """Replace still regions of a new frame by a fade of its neighbours, so that they cannot wobble.
 
     Args:
-        image: [1, C, H, W] in [0, 1], the new picture.
-        image0: the picture before, same shape.
-        image1: the picture after, same shape.
+        image: [1, C, H, W] in [0, 1], the new frame.
+        image0: the frame before, same shape.
+        image1: the frame after, same shape.
         still: from :func:`still_region`.
-        timestep: in (0, 1); what little differs is faded over.
+        timestep: in (0, 1).
     """
     return torch.where(still, torch.lerp(image0, image1, timestep), image)
 
@@ -50,8 +50,8 @@ def protect(image: Tensor, original: Tensor, mask: Tensor) -> Tensor:
     """Show the original where the mask is 1, and a mix at soft edges.
 
     Args:
-        image: [1, C, H, W] in [0, 1], the new picture.
-        original: the source picture nearest in time, same shape.
+        image: [1, C, H, W] in [0, 1], the new frame.
+        original: the source frame nearest in time, same shape.
         mask: [H, W] in [0, 1], any floating point type and device.
     """
     return torch.lerp(image, original, mask.to(image).expand_as(image))

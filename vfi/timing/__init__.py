@@ -1,20 +1,11 @@
 """When each output frame is shown: schedules, speed curves, and how people write times and rates.
 
-Pure arithmetic in exact fractions; may import the package's root modules only, and no torch.
+Pure arithmetic in exact fractions. May import the package's root modules only, and no torch.
 """
 
-from .schedule import (
-    EndRule,
-    Schedule,
-    SpeedCurve,
-    SpeedPoint,
-    constant_speed,
-    format_rate,
-    parse_moment,
-    parse_ramp,
-    parse_rate,
-    parse_speed,
-)
+from .parse import format_rate, parse_ramp, parse_rate, parse_speed, parse_timestamp
+from .schedule import EndRule, Schedule
+from .speed import SpeedCurve, SpeedPoint, constant_speed
 
 __all__ = [
     "EndRule",
@@ -23,8 +14,8 @@ __all__ = [
     "SpeedPoint",
     "constant_speed",
     "format_rate",
-    "parse_moment",
     "parse_ramp",
     "parse_rate",
     "parse_speed",
+    "parse_timestamp",
 ]

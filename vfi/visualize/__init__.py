@@ -1,4 +1,4 @@
-"""Pictures for people: before and after in one frame, sheets of cuts, colour-coded motion.
+"""Images for people to look at: comparisons of two clips, sheets of scene cuts and of motion.
 
 May import the package's root modules and ``timing``.
 """
@@ -7,10 +7,10 @@ from .comparison import (
     DEFAULT_LABEL,
     Layout,
     Montage,
+    frames_on_screen,
     label_texts,
     mean_difference,
     parse_labels,
-    same_moments,
 )
 from .cut_sheet import MOST_CUTS, ShownCut, draw_sheet, shrink
 from .motion_sheet import colour_motion, difference, draw_tiles, longest_motion
@@ -25,10 +25,10 @@ __all__ = [
     "difference",
     "draw_sheet",
     "draw_tiles",
+    "frames_on_screen",
     "label_texts",
     "longest_motion",
     "mean_difference",
     "parse_labels",
-    "same_moments",
     "shrink",
 ]

@@ -1,29 +1,25 @@
-"""Pictures of what a network finds between two frames: motion as colours, masks, differences."""
+"""A sheet of what a network finds between two frames: motion as colours, masks, differences."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import pi
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ..frames import to_uint8
+from .grid import draw_grid, shrunk_size
 
 _SIDE = 480  # px, the longer side of a tile
-_GAP = 8  # px
-_CAPTION = 16  # px, height of a line of Pillow's default font with some air
-_BACKGROUND, _TEXT = (24, 24, 24), (230, 230, 230)
 
 
 def longest_motion(flow: Tensor) -> float:
     """Return how far nearly all pixels move at most: the 99.5th percentile, px.
 
     Args:
-        flow: [H, W, 2] or more of them behind each other, px.
+        flow: [..., H, W, 2], px.
     """
     lengths = flow.reshape(-1, 2).norm(dim=1)
     kept = lengths.numel() * 995 // 1000
@@ -31,7 +27,7 @@ def longest_motion(flow: Tensor) -> float:
 
 
 def colour_motion(flow: Tensor, longest: float) -> Tensor:
-    """Show motion as colours: the hue is its direction, white is none, full colour ``longest``.
+    """Show motion as colours: the hue is its direction, white no motion, full colour ``longest``.
 
     Right is red, down yellow-green, left cyan, up violet: the hues of the circle, clockwise as
     seen on the screen.
@@ -52,12 +48,12 @@ def colour_motion(flow: Tensor, longest: float) -> Tensor:
 
 
 def difference(pixels0: Tensor, pixels1: Tensor, gain: float = 4.0) -> Tensor:
-    """Show where two pictures differ: black where they do not, brighter by ``gain`` elsewhere.
+    """Show where two frames differ: their absolute difference, ``gain`` times as bright.
 
     Args:
         pixels0: [H, W, C] in [0, 1].
         pixels1: the same.
-        gain: what a difference is multiplied with.
+        gain: factor of the difference.
 
     Returns:
         [H, W, C] in [0, 1].
@@ -66,7 +62,7 @@ def difference(pixels0: Tensor, pixels1: Tensor, gain: float = 4.0) -> Tensor:
 
 
 def draw_tiles(tiles: Sequence[tuple[str, Tensor]], num_columns: int) -> Tensor:
-    """Draw pictures with a line of text above each, row by row.
+    """Draw images with a caption above each, row by row, at most 480 px a side.
 
     Args:
         tiles: caption in ASCII, and [H, W, 1 or 3] in [0, 1]; of one size.
@@ -75,26 +71,13 @@ def draw_tiles(tiles: Sequence[tuple[str, Tensor]], num_columns: int) -> Tensor:
     Returns:
         [H, W, 3] float32 in [0, 1].
     """
-    small = [(caption, _shrink(pixels)) for caption, pixels in tiles]
-    height, width, _ = small[0][1].shape
-    num_rows = -(-len(small) // num_columns)
-    tile_width, tile_height = width + _GAP, _CAPTION + height + _GAP
-    size = num_columns * tile_width + _GAP, num_rows * tile_height + _GAP
-    sheet = Image.new("RGB", size, _BACKGROUND)
-    pen = ImageDraw.Draw(sheet)
-    for index, (caption, pixels) in enumerate(small):
-        row, column = divmod(index, num_columns)
-        corner = _GAP + column * tile_width, _GAP + row * tile_height
-        pen.text(corner, caption, fill=_TEXT)
-        sheet.paste(Image.fromarray(pixels.numpy()), (corner[0], corner[1] + _CAPTION))
-    return torch.from_numpy(np.array(sheet)).float() / 255
+    return draw_grid([(caption, _shrink(pixels)) for caption, pixels in tiles], num_columns)
 
 
 def _shrink(pixels: Tensor) -> Tensor:
-    """[H, W, 1 or 3] in [0, 1] -> [h, w, 3] uint8, at most 480 px a side."""
+    """[H, W, 1 or 3] in [0, 1] -> [h, w, 3] uint8."""
     height, width, _ = pixels.shape
-    scale = min(1.0, _SIDE / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
+    size = shrunk_size(height, width, _SIDE)
     planes = pixels.cpu().float().permute(2, 0, 1)[None]
     planes = F.interpolate(planes, size, mode="area").expand(1, 3, *size)
     return to_uint8(planes[0].permute(1, 2, 0)).contiguous()

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import EncodeError, InputError
-from ..image_files import encode_exr, encode_png, is_whole
+from ..image_files import encode_exr, encode_png, is_complete
 from .lock import only_writer, require_writable
 
 _KEY_FILE = "job.txt"
@@ -106,7 +106,7 @@ class ImageSequenceWriter:
         if self.resume_key is None or _read_key(self._partial) != self.resume_key:
             return 0
         number = self.start
-        while is_whole(self._path(number)):
+        while is_complete(self._path(number)):
             number += 1
         return number - self.start
 

@@ -20,7 +20,7 @@ from vfi.encode.encoders import available_presets, choose_encoder
 from vfi.encode.ffmpeg import find_ffmpeg
 from vfi.encode.presets import PRESETS, SPEEDS, Encoder, Preset, find_preset
 from vfi.errors import InputError
-from vfi.frames import to_depth, to_uint8, to_uint16
+from vfi.frames import to_bit_depth, to_uint8, to_uint16
 from vfi.read.video import probe_video, read_video
 
 Pixels = NDArray[Any]
@@ -243,7 +243,7 @@ def test_dithering_keeps_a_gradient_free_of_bands(
 
     def error(*, dither: bool) -> float:
         depth = find_preset(preset).frame_bit_depth(dither=dither)
-        frame = to_depth(sky, depth, dither=dither).numpy()
+        frame = to_bit_depth(sky, depth, dither=dither).numpy()
         path = place(tmp_path, preset)
         write(path, [frame] * 3, preset, crf=crf, options=None)
         difference = torch.from_numpy(read(path)[1]).float() - sky * 255

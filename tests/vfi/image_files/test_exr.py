@@ -1,4 +1,4 @@
-"""OpenEXR pictures. That other programs agree was checked by hand with OpenEXR 3.5."""
+"""OpenEXR images. That other programs agree was checked by hand with OpenEXR 3.5."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from vfi.errors import DecodeError, InputError
-from vfi.frames import to_depth, to_uint8, to_uint16
+from vfi.frames import to_bit_depth, to_uint8, to_uint16
 from vfi.read.image_sequence import probe_image_folder, read_image_folder, read_mask
-from vfi.write.image_sequence import PictureWriter
+from vfi.write.image_sequence import ImageSequenceWriter
 
 Pixels = NDArray[Any]
 LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
 
 
-def write(folder: Path, *pictures: Pixels) -> Path:
-    """Write pictures with values in [0, 1]."""
-    has_alpha = pictures[0].shape[-1] == 4
-    with PictureWriter(folder, suffix=".exr", depth=32, has_alpha=has_alpha) as writer:
-        for pixels in pictures:
+def write(folder: Path, *images: Pixels) -> Path:
+    """Write images with values in [0, 1]."""
+    has_alpha = images[0].shape[-1] == 4
+    with ImageSequenceWriter(folder, suffix=".exr", bit_depth=32, has_alpha=has_alpha) as writer:
+        for pixels in images:
             writer.write(pixels.astype(np.float32))
     return folder
 
@@ -56,7 +56,7 @@ def save(path: Path, planes: list[Pixels], pixel_format: str, **options: str) ->
 
 
 def stored(path: Path) -> list[Pixels]:
-    """The planes of a picture as they are in the file: G, B, R and maybe A."""
+    """The planes of an image as they are in the file: G, B, R and maybe A."""
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
         rows = [np.frombuffer(bytes(p), "<f4").reshape(frame.height, -1) for p in frame.planes]
@@ -116,7 +116,7 @@ def test_kinds_of_files_are_read(tmp_path: Path, compression: str, kind: str) ->
     assert (np.diff(pixels[0, :, 0]) > 0).all()
 
 
-def test_opaque_pictures_among_transparent_ones_are_opaque(tmp_path: Path) -> None:
+def test_opaque_images_among_transparent_ones_are_opaque(tmp_path: Path) -> None:
     light = np.full((4, 6), 0.5)
     save(tmp_path / "1.exr", [light] * 3, "gbrpf32le")
     save(tmp_path / "2.exr", [light] * 4, "gbrapf32le")
@@ -134,13 +134,13 @@ def test_what_is_brighter_than_white_is_clipped_and_told_once(
         frames = read(tmp_path)
     assert frames[1][0, :, 0] == pytest.approx([0.73536, 1, 0, 0, 1], abs=1e-4)
     assert [record.message for record in caplog.records] == [
-        f"{tmp_path / '1.exr'}: what is brighter than white is clipped"
+        f"{tmp_path / '1.exr'}: values above white are clipped"
     ]
 
 
 def test_exr_and_png_may_be_mixed(tmp_path: Path) -> None:
     write(tmp_path / "a", LEVELS / 255)
-    with PictureWriter(tmp_path / "b", start=1) as writer:
+    with ImageSequenceWriter(tmp_path / "b", start=1) as writer:
         writer.write(LEVELS)
     (tmp_path / "b" / "0000001.png").rename(tmp_path / "a" / "0000001.png")
     first, second = read(tmp_path / "a")
@@ -162,9 +162,13 @@ def changed(path: Path, old: bytes, new: bytes) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b"\x76\x2f\x31\x01", b"GIF8", "no OpenEXR file"),
-        (b"\0R\0\x02", b"\0Q\0\x02", "no channels R, G and B, nor Y; there are: B, G, Q"),
-        (b"compression\0\x01\0\0\0\x03", b"compression\0\x01\0\0\0\x08", "DWAA; save it with"),
+        (b"\x76\x2f\x31\x01", b"GIF8", "not an OpenEXR file"),
+        (b"\0R\0\x02", b"\0Q\0\x02", "neither R, G and B channels nor a Y channel, only: B, G, Q"),
+        (
+            b"compression\0\x01\0\0\0\x03",
+            b"compression\0\x01\0\0\0\x08",
+            "DWAA compression is not supported; save it with",
+        ),
         (b"displayWindow\0", b"displayHinweis\0", "header is incomplete"),
     ],
 )
@@ -187,24 +191,24 @@ def test_file_that_ends_early_is_refused(tmp_path: Path, length: int) -> None:
 
 
 def test_file_whose_rows_were_not_all_written_is_refused(tmp_path: Path) -> None:
-    """A program that crashed leaves zeros in the list of places."""
+    """A program that crashed leaves zeros in the table of offsets."""
     write(tmp_path / "out", np.random.default_rng(0).random((40, 16, 3)))
     path = tmp_path / "out" / "0000000.exr"
     data = path.read_bytes()
-    places = range(len(data) - 8)
-    first = next(i for i in places if data[i : i + 8] == (i + 3 * 8).to_bytes(8, "little"))
+    offsets = range(len(data) - 8)
+    first = next(i for i in offsets if data[i : i + 8] == (i + 3 * 8).to_bytes(8, "little"))
     path.write_bytes(data[: first + 8] + bytes(8) + data[first + 16 :])
     with pytest.raises(DecodeError, match="ends early"):
         read(tmp_path / "out")
 
 
 @pytest.mark.parametrize("spoilt", ["not at all", "nothing", "half", "zeros"])
-def test_interrupted_job_goes_on_after_its_last_whole_picture(tmp_path: Path, spoilt: str) -> None:
+def test_interrupted_job_resumes_after_its_last_complete_image(tmp_path: Path, spoilt: str) -> None:
     random = np.random.default_rng(0)
-    pictures = [random.random((40, 60, 3)).astype(np.float32) for _ in range(4)]
-    how: dict[str, Any] = {"suffix": ".exr", "depth": 32, "job": "j"}
-    with pytest.raises(RuntimeError), PictureWriter(tmp_path / "out", **how) as writer:  # noqa: PT012
-        for pixels in pictures[:3]:
+    images = [random.random((40, 60, 3)).astype(np.float32) for _ in range(4)]
+    how: dict[str, Any] = {"suffix": ".exr", "bit_depth": 32, "resume_key": "j"}
+    with pytest.raises(RuntimeError), ImageSequenceWriter(tmp_path / "out", **how) as writer:  # noqa: PT012
+        for pixels in images[:3]:
             writer.write(pixels)
         while writer.num_finished < 3:
             time.sleep(0.01)
@@ -214,22 +218,22 @@ def test_interrupted_job_goes_on_after_its_last_whole_picture(tmp_path: Path, sp
     half = data[: len(data) // 2]
     kept = {"nothing": b"", "half": half, "zeros": half.ljust(len(data), b"\0")}
     path.write_bytes(kept.get(spoilt, data))
-    writer = PictureWriter(tmp_path / "out", **how)
+    writer = ImageSequenceWriter(tmp_path / "out", **how)
     assert writer.num_finished == (3 if spoilt == "not at all" else 1)
-    writer.begin_at(writer.num_finished)
     with writer:
-        for pixels in pictures[writer.num_finished :]:
+        writer.start_at(writer.num_finished)
+        for pixels in images[writer.num_finished :]:
             writer.write(pixels)
-    assert np.stack(read(tmp_path / "out")) == pytest.approx(np.stack(pictures), abs=1e-6)
+    assert np.stack(read(tmp_path / "out")) == pytest.approx(np.stack(images), abs=1e-6)
 
 
 def test_wrong_depth_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"exr: expected .* depth 32"):
-        PictureWriter(tmp_path / "out", suffix=".exr", depth=16)
+    with pytest.raises(InputError, match=r"exr needs .* bit depth 32"):
+        ImageSequenceWriter(tmp_path / "out", suffix=".exr", bit_depth=16).validate()
 
 
 def test_frames_of_any_kind_become_floating_point() -> None:
-    assert to_depth(torch.tensor([0, 51, 255], dtype=torch.uint8), 32).tolist() == pytest.approx(
-        [0, 0.2, 1]
-    )
-    assert to_depth(torch.tensor([-0.1, 0.3, 1.2]), 32).tolist() == pytest.approx([0, 0.3, 1])
+    assert to_bit_depth(
+        torch.tensor([0, 51, 255], dtype=torch.uint8), 32
+    ).tolist() == pytest.approx([0, 0.2, 1])
+    assert to_bit_depth(torch.tensor([-0.1, 0.3, 1.2]), 32).tolist() == pytest.approx([0, 0.3, 1])

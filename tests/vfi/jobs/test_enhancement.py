@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.helpers.jobs import Kept, greys, values
+from tests.helpers.stand_in_models import Sum
 from tests.helpers.writers import source_tracks
-from tests.vfi.synthesis.test_enhance import Sum
 from vfi.frames import Frame
 from vfi.jobs import EnhancementJob, render
 from vfi.jobs.enhancement import steady

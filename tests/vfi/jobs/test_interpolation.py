@@ -25,7 +25,7 @@ from vfi.preprocess.pipeline import Preparation
 from vfi.read.clip import Clip, open_folder
 from vfi.synthesis.interpolate import AtCut
 from vfi.synthesis.protocol import Interpolator
-from vfi.timing.schedule import Schedule, constant_speed, parse_ramp
+from vfi.timing import Schedule, constant_speed, parse_ramp
 from vfi.visualize.comparison import Layout, Montage
 
 

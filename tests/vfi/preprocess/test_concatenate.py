@@ -11,12 +11,12 @@ from torch import Tensor
 
 from vfi.errors import InputError
 from vfi.frames import Frame
-from vfi.preprocess.concatenate import begins_with_repeat, closed_loop, joined
+from vfi.preprocess.concatenate import begins_with_repeat, closed_loop, concatenate
 
 TICK = Fraction(1, 16)
 
 
-def picture(position: int, size: int = 64) -> Tensor:
+def image(position: int, size: int = 64) -> Tensor:
     """A white bar on grey that moves with ``position``."""
     pixels = torch.full((32, size, 3), 60, dtype=torch.uint8)
     pixels[:, 4 * position : 4 * position + 8] = 220
@@ -24,7 +24,7 @@ def picture(position: int, size: int = 64) -> Tensor:
 
 
 def coded_again(pixels: Tensor) -> Tensor:
-    """The picture as a lossy codec might give it back."""
+    """The image as a lossy codec might give it back."""
     height, width, _ = pixels.shape
     noise = torch.randint(-20, 21, (height // 8, width // 8, 1))  # one value for a block
     noise = noise.repeat_interleave(8, 0).repeat_interleave(8, 1)
@@ -33,7 +33,7 @@ def coded_again(pixels: Tensor) -> Tensor:
 
 def clip(positions: list[int], *, noisy: bool = False) -> Iterator[Frame]:
     for index, position in enumerate(positions):
-        pixels = picture(position)
+        pixels = image(position)
         yield Frame(coded_again(pixels) if noisy else pixels, index * TICK)
 
 
@@ -50,13 +50,13 @@ def even(frames: list[Frame]) -> bool:
 
 
 def test_frame_that_was_coded_again_is_a_repeat() -> None:
-    ending = [picture(3), picture(4)]
-    assert begins_with_repeat(ending, [coded_again(picture(4)), coded_again(picture(5))])
+    ending = [image(3), image(4)]
+    assert begins_with_repeat(ending, [coded_again(image(4)), coded_again(image(5))])
 
 
 def test_next_frame_of_a_motion_is_no_repeat() -> None:
-    ending = [picture(3), picture(4)]
-    assert not begins_with_repeat(ending, [picture(5), picture(6)])
+    ending = [image(3), image(4)]
+    assert not begins_with_repeat(ending, [image(5), image(6)])
 
 
 def test_slow_motion_is_no_repeat() -> None:
@@ -95,26 +95,26 @@ def test_nothing_loops_with_less_than_two_frames(count: int) -> None:
 
 
 def test_repeated_boundary_frame_is_dropped_once() -> None:
-    out = list(joined([clip([0, 1, 2]), clip([2, 3], noisy=True), clip([3, 4, 5])], TICK))
+    out = list(concatenate([clip([0, 1, 2]), clip([2, 3], noisy=True), clip([3, 4, 5])], TICK))
     assert positions(out) == [0, 1, 2, 3, 4, 5]
     assert even(out)
 
 
 def test_clips_that_do_not_repeat_keep_all_frames() -> None:
-    out = list(joined([clip([0, 1, 2]), clip([3, 4])], TICK))
+    out = list(concatenate([clip([0, 1, 2]), clip([3, 4])], TICK))
     assert positions(out) == [0, 1, 2, 3, 4]
     assert even(out)
 
 
 def test_overlap_is_cross_faded() -> None:
     clips = ([Frame(torch.full((8, 8, 3), float(v)), i * TICK) for i in range(4)] for v in (0, 1))
-    out = list(joined(clips, TICK, overlap=3))
+    out = list(concatenate(clips, TICK, overlap=3))
     assert [frame.pixels[0, 0, 0].item() for frame in out] == [0, 0.25, 0.5, 0.75, 1]
     assert even(out)
 
 
-def test_picture_of_a_single_frame_can_be_joined() -> None:
-    assert positions(list(joined([clip([0]), clip([1]), clip([1])], TICK))) == [0, 1]
+def test_image_of_a_single_frame_can_be_joined() -> None:
+    assert positions(list(concatenate([clip([0]), clip([1]), clip([1])], TICK))) == [0, 1]
 
 
 def test_joining_keeps_a_few_frames_only() -> None:
@@ -125,20 +125,25 @@ def test_joining_keeps_a_few_frames_only() -> None:
             alive.add(frame.pixels)
             yield frame
 
-    most = max(len(alive) for _ in joined([counted(), counted()], TICK, overlap=4))
+    most = max(len(alive) for _ in concatenate([counted(), counted()], TICK, overlap=4))
     assert most <= 12
 
 
 @pytest.mark.parametrize(("counts", "guilty"), [((2, 5), 1), ((5, 2), 2), ((5, 5, 1), 3)])
 def test_clip_shorter_than_the_overlap_is_named(counts: tuple[int, ...], guilty: int) -> None:
     clips = [clip(list(range(count))) for count in counts]
-    with pytest.raises(InputError, match=f"clip {guilty}: expected at least 3 frames, got"):
-        list(joined(clips, TICK, overlap=3))
+    with pytest.raises(InputError, match=f"Clip {guilty} is too short for an overlap of 3 frames"):
+        list(concatenate(clips, TICK, overlap=3))
+
+
+def test_empty_clip_is_named() -> None:
+    with pytest.raises(InputError, match=r"Clip 2 has no frames\."):
+        list(concatenate([clip([0]), clip([]), clip([1])], TICK))
 
 
 def test_clip_of_another_size_is_named() -> None:
-    wide = [Frame(picture(0, size=96), Fraction(0))]
+    wide = [Frame(image(0, size=96), Fraction(0))]
     with pytest.raises(
         InputError, match=r"clip 2: expected 64x32 .* like the clip before, got 96x32"
     ):
-        list(joined([clip([0, 1]), wide], TICK))
+        list(concatenate([clip([0, 1]), wide], TICK))

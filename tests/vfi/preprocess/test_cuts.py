@@ -15,7 +15,7 @@ F = Fraction
 
 
 def clip(count: int, rate: int = 10, cut_at: int = 99) -> Iterator[Frame]:
-    """A picture of random colours, and from ``cut_at`` on another one."""
+    """An image of random colours, and from ``cut_at`` on another one."""
     scenes = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
     for number in range(count):
         yield Frame(scenes[int(number >= cut_at)], F(number, rate))
@@ -39,7 +39,7 @@ def test_cuts_are_read_as_frames_or_seconds(text: str, expected: CutList) -> Non
 
 @pytest.mark.parametrize("text", ["1.5", "two", "s", "1/0s"])
 def test_text_that_is_no_cut_is_explained(text: str) -> None:
-    with pytest.raises(InputError, match=f"expected frame numbers.*got '{text}'"):
+    with pytest.raises(InputError, match=f"must be frame numbers.*not '{text}'"):
         parse_cuts(text)
 
 

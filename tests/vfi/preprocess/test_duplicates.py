@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,27 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.helpers.discs import HEIGHT, WIDTH, disc
+from tests.helpers.writers import video_writer
 from vfi.frames import Frame
-from vfi.preprocess.duplicates import apparent_motion, is_repeat, smoothed
+from vfi.preprocess.duplicates import smooth_duplicates
 from vfi.read.video import probe_video, read_video
-from vfi.write.video import VideoWriter
-
-WIDTH, HEIGHT = 128, 64
-SIGMA = 9.0  # px; the disc's edge is soft, so that parts of a pixel can be told
-
-
-def disc(x: float) -> Tensor:
-    """A bright disc with its centre at column ``x``, on a texture: [H, W, 3] uint8."""
-    row, column = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
-    distance = ((row - HEIGHT / 2) ** 2 + (column - x) ** 2).sqrt()
-    light = torch.sigmoid((SIGMA - distance) * 2)[..., None]
-    ground = 60 + 25 * torch.sin(row / 3)[..., None] * torch.cos(column / 4)[..., None]
-    colour = torch.tensor([250.0, 220.0, 90.0])
-    return torch.lerp(ground.expand(-1, -1, 3), colour, light).round().to(torch.uint8)
 
 
 def position(pixels: Tensor) -> float:
-    """The column of the disc's centre, measured in the picture."""
+    """The column of the disc's centre, measured in the image."""
     light = (pixels[..., 0].float() - 130).clamp(min=0)
     return float((light.sum(0) * torch.arange(WIDTH)).sum() / light.sum())
 
@@ -69,7 +57,7 @@ def unevenness(frames: list[Frame], speed: float = 3.0, rate: int = 24) -> float
 
 def compressed(frames: list[Frame], folder: Path, crf: int) -> list[Frame]:
     path = folder / "clip.mp4"
-    with VideoWriter(path, width=WIDTH, height=HEIGHT, rate=Fraction(24), crf=crf) as writer:
+    with video_writer(path, width=WIDTH, height=HEIGHT, rate=Fraction(24), crf=crf) as writer:
         for frame in frames:
             writer.write(frame.pixels.numpy())
     return list(read_video(probe_video(path)))
@@ -94,7 +82,7 @@ def test_rate_put_into_a_higher_one_moves_evenly_again(per_slot: Fraction) -> No
     count = 30 + -30 % per_slot.denominator  # whole cycles
     speed = 80 / count
     source = shown(converted(count, per_slot), speed)
-    out = list(smoothed(source))
+    out = list(smooth_duplicates(source))
     assert unevenness(source, speed) > 0.4 * speed
     assert unevenness(out[:-1], speed) < 0.05  # the last frame keeps its time
     assert len(out) in (count * per_slot, count * per_slot + 1)
@@ -104,7 +92,7 @@ def test_rate_put_into_a_higher_one_moves_evenly_again(per_slot: Fraction) -> No
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 11, 17, 24, 31])
 def test_clip_keeps_its_first_and_last_frame(per_slot: Fraction, count: int) -> None:
     source = shown(converted(count, per_slot), 2)
-    out = list(smoothed(source))
+    out = list(smooth_duplicates(source))
     assert out[0] == source[0]
     assert out[-1] == source[-1]
     assert all(earlier.time < later.time for earlier, later in pairs(out))
@@ -112,14 +100,14 @@ def test_clip_keeps_its_first_and_last_frame(per_slot: Fraction, count: int) -> 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=30))
 def test_times_increase_and_lie_near_the_source_whatever_repeats(counts: list[int]) -> None:
-    pictures = [torch.full((1, 1, 3), number % 2 * 255, dtype=torch.uint8) for number in range(30)]
+    images = [torch.full((1, 1, 3), number % 2 * 255, dtype=torch.uint8) for number in range(30)]
     source = [
         Frame(pixels, Fraction(0))
-        for pixels, n in zip(pictures, counts, strict=False)
+        for pixels, n in zip(images, counts, strict=False)
         for _ in [0] * n
     ]
     source = [Frame(frame.pixels, Fraction(number)) for number, frame in enumerate(source)]
-    out = list(smoothed(source))
+    out = list(smooth_duplicates(source))
     assert (out[0], out[-1]) == (source[0], source[-1])
     assert all(earlier.time < later.time for earlier, later in pairs(out))
     first_shown = {id(frame.pixels): frame.time for frame in reversed(source)}
@@ -131,44 +119,46 @@ def test_times_increase_and_lie_near_the_source_whatever_repeats(counts: list[in
 
 def test_clip_without_repeats_is_passed_on_as_it_is() -> None:
     source = shown(list(range(20)))
-    assert list(smoothed(source)) == source
+    assert list(smooth_duplicates(source)) == source
 
 
 def test_single_repeat_is_bridged_where_it_is() -> None:
     source = shown([0, 1, 2, 3, 3, 5, 6, 7, 8, 9, 10, 11])
-    assert times(list(smoothed(source))) == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11]
+    assert times(list(smooth_duplicates(source))) == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11]
 
 
 def test_conversion_that_begins_in_the_clip_is_smoothed_from_there() -> None:
     moments = [*range(9), *(9 + moment for moment in converted(20, Fraction(4, 5)))]
-    out = times(list(smoothed(shown(moments, 2.5))))
+    out = times(list(smooth_duplicates(shown(moments, 2.5))))
     assert out[:7] == list(range(7))
     assert {later - earlier for earlier, later in pairwise(out[9:23])} == {Fraction(5, 4)}
 
 
 def test_conversion_that_ends_in_the_clip_is_smoothed_to_there() -> None:
     moments = [*converted(15, Fraction(4, 5)), *range(12, 30)]
-    out = list(smoothed(shown(moments, 2.5)))
+    out = list(smooth_duplicates(shown(moments, 2.5)))
     assert [float(time) for time in times(out)[:12]] == [1.25 * k for k in range(12)]
     assert times(out)[12:] == list(range(15, 33))
 
 
 def test_freeze_stays_a_freeze() -> None:
     source = shown([0, 1, 2, 3, 4, *[5] * 12, *range(5, 12)])
-    assert list(smoothed(source)) == source
+    assert list(smooth_duplicates(source)) == source
 
 
 def test_freeze_in_doubled_material_stays_a_freeze() -> None:
     moments = [0, 0, 1, 1, 2, 2, *[3] * 12, 4, 4, 5, 5, 6, 6]
     expected = [0, 2, 4, *range(6, 18), 18, 20, 22, 23]
-    assert times(list(smoothed(shown(moments)))) == expected
+    assert times(list(smooth_duplicates(shown(moments)))) == expected
 
 
 def test_variable_rate_is_spread_over_the_time_it_takes() -> None:
-    stamps = [0, 2, 3, 4, 6, 10, 12, 13, 14, 16, 20]
-    pictures = [disc(20 + 5 * moment) for moment in (0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8)]
-    source = [Frame(p, Fraction(stamp)) for p, stamp in zip(pictures, stamps, strict=True)]
-    assert [float(frame.time) for frame in smoothed(source)] == [
+    timestamps = [0, 2, 3, 4, 6, 10, 12, 13, 14, 16, 20]
+    images = [disc(20 + 5 * moment) for moment in (0, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8)]
+    source = [
+        Frame(p, Fraction(timestamp)) for p, timestamp in zip(images, timestamps, strict=True)
+    ]
+    assert [float(frame.time) for frame in smooth_duplicates(source)] == [
         0,
         2.5,
         5,
@@ -189,7 +179,7 @@ def test_variable_rate_is_spread_over_the_time_it_takes() -> None:
 def test_compression_does_not_hide_repeats(conversion: str, crf: int, tmp_path: Path) -> None:
     moments = converted(30, CONVERSIONS[conversion])
     source = compressed(shown(moments, 2.5), tmp_path, crf)
-    out = list(smoothed(source))
+    out = list(smooth_duplicates(source))
     assert len(out) in (len(set(moments)), len(set(moments)) + 1)
     assert unevenness(out[:-1], 2.5) < 0.3
 
@@ -197,21 +187,21 @@ def test_compression_does_not_hide_repeats(conversion: str, crf: int, tmp_path: 
 @pytest.mark.parametrize("crf", [18, 28])
 def test_freeze_survives_compression(crf: int, tmp_path: Path) -> None:
     moments = [0, 0, 1, 1, 2, 2, 3, 3, *[4] * 14, 5, 5, 6, 6, 7, 7, 8, 8]
-    out = list(smoothed(compressed(shown(moments), tmp_path, crf)))
+    out = list(smooth_duplicates(compressed(shown(moments), tmp_path, crf)))
     still = [frame for frame in out if abs(position(frame.pixels) - 32) < 0.5]
     assert still[-1].time * 24 == 21
 
 
 @pytest.mark.parametrize("crf", [18, 28])
-def test_slow_motion_is_no_repeat(crf: int, tmp_path: Path) -> None:
+def test_slow_motion_is_not_a_duplicate(crf: int, tmp_path: Path) -> None:
     source = compressed(shown(list(range(24)), speed=0.25), tmp_path, crf)
-    assert len(list(smoothed(source))) >= 23
+    assert len(list(smooth_duplicates(source))) >= 23
 
 
-def test_slow_motion_after_fast_motion_is_no_repeat() -> None:
+def test_slow_motion_after_fast_motion_is_not_a_duplicate() -> None:
     moments = [*range(0, 80, 8), *(72 + 0.5 * number for number in range(1, 15))]
     source = shown(moments, speed=0.5)
-    assert list(smoothed(source)) == source
+    assert list(smooth_duplicates(source)) == source
 
 
 @pytest.mark.parametrize(
@@ -219,51 +209,18 @@ def test_slow_motion_after_fast_motion_is_no_repeat() -> None:
     [[0.5, 0.5, 0.5, 0.75] * 6, [0.4] * 9 + [0.4, 0.4, 0.4, 1.5] * 4],
     ids=["even", "jerky"],
 )
-def test_slow_motion_with_faster_moments_is_no_repeat(steps: list[float]) -> None:
+def test_slow_motion_that_speeds_up_is_not_a_duplicate(steps: list[float]) -> None:
     source = shown([sum(steps[:number]) for number in range(len(steps))], speed=1)
-    assert list(smoothed(source)) == source
+    assert list(smooth_duplicates(source)) == source
 
 
-def test_moving_mouth_in_a_still_picture_is_no_repeat(tmp_path: Path) -> None:
+def test_moving_mouth_in_a_still_frame_is_not_a_duplicate(tmp_path: Path) -> None:
     source = []
     for number, opening in enumerate([0, 3, 5, 6, 5, 3] * 4):
         pixels = disc(64)
         pixels[40 : 44 + opening, 60:68] //= 3
         source.append(Frame(pixels, Fraction(number, 24)))
-    assert len(list(smoothed(compressed(source, tmp_path, 23)))) == 24
-
-
-# --- one pair ------------------------------------------------------------------------------------
-
-
-def test_same_picture_is_a_repeat() -> None:
-    assert apparent_motion(disc(30), disc(30).clone()) == 0
-    assert is_repeat(disc(30), disc(30).clone())
-
-
-@pytest.mark.parametrize("convert", [lambda p: p, lambda p: p / 255], ids=["uint8", "float"])
-def test_slightly_noisy_picture_is_a_repeat_and_a_moved_one_is_not(
-    convert: Callable[[Tensor], Tensor],
-) -> None:
-    noise = torch.randint(-2, 3, (HEIGHT, WIDTH, 3))
-    noisy = (disc(30).int() + noise).clamp(0, 255).to(torch.uint8)
-    assert is_repeat(convert(disc(30)), convert(noisy))
-    assert not is_repeat(convert(disc(30)), convert(disc(30.5)))
-
-
-def test_pictures_of_different_size_are_no_repeats() -> None:
-    assert not is_repeat(disc(30), disc(30)[:-1])
-
-
-@pytest.mark.parametrize("convert", [lambda p: p, lambda p: p.float() / 255], ids=["8", "float"])
-def test_what_is_seen_is_compared(convert: Callable[[Tensor], Tensor]) -> None:
-    def rgba(colours: Tensor, alpha: int) -> Tensor:
-        return convert(torch.cat((colours, torch.full_like(colours[..., :1], alpha)), -1))
-
-    assert is_repeat(rgba(disc(30), 0), rgba(disc(50), 0))  # hidden colours
-    assert not is_repeat(rgba(disc(30), 255), rgba(disc(50), 255))
-    black = torch.zeros_like(disc(30))
-    assert not is_repeat(rgba(black, 255), rgba(black, 128))
+    assert len(list(smooth_duplicates(compressed(source, tmp_path, 23)))) == 24
 
 
 def test_only_some_frames_are_alive_at_a_time() -> None:
@@ -276,7 +233,7 @@ def test_only_some_frames_are_alive_at_a_time() -> None:
             alive.add(pixels)
             yield Frame(pixels, Fraction(number))
 
-    for _frame in smoothed(counted()):
+    for _frame in smooth_duplicates(counted()):
         most = max(most, len(alive))
     del _frame
     gc.collect()

@@ -16,27 +16,30 @@ from vfi.preprocess.pipeline import Duplicates, Preparation
 from vfi.timing.schedule import EndRule, Schedule
 
 TICK = Fraction(1, 16)
-PICTURES = [torch.from_numpy(picture) for picture in moving_pictures(6)]
+SCHEDULE = Schedule(2 / TICK, TICK, EndRule.LAST_FRAME)
+IMAGES = [torch.from_numpy(image) for image in moving_pictures(6)]
 
 
 def clip(*numbers: int) -> Iterator[Frame]:
-    """The pictures of these numbers, each for a tick."""
+    """The images of these numbers, each for a tick."""
     for index, number in enumerate(numbers):
-        yield Frame(PICTURES[number], index * TICK)
+        yield Frame(IMAGES[number], index * TICK)
 
 
 def prepared(preparation: Preparation, *numbers: int) -> list[Frame]:
-    return list(preparation.apply(clip(*numbers), TICK, lambda _: None))
+    frames, _ = preparation.apply(clip(*numbers), SCHEDULE, lambda _: None)
+    return list(frames)
 
 
 def test_frames_pass_untouched_unless_asked_otherwise() -> None:
     frames = prepared(Preparation(), 0, 0, 1, 2)
-    assert [frame.pixels for frame in frames] == [PICTURES[n] for n in (0, 0, 1, 2)]
+    assert [frame.pixels for frame in frames] == [IMAGES[n] for n in (0, 0, 1, 2)]
 
 
 def test_loop_has_a_schedule_of_as_many_outputs_as_its_frames_ask_for() -> None:
     loop = Preparation(loop=True)
-    schedule = loop.schedule(Schedule(2 / TICK, TICK, EndRule.LAST_FRAME))
+    _, schedule = loop.apply([], SCHEDULE, pytest.fail)
+    assert schedule == loop.fit(SCHEDULE)
     assert schedule.count(prepared(loop, 0, 1, 2, 3)[-1].time) == 8
     assert schedule.count(prepared(loop, 0, 1, 2, 1, 0)[-1].time) == 8  # ends as it began
 
@@ -56,9 +59,10 @@ def test_repeats_are_left_out_only_on_request() -> None:
 def test_cuts_are_numbered_as_in_the_source_and_survive_smoothing() -> None:
     cuts: list[Cut] = []
     preparation = Preparation(cuts=parse_cuts("4"), duplicates=Duplicates.SMOOTH)
-    frames = list(preparation.apply(clip(0, 0, 1, 1, 3, 3, 4, 4), TICK, cuts.append))
+    prepared_frames, _ = preparation.apply(clip(0, 0, 1, 1, 3, 3, 4, 4), SCHEDULE, cuts.append)
+    frames = list(prepared_frames)
     assert [cut.number for cut in cuts] == [4]
-    assert [frame.pixels is PICTURES[3] for frame in frames if frame.begins_scene] == [True]
+    assert [frame.pixels is IMAGES[3] for frame in frames if frame.begins_scene] == [True]
 
 
 def test_one_mask_serves_all_frames_and_several_one_each() -> None:
@@ -69,7 +73,7 @@ def test_one_mask_serves_all_frames_and_several_one_each() -> None:
 
 
 def test_mask_of_another_size_is_refused() -> None:
-    with pytest.raises(InputError, match="mask: expected 64x48 like the frames, got 32x48"):
+    with pytest.raises(InputError, match="The mask is 32x48, the frames are 64x48"):
         prepared(Preparation(masks=[torch.ones(48, 32)]), 0, 1)
 
 
@@ -78,12 +82,13 @@ def test_all_stages_together_keep_some_frames_only() -> None:
 
     def counted() -> Iterator[Frame]:
         for index in range(400):
-            pixels = PICTURES[index // 2 % 6].clone()
+            pixels = IMAGES[index // 2 % 6].clone()
             alive.add(pixels)
             yield Frame(pixels, index * TICK)
 
     everything = Preparation(
         masks=[torch.ones(48, 64)], duplicates=Duplicates.SMOOTH, cuts=parse_cuts("9"), loop=True
     )
-    most = max(len(alive) for _ in everything.apply(counted(), TICK, lambda _: None))
+    frames, _ = everything.apply(counted(), SCHEDULE, lambda _: None)
+    most = max(len(alive) for _ in frames)
     assert most <= 50

@@ -15,35 +15,35 @@ from vfi.preprocess.scene_detection import mark_cuts
 
 
 def texture(seed: int, height: int = 96, width: int = 160) -> Tensor:
-    """A picture with large and small things in it, like a photograph: [H, W, 3] in [0, 1]."""
+    """An image with large and small things in it, like a photograph: [H, W, 3] in [0, 1]."""
     generator = torch.Generator().manual_seed(seed)
-    picture = torch.zeros(1, 3, height, width)
+    image = torch.zeros(1, 3, height, width)
     for cells in (3, 6, 12, 24):
         noise = torch.rand(1, 3, cells, cells, generator=generator) - 0.5
-        picture += torch.nn.functional.interpolate(noise, (height, width), mode="bilinear")
-    return (picture[0].permute(1, 2, 0) * 0.4 + 0.5).clamp(0, 1)
+        image += torch.nn.functional.interpolate(noise, (height, width), mode="bilinear")
+    return (image[0].permute(1, 2, 0) * 0.4 + 0.5).clamp(0, 1)
 
 
-def window(picture: Tensor, left: int, width: int = 96) -> Tensor:
-    return picture[:, left : left + width]
+def window(image: Tensor, left: int, width: int = 96) -> Tensor:
+    return image[:, left : left + width]
 
 
-def to_bytes(picture: Tensor) -> Tensor:
-    return (picture * 255).round().to(torch.uint8)
+def to_bytes(image: Tensor) -> Tensor:
+    return (image * 255).round().to(torch.uint8)
 
 
 def shot(seed: int, count: int) -> list[Tensor]:
     """A slow pan: 2 of 96 px per frame."""
-    picture = texture(seed)
-    return [window(picture, 2 * number) for number in range(count)]
+    image = texture(seed)
+    return [window(image, 2 * number) for number in range(count)]
 
 
-def clip(pictures: list[Tensor]) -> list[Frame]:
-    return [Frame(picture, Fraction(number, 24)) for number, picture in enumerate(pictures)]
+def clip(images: list[Tensor]) -> list[Frame]:
+    return [Frame(image, Fraction(number, 24)) for number, image in enumerate(images)]
 
 
-def cuts_in(pictures: list[Tensor], **options: float) -> list[int]:
-    marked = mark_cuts(clip(pictures), **options)
+def cuts_in(images: list[Tensor], **options: float) -> list[int]:
+    marked = mark_cuts(clip(images), **options)
     return [number for number, (_, is_cut) in enumerate(marked) if is_cut]
 
 
@@ -79,9 +79,9 @@ def test_fast_pan_is_no_cut() -> None:
 
 
 def test_sudden_fast_pan_is_no_cut() -> None:
-    picture = texture(1, width=320)
+    image = texture(1, width=320)
     lefts = [0, 0, 0, 0, 18, 36, 54, 72]
-    assert cuts_in([window(picture, left) for left in lefts]) == []
+    assert cuts_in([window(image, left) for left in lefts]) == []
 
 
 def test_one_jerk_of_the_camera_is_no_cut() -> None:
@@ -132,15 +132,15 @@ def test_repeated_frames_do_not_make_fast_action_look_like_cuts() -> None:
     assert cuts_in([p for p in busy for _ in range(2)]) == []
 
 
-def test_bytes_and_opaque_pictures_give_the_same_cuts() -> None:
-    pictures = SHOT[:5] + OTHER[5:]
-    assert cuts_in([to_bytes(p) for p in pictures]) == [5]
-    assert cuts_in([with_alpha(p, torch.ones(96, 96)) for p in pictures]) == [5]
-    assert cuts_in([to_bytes(with_alpha(p, torch.ones(96, 96))) for p in pictures]) == [5]
+def test_bytes_and_opaque_images_give_the_same_cuts() -> None:
+    images = SHOT[:5] + OTHER[5:]
+    assert cuts_in([to_bytes(p) for p in images]) == [5]
+    assert cuts_in([with_alpha(p, torch.ones(96, 96)) for p in images]) == [5]
+    assert cuts_in([to_bytes(with_alpha(p, torch.ones(96, 96))) for p in images]) == [5]
 
 
-def with_alpha(picture: Tensor, alpha: Tensor) -> Tensor:
-    return torch.cat((picture, alpha[..., None]), -1)
+def with_alpha(image: Tensor, alpha: Tensor) -> Tensor:
+    return torch.cat((image, alpha[..., None]), -1)
 
 
 def bump(column: int) -> Tensor:
@@ -150,8 +150,8 @@ def bump(column: int) -> Tensor:
 
 
 def test_colours_that_nobody_sees_make_no_cut() -> None:
-    pictures = SHOT[:5] + OTHER[5:]
-    hidden = [with_alpha(p, torch.zeros(96, 96)) for p in pictures]
+    images = SHOT[:5] + OTHER[5:]
+    hidden = [with_alpha(p, torch.zeros(96, 96)) for p in images]
     assert cuts_in(hidden) == []
 
 
@@ -176,7 +176,7 @@ def test_higher_threshold_finds_less() -> None:
 
 
 def test_negative_threshold_is_refused_at_once() -> None:
-    with pytest.raises(InputError, match=r"scene threshold: expected 0 or more, got -0\.1"):
+    with pytest.raises(InputError, match=r"scene threshold must be 0 or more, not -0\.1"):
         mark_cuts([], -0.1)
 
 

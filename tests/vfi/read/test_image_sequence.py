@@ -224,7 +224,7 @@ def test_opaque_folder_has_no_alpha_channel(tmp_path):
 def test_picture_that_changed_its_depth_meanwhile_is_refused(tmp_path):
     info = probe_image_folder(save(tmp_path / "1.png").parent)
     save_deep(tmp_path / "1.png", np.zeros((4, 6, 3), np.uint16), "rgb48be")
-    with pytest.raises(DecodeError, match="expected 8 bits, got more"):
+    with pytest.raises(DecodeError, match="has more than 8 bits now"):
         list(read_image_folder(info, Fraction(25)))
 
 
@@ -265,13 +265,13 @@ def test_picture_that_was_cut_short_is_named(tmp_path):
 
 def test_floating_point_picture_is_refused(tmp_path):
     save(tmp_path / "1.tiff", 0.5, mode="F")
-    with pytest.raises(DecodeError, match="floating-point grey; save it with 8 or 16 bits"):
+    with pytest.raises(DecodeError, match="floating-point grey is not supported; save it"):
         read(tmp_path)
 
 
 def test_32_bit_picture_is_refused(tmp_path):
     save(tmp_path / "1.tiff", 70_000, mode="I")
-    with pytest.raises(DecodeError, match="values up to 70000; save it with 8 or 16 bits"):
+    with pytest.raises(DecodeError, match="values from 70000 to 70000; save it"):
         read(tmp_path)
 
 

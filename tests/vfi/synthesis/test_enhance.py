@@ -10,29 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers.stand_in_models import Sum
 from vfi.frames import Frame
 from vfi.synthesis.enhance import enhance_stream
-from vfi.synthesis.protocol import FrameEnhancer
-
-
-class Sum:
-    """Adds to a frame a tenth of the one that helps it, and counts its work."""
-
-    def __init__(self) -> None:
-        self.num_encoded = 0
-        self.num_made = 0
-
-    def encode(self, img: Tensor) -> Tensor:
-        assert img.shape[1] == 3
-        self.num_encoded += 1
-        return img.clone()
-
-    def enhance(self, own: Tensor, other: Tensor) -> Tensor:
-        self.num_made += 1
-        return own + other / 10
-
-    def __call__(self) -> FrameEnhancer[Tensor]:
-        return FrameEnhancer(self.encode, self.enhance, torch.device("cpu"))
 
 
 def clip(values: list[int], cuts: tuple[int, ...] = ()) -> Iterator[Frame]:
@@ -75,13 +55,13 @@ def test_begin_in_the_middle_gives_the_same_frames(first: int) -> None:
 def test_each_frame_is_encoded_and_made_once() -> None:
     model = Sum()
     list(enhance_stream(clip([10, 20, 30, 40, 50], (2,)), model()))
-    assert (model.num_encoded, model.num_made) == (5, 5)
+    assert (model.num_encoded, model.num_enhanced) == (5, 5)
 
 
 def test_frames_before_the_first_wanted_cost_the_model_nothing() -> None:
     model = Sum()
     list(enhance_stream(clip([10, 20, 30, 40, 50]), model(), first=3))
-    assert (model.num_encoded, model.num_made) == (3, 2)  # and the one that helps
+    assert (model.num_encoded, model.num_enhanced) == (3, 2)  # and the one that helps
 
 
 def test_repeated_tensor_is_made_once() -> None:
@@ -90,7 +70,7 @@ def test_repeated_tensor_is_made_once() -> None:
     model = Sum()
     out = list(enhance_stream(frames, model()))
     assert [int(pixels[0, 0, 0]) for pixels in out] == [12, 21, 21, 32]
-    assert model.num_made == 3
+    assert model.num_enhanced == 3
 
 
 def test_alpha_is_passed_on_and_what_is_seen_is_enhanced() -> None:

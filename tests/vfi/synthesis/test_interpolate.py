@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers.stand_in_models import Blend
 from vfi.errors import InputError
 from vfi.frames import Frame
 from vfi.synthesis.interpolate import AtCut, interpolate_stream
-from vfi.synthesis.protocol import Interpolator
-from vfi.timing.schedule import EndRule, Schedule, constant_speed
+from vfi.timing import EndRule, Schedule, constant_speed
 from vfi.visualize.comparison import Layout, Montage
 
 
@@ -25,26 +25,6 @@ def schedule(rate: float, end: EndRule = EndRule.FULL_DURATION, speed: int = 1) 
 
 def to_last_frame(rate: int) -> Schedule:
     return schedule(rate, EndRule.LAST_FRAME)
-
-
-class Blend:
-    """A model that mixes two frames, and counts what it encodes."""
-
-    def __init__(self) -> None:
-        self.num_encoded = 0
-
-    def encode(self, img: Tensor) -> Tensor:
-        self.num_encoded += 1
-        return img.clone()
-
-    def interpolate(
-        self, features0: Tensor, features1: Tensor, timesteps: Sequence[float]
-    ) -> Iterator[Tensor]:
-        for timestep in timesteps:
-            yield torch.lerp(features0, features1, timestep)
-
-    def __call__(self) -> Interpolator[Tensor]:
-        return Interpolator(self.encode, self.interpolate, torch.device("cpu"))
 
 
 def clip(values: list[int], dtype: torch.dtype = torch.uint8, size: int = 2) -> Iterator[Frame]:
@@ -176,7 +156,7 @@ def test_frames_of_a_scene_are_interpolated_as_ever() -> None:
 
 
 class White(Blend):
-    """A model whose pictures are white."""
+    """A model whose frames are white."""
 
     def interpolate(
         self, features0: Tensor, features1: Tensor, timesteps: Sequence[float]
@@ -209,7 +189,7 @@ def test_mask_shows_the_nearest_original() -> None:
 
 def test_montage_shows_each_output_beside_the_source_frame_that_plays() -> None:
     montage = Montage(Layout.SIDE_BY_SIDE, 2, 2, Fraction(2))
-    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), montage=montage)
+    out = interpolate_stream(clip([0, 200]), Blend()(), schedule(2), compare=montage.compose)
     assert [frame[0, :, 0].tolist() for frame in out] == [
         [0, 0, 0, 0],
         [0, 0, 100, 100],
@@ -235,14 +215,14 @@ def test_stream_that_goes_on_leaves_earlier_pairs_to_themselves() -> None:
 
 
 @pytest.mark.parametrize("rate", [2, 2.25, 2.4])
-def test_montage_is_told_the_number_of_each_output(rate: float) -> None:
-    class Numbered(Montage):
-        def picture(self, before: Tensor, after: Tensor, number: int) -> Tensor:
-            return torch.tensor(number)
+def test_comparison_is_told_the_number_of_each_output(rate: float) -> None:
+    def number_only(before: Tensor, after: Tensor, number: int) -> Tensor:
+        return torch.tensor(number)
 
-    montage = Numbered(Layout.SPLIT, 2, 2, Fraction(1))
     total = round(4 * rate)
     for first in range(total):
         frames = clip([0, 50, 100, 150])
-        out = interpolate_stream(frames, Blend()(), schedule(rate), montage=montage, first=first)
+        out = interpolate_stream(
+            frames, Blend()(), schedule(rate), compare=number_only, first=first
+        )
         assert [frame.item() for frame in out] == list(range(first, total))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi.synthesis.still_regions import cross_fade, protect, restore_still, still_region
+from vfi.synthesis.still_regions import protect, restore_still, still_region
 
 
 def grey(value: float, size: int = 12) -> Tensor:
@@ -37,17 +37,3 @@ def test_soft_mask_blends() -> None:
     mask = torch.linspace(0, 1, 12, dtype=torch.float64).expand(12, 12)
     out = protect(grey(0), grey(255), mask)
     assert torch.allclose(out, mask.float().expand(1, 3, 12, 12))
-
-
-def test_cross_fade_rounds_and_keeps_its_inputs() -> None:
-    black, grey_level = torch.zeros(2, 2, 3, dtype=torch.uint8), torch.full((2, 2, 3), 3).byte()
-    out = cross_fade(black, grey_level, 0.6)
-    assert out.dtype == torch.uint8
-    assert (out == 2).all()
-    assert (black == 0).all()
-
-
-def test_cross_fade_of_floating_point_frames_is_not_rounded() -> None:
-    out = cross_fade(torch.zeros(2, 2, 3).half(), torch.ones(2, 2, 3).half(), 0.25)
-    assert out.dtype == torch.float16
-    assert (out == 0.25).all()

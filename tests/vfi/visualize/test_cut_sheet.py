@@ -28,7 +28,7 @@ def test_caption_and_title_are_written() -> None:
     assert not torch.equal(draw_sheet([cut("")], "1 cut"), plain)
 
 
-def test_sheet_without_cuts_says_so_in_a_small_picture() -> None:
+def test_sheet_without_cuts_is_small_and_says_so() -> None:
     sheet = draw_sheet([], "no cuts")
     assert sheet.shape[1] == 480
     assert sheet.shape[0] < 100

@@ -38,7 +38,7 @@ def test_few_wild_pixels_do_not_count() -> None:
     assert longest_motion(flow) == pytest.approx(3 * 2**0.5)
 
 
-def test_difference_is_black_where_pictures_agree() -> None:
+def test_difference_is_black_where_frames_agree() -> None:
     first = torch.full((2, 2, 3), 0.5)
     second = first.clone()
     second[0, 0] = 0.6
