@@ -316,16 +316,19 @@ def test_readme_is_short_and_leads_to_every_page_for_users() -> None:
     assert linked >= set(PAGES) - {"pyramid.md"}  # which architecture.md leads to
 
 
-def test_architecture_names_every_module() -> None:
-    named = code_spans((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
-    modules = {
-        path.name
-        for package in ("cli", "migrate", "nodes", "rife_arch", "vfi")
-        for path in (ROOT / package).rglob("*.py")
-        if path.name != "__init__.py"
-    }
-    assert modules
-    assert not modules - set(named)
+def test_architecture_names_every_room_and_every_class_in_it_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(code_spans(text))
+    rooms = {f"{path.parent.name}/" for package in ("vfi", "rife_arch")
+             for path in (ROOT / package).glob("*/__init__.py")}  # fmt: skip
+    root = {path.name for package in ("vfi", "rife_arch") for path in (ROOT / package).glob("*.py")}
+    assert rooms
+    assert not rooms - named
+    assert not root - named - {"__init__.py"}
+    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    classes = [name for name in named if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]+", name)]
+    assert classes
+    assert [name for name in classes if f"class {name}" not in sources] == []
 
 
 def test_version_is_the_same_everywhere() -> None:
