@@ -19,10 +19,10 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from vfi.encode.presets import find_preset
+from vfi.encode import EncodingSettings
 from vfi.frames import as_float, to_bit_depth
-from vfi.read.video import probe_video, read_video
-from vfi.write.video import VideoWriter
+from vfi.read import probe_video, read_video
+from vfi.write import VideoWriter
 
 HEIGHT, WIDTH, RATE = 480, 832, Fraction(24)
 TINT = torch.tensor([0.7, 0.85, 1])  # a night sky
@@ -47,13 +47,13 @@ def gradient(num_frames: int) -> Iterator[Tensor]:
 
 def measure(preset: str, crf: int | None, num_frames: int, *, dither: bool) -> tuple[float, int]:
     """Write the gradient and read it back; returns the error and the size in bytes."""
-    depth = find_preset(preset).frame_depth(dither=dither)
+    encoding = EncodingSettings(preset, crf, dither=dither)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"gradient{find_preset(preset).suffixes[0]}"
-        options = {"width": WIDTH, "height": HEIGHT, "depth": depth, "crf": crf, "preset": preset}
-        with VideoWriter(path, rate=RATE, **options) as writer:
+        path = Path(folder) / f"gradient{encoding.suffixes[0]}"
+        frame_format = encoding.resolve(path, width=WIDTH, height=HEIGHT, rate=RATE)
+        with VideoWriter(path, frame_format) as writer:
             for pixels in gradient(num_frames):
-                writer.write(to_bit_depth(pixels, depth, dither=dither).numpy())
+                writer.write(to_bit_depth(pixels, writer.bit_depth, dither=dither).numpy())
         frames = read_video(probe_video(path))
         errors = [
             (_blocks(as_float(frame.pixels)) - _blocks(pixels)).abs().mean() * 255

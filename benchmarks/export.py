@@ -38,8 +38,8 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from vfi.encode.ffmpeg import find_ffmpeg
-from vfi.read.video import probe_video, read_video
+from vfi.encode import find_ffmpeg
+from vfi.read import probe_video, read_video
 
 WORKFLOW = {"prompt": {"1": {"class_type": "A"}}, "workflow": {"nodes": [{"id": 1}], "extra": {}}}
 SOUND_RATE = 48000

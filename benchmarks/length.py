@@ -28,14 +28,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from rife_arch import load_checkpoint
-from vfi.encode.encoder_options import parse_encoder_options
-from vfi.encode.ffmpeg import find_ffmpeg
-from vfi.jobs.interpolation import plan_job, render
-from vfi.read.clip import open_video
-from vfi.synthesis.protocol import Interpolator
-from vfi.timing.schedule import Schedule
-from vfi.write.stream_options import Sound
-from vfi.write.video import VideoWriter
+from vfi.encode import EncodingSettings, find_ffmpeg, parse_encoder_options
+from vfi.jobs import plan_job, plan_video, render
+from vfi.read import open_video
+from vfi.synthesis import Interpolator
+from vfi.timing import Schedule
+from vfi.tracks import AudioMode
+from vfi.write import VideoWriter
 
 FAST = "-preset ultrafast"  # the encoder's time is not what is measured
 
@@ -118,17 +117,15 @@ def run_job(source: Path, folder: Path, model: Any) -> dict[str, float]:
     before, started = peak_memory(), perf_counter()
     clip = open_video(source)
     job = plan_job(clip, Schedule(2 * clip.rate, 1 / clip.rate))
+    path, encoding = folder / "out.mp4", EncodingSettings(options=parse_encoder_options(FAST))
     writer = VideoWriter(
-        folder / "out.mp4",
-        width=clip.width,
-        height=clip.height,
-        rate=job.shown_rate,
-        options=parse_encoder_options(FAST),
-        tracks=job.tracks(Sound.COPY),
-        job=job.fingerprint(),
+        path,
+        plan_video(job, path, encoding),
+        tracks=job.tracks(AudioMode.COPY),
+        resume_key=job.resume_key(),
     )
     interpolator = Interpolator(model.encode, model.interpolate_each, model.device)
-    frames = render(partial(job.frames, interpolator, ignore), [writer], watch=ignore)
+    frames = render(partial(job.frames, interpolator, ignore), [writer], on_frame=ignore)
     return {"frames": frames, "seconds": perf_counter() - started, "before_mb": before}
 
 

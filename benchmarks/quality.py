@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rife_arch import QUALITIES, load_interpolator
 from vfi.frames import to_planar
-from vfi.read.video import probe_video, read_video
+from vfi.read import probe_video, read_video
 
 Maker = Callable[[Tensor, Tensor], Tensor]
 

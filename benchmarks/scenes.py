@@ -18,8 +18,8 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from vfi.frames import Frame, to_uint8
-from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD, mark_cuts
-from vfi.read.video import probe_video, read_video
+from vfi.preprocess import DEFAULT_THRESHOLD, mark_cuts
+from vfi.read import probe_video, read_video
 
 HEIGHT, WIDTH = 192, 256  # px, of all clips; PySceneDetect scales larger ones down to this as well
 LENGTH = 24  # frames of a made clip

@@ -22,11 +22,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from rife_arch import load_interpolator
+from vfi.encode import EncodingSettings
 from vfi.frames import Frame
-from vfi.synthesis.interpolate import interpolate_stream
-from vfi.synthesis.protocol import Interpolator
-from vfi.timing.schedule import Schedule
-from vfi.write.video import VideoWriter
+from vfi.synthesis import Interpolator, interpolate_stream
+from vfi.timing import Schedule
+from vfi.write import VideoWriter
 
 
 def main() -> None:
@@ -103,7 +103,8 @@ def end_to_end(checkpoint: Path, size: str, num_frames: int) -> dict[str, float]
         for count in (2, num_frames):
             clip = Path(folder) / f"{count}.mp4"
             width, height = map(int, size.split("x"))
-            with VideoWriter(clip, width=width, height=height, rate=Fraction(24)) as writer:
+            frames = EncodingSettings().resolve(clip, width=width, height=height, rate=Fraction(24))
+            with VideoWriter(clip, frames) as writer:
                 for frame in moving(size, count):
                     writer.write(frame.pixels.numpy())
             command = [sys.executable, str(ROOT / "inference_video.py"), "--overwrite"]
