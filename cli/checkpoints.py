@@ -126,7 +126,7 @@ def inspect_checkpoint(path: Path) -> str:
         "weights": f"{num_weights:,} in {len(canonical.weights)} tensors",
         "refinement": _describe_refinement(canonical, config),
         "left out": ", ".join(sorted({key.split(".")[0] for key in canonical.dropped})) or "none",
-        "moments": "any" if config.supports_any_timestep else "the middle, and middles of middles",
+        "timesteps": "any" if config.supports_any_timestep else "0.5, and halves of halves",
         "ensemble": "yes" if config.supports_ensemble else "no",
         "pads to": f"multiples of {config.pad_multiple(1)} px at scale 1",
         "config": config,

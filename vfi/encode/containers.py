@@ -42,7 +42,7 @@ class Container:
 
     @property
     def is_frames_only(self) -> bool:
-        """Whether nothing comes along with the picture: no track, no tag."""
+        """Whether it holds nothing but frames: no other stream, no tag."""
         return self.audio_encoder is None and not self.holds_tags
 
 

@@ -72,7 +72,7 @@ def available_presets(ffmpeg: str) -> Iterator[tuple[Preset, Encoder]]:
 
 
 def encoder_arguments(encoder: Encoder) -> list[str]:
-    """Return what tells ffmpeg to use this encoder for the picture."""
+    """Return options that make ffmpeg use this encoder for video."""
     arguments = ["-c:v", encoder.name]
     for name, value in encoder.options.items():
         arguments += [f"-{name}:v", value]

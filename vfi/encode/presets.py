@@ -75,7 +75,7 @@ class Encoder:
 
     @property
     def chroma_block(self) -> tuple[int, int]:
-        """Width and height in px of which the picture's must be multiples."""
+        """Width and height of a chroma block, px; those of a frame must be multiples."""
         return CHROMA_BLOCKS.get(self.pixel_format, (1, 1))
 
     @property

@@ -94,11 +94,11 @@ class EnhancementJob:
 
 
 def steady(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:
-    """Show frames at a constant rate, each at the moment nearest to its own.
+    """Resample frames to a constant rate, each at the output time nearest to its own.
 
-    Frames of a constant rate are passed on as they are. Of a variable one those that stay longer
-    are repeated, as the same tensor, and those that have no moment of their own are left out; the
-    last one is always shown.
+    Frames of a constant rate are passed on as they are. At a variable rate, frames that stay longer
+    are repeated, as the same tensor, and frames nearest to no output are dropped; the last one is
+    always shown.
 
     Args:
         frames: times strictly increasing from 0.

@@ -63,7 +63,7 @@ def _moved(
     time_base = packet.time_base
     duration = packet.duration or 0
     if not duration and following is not None:
-        # Subtitles of Blu-rays: a picture stays until the next one, which may be empty.
+        # Blu-ray subtitles: an image stays until the next one, which may be empty.
         duration = (following.pts or 0) - packet.pts
     start = packet.pts * time_base - origin
     shown = tracks.shown(start, start + duration * time_base)

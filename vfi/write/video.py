@@ -149,7 +149,7 @@ class VideoWriter:
     def start_at(self, number: int) -> None:
         """Say, before the first :meth:`write`, which frame that will be.
 
-        Segments from there on are made anew.
+        Segments from there on are written again.
 
         Args:
             number: a multiple of ``segment_length``, at most :attr:`num_finished`; or that itself
