@@ -43,23 +43,8 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the new workflow (default <workflow>_rife.json)",
     )
-    parser.add_argument(
-        "--multipliers",
-        type=_multipliers,
-        metavar="LIST",
-        help='what a node that schedules the multiplier gives: "1,1,4,4,2", one for each pair',
-    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     return parser
-
-
-def _multipliers(text: str) -> list[int]:
-    try:
-        return [int(word) for word in text.replace(",", " ").split()]
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected whole numbers such as 1,1,4,4,2, got {text!r}"
-        ) from None
 
 
 def _migrate(args: argparse.Namespace) -> Report:
@@ -67,10 +52,9 @@ def _migrate(args: argparse.Namespace) -> Report:
     output: Path = args.output or path.with_name(f"{path.stem}_rife.json")
     if output.exists() and not args.overwrite:
         raise InputError(
-            f"{output}: expected a new name, found an existing file. Choose another --output, or "
-            "replace it with --overwrite."
+            f"{output} exists already. Choose another --output, or replace it with --overwrite."
         )
-    migrated, report = migrate_workflow(_read(path), args.multipliers)
+    migrated, report = migrate_workflow(_read(path))
     if not report.done:
         report.notes.append("nothing was written: there is no node here that could be switched.")
         return report
@@ -84,7 +68,7 @@ def _read(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: expected a workflow in JSON, got {error}. Save it from ComfyUI's menu."
+            f"{path} is no workflow in JSON ({error}). Save it from ComfyUI's menu."
         ) from error
 
 

@@ -113,22 +113,4 @@ INTERPOLATE = Form(
     ),
     (("images", "IMAGE"), ("count", "INT"), ("fps", "FLOAT")),
 )
-SPEED_RAMP = Form(
-    "RIFESpeedRamp",
-    (("model", "RIFE_MODEL"), ("images", "IMAGE"), ("mask", "MASK"), ("curve", "CURVE")),
-    (
-        ("source_fps", "FLOAT", 16.0),
-        ("target_fps", "FLOAT", 24.0),
-        ("ramp", "STRING", "0:1 1:0.25 2:1"),
-        ("scale", "COMBO", "1"),
-        ("quality", "COMBO", "fast"),
-        ("loop", "BOOLEAN", False),
-        ("scene_threshold", "FLOAT", 0.2),
-        ("at_cut", "COMBO", "nearest"),
-        ("duplicates", "COMBO", "keep"),
-        ("end", "COMBO", "full-duration"),
-        ("cuts", "STRING", ""),
-    ),
-    (("images", "IMAGE"), ("fps", "FLOAT"), ("count", "INT")),
-)
-OURS = (LOAD_MODEL, INTERPOLATE, SPEED_RAMP)
+OURS = (LOAD_MODEL, INTERPOLATE)

@@ -6,13 +6,10 @@ import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 from rife_arch.catalog import load_catalog, version_key
-from vfi.errors import InputError
 
 from .forms import (
     CORE_INTERPOLATE,
@@ -21,7 +18,6 @@ from .forms import (
     LOAD_MODEL,
     OTHER_VFI,
     RIFE_VFI,
-    SPEED_RAMP,
     STATE_LIST,
     Form,
 )
@@ -30,8 +26,6 @@ from .graphs import Graph, Link, NodeId, open_workflow
 _SCALES = {0.25: "0.25", 0.5: "0.5", 1.0: "1", 2.0: "2", 4.0: "4"}
 _PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _MOST_MULTI = 64
-_RAMP_RATE = 16  # frames per second in a ramp made of multipliers; any rate gives the same frames
-_TURN = Fraction(1, 1000)  # of a frame, in which the speed begins to change
 _NEW_NAMES = (
     (LOAD_MODEL, {"model_name": "model"}),
     (INTERPOLATE, {"multiplier": "multi", "scale_factor": "scale"}),
@@ -62,13 +56,11 @@ class _CannotMapError(Exception):
     """A node cannot become one of ours; the message says why, and what to do."""
 
 
-def migrate_workflow(workflow: Any, multipliers: Sequence[int] | None = None) -> tuple[Any, Report]:
+def migrate_workflow(workflow: Any) -> tuple[Any, Report]:
     """Switch a workflow over.
 
     Args:
         workflow: as ComfyUI saves it, or its API form; left as it is.
-        multipliers: one for each pair of frames, for a ``RIFE VFI`` whose multiplier another node
-            computes; the pairs after them take 2, as there.
 
     Returns:
         The new workflow, and what happened.
@@ -80,7 +72,7 @@ def migrate_workflow(workflow: Any, multipliers: Sequence[int] | None = None) ->
     report = Report()
     opened = open_workflow(migrated)
     for graph in opened.all:
-        _Migration(graph, multipliers, report).run()
+        _Migration(graph, report).run()
     for owner, subgraph in opened.subgraphs.items():
         for form, names in _NEW_NAMES:
             for node in subgraph.nodes_of(form.type):
@@ -91,9 +83,8 @@ def migrate_workflow(workflow: Any, multipliers: Sequence[int] | None = None) ->
 class _Migration:
     """Switches one graph over."""
 
-    def __init__(self, graph: Graph, multipliers: Sequence[int] | None, report: Report) -> None:
+    def __init__(self, graph: Graph, report: Report) -> None:
         self._graph = graph
-        self._multipliers = multipliers
         self._report = report
         self._loaders: dict[tuple[object, ...], NodeId] = {}
 
@@ -137,7 +128,7 @@ class _Migration:
         for name in ("ckpt_name", "ensemble", "dtype", "torch_compile", "scale_factor"):
             if isinstance(given[name], Link):
                 raise _CannotMapError(f"{name} is connected. Set it in the node and try again.")
-        form, inputs = self._timing(given)
+        inputs = self._timing(given)
         inputs |= _connected(given, "frames", "images") | self._cuts(given)
         inputs["scale"] = _SCALES[float(str(given["scale_factor"]))]
         if given["ensemble"] and "426" not in version_key(str(given["ckpt_name"])):
@@ -147,8 +138,8 @@ class _Migration:
                 "fast takes half the time."
             )
         inputs["model"] = Link(self._loader_before(node, given), 0)
-        self._graph.replace(node, form, inputs)
-        self._tell(node, RIFE_VFI, form, inputs)
+        self._graph.replace(node, INTERPOLATE, inputs)
+        self._tell(node, RIFE_VFI, INTERPOLATE, inputs)
         self._note_on_cuts()
 
     def _loader_before(self, node: NodeId, given: Mapping[str, object]) -> NodeId:
@@ -166,34 +157,21 @@ class _Migration:
             )
         return self._loaders[key]
 
-    def _timing(self, given: Mapping[str, object]) -> tuple[Form, dict[str, object]]:
+    def _timing(self, given: Mapping[str, object]) -> dict[str, object]:
         multiplier = given["multiplier"]
-        if self._multipliers is not None and isinstance(multiplier, Link):
-            multiplier = self._multipliers
-        if isinstance(multiplier, Sequence) and not isinstance(multiplier, str):
-            return SPEED_RAMP, self._ramp([int(each) for each in multiplier])
         if isinstance(multiplier, Link):
             origin = self._graph.type_of(multiplier.origin) or "the subgraph's input"
             self._report.note(
                 f"multi is connected to {origin}. If that gives a list, one multiplier for each "
-                "pair of frames, run this again with --multipliers, for RIFESpeedRamp."
+                "pair of frames, use RIFE Speed Ramp instead."
             )
-            return INTERPOLATE, {"multi": multiplier}
-        return INTERPOLATE, {"multi": _require_multi(multiplier)}
-
-    def _ramp(self, multipliers: Sequence[int]) -> dict[str, object]:
-        self._report.note(
-            "multipliers are a speed ramp: a pair that got m - 1 new frames plays at 1/m of the "
-            f"speed. source_fps and target_fps are both {_RAMP_RATE}, whatever the clip's rate is: "
-            "as long as they are the same, there are as many frames as before. Play them at the "
-            "rate you played them at."
-        )
-        return {
-            "source_fps": float(_RAMP_RATE),
-            "target_fps": float(_RAMP_RATE),
-            "ramp": ramp_of(multipliers),
-            "end": "last-frame",
-        }
+            return {"multi": multiplier}
+        if isinstance(multiplier, Sequence) and not isinstance(multiplier, str):
+            raise _CannotMapError(
+                "its multiplier is a list, one for each pair of frames. Use RIFE Speed Ramp: a pair "
+                "that got m - 1 new frames plays at 1/m of the speed."
+            )
+        return {"multi": _require_multi(multiplier)}
 
     def _note_on_cuts(self) -> None:
         self._report.note(
@@ -287,44 +265,3 @@ def _model_name(file: str) -> str:
             if version_key(entry.name) == version_key(stem):
                 return entry.name
     return file
-
-
-def ramp_of(multipliers: Sequence[int]) -> str:
-    """Write multipliers as a speed ramp that gives the same frames.
-
-    A pair with multiplier m plays at speed 1/m. A ramp cannot jump, so at a frame where the speed
-    changes it goes a little beyond the new one and comes back, within a fraction of the next
-    output, and by so much that no time is lost or won: each frame stays exactly where it was.
-
-    Args:
-        multipliers: one for each pair of frames; 0 counts as 1. The pairs after them take 2.
-    """
-    if not multipliers or min(multipliers) < 0:
-        raise InputError(
-            f"multipliers: expected at least one number, none below 0, got {list(multipliers)}. "
-            "Write one for each pair of frames."
-        )
-    speeds = [Fraction(1, max(1, multiplier)) for multiplier in multipliers]
-    runs = [(speed, len(list(pairs))) for speed, pairs in groupby([*speeds, Fraction(1, 2)])]
-    points = [(Fraction(0), runs[0][0])]
-    frame = 0
-    for (speed, length), (following, _) in pairwise(runs):
-        frame += length
-        points += [(frame + offset, turned) for offset, turned in _turn(speed, following)]
-    return " ".join(f"{_written(time / _RAMP_RATE)}:{_written(speed)}" for time, speed in points)
-
-
-def _turn(old: Fraction, new: Fraction) -> list[tuple[Fraction, Fraction]]:
-    """Return points (frames later, speed) that lead from one speed to another without delay."""
-    beyond = (new + max(Fraction(0), 2 * new - old)) / 2
-    # A stretch between speeds v and w takes 2 / (v + w) for each frame, and should take 1 / new.
-    lost_going = 2 / (old + beyond) - 1 / new
-    won_returning = 1 / new - 2 / (beyond + new)
-    back = _TURN * (1 + lost_going / won_returning)
-    return [(Fraction(0), old), (_TURN, beyond), (back, new)]
-
-
-def _written(number: Fraction) -> str:
-    """Write a number exactly, as a decimal where one of some digits is."""
-    decimal = f"{float(number):.9g}"
-    return decimal if Fraction(decimal) == number else str(number)

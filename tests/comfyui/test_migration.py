@@ -81,23 +81,3 @@ def test_rife_vfi_workflow_runs_when_switched(comfy: Comfy) -> None:
     assert not report.left
     ended = comfy.run(switched)
     assert len(shown_files(comfy, ended.outputs["png"])) == 4
-
-
-def test_ramp_of_multipliers_runs_and_keeps_the_originals(comfy: Comfy) -> None:
-    old = {
-        **PAIR,
-        "four": node("ImageBatch", image1=["pair", 0], image2=["pair", 0]),
-        "smooth": node(
-            "RIFE VFI",
-            **RIFE_VFI.defaults | {"ckpt_name": "rife_tiny.pth", "multiplier": ["list", 0]},
-            frames=["four", 0],
-        ),
-        "list": node("PrimitiveInt", value=2),
-        "png": png("ramp/R", ["smooth", 0]),
-    }
-    switched, _ = migrate_workflow(old, [1, 4, 2])
-    files = shown_files(comfy, comfy.run(switched).outputs["png"])
-    pictures = read_pictures(files[0].parent)
-    assert len(pictures) == 1 + 4 + 2 + 1
-    assert np.array_equal(pictures[1], pictures[7])
-    assert np.array_equal(pictures[0], pictures[5])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,7 @@ import pytest
 import migrate_workflow as script
 from migrate import Report, migrate_workflow
 from migrate.forms import CORE_INTERPOLATE, CORE_LOADER, OURS, RIFE_VFI, STATE_LIST, Form
-from migrate.rules import ramp_of
 from vfi.errors import InputError
-from vfi.timing import EndRule, Schedule, parse_ramp
 
 ALL_FORMS = {
     form.type: form for form in (*OURS, RIFE_VFI, STATE_LIST, CORE_LOADER, CORE_INTERPOLATE)
@@ -49,8 +46,8 @@ def core(model: str = "rife_v4.26.safetensors") -> NodeData:
     }
 
 
-def migrated(workflow: NodeData, *multipliers: int) -> NodeData:
-    return migrate_workflow(workflow, multipliers or None)[0]
+def migrated(workflow: NodeData) -> NodeData:
+    return migrate_workflow(workflow)[0]
 
 
 def report_on(workflow: NodeData) -> Report:
@@ -160,43 +157,14 @@ def test_connected_multiplier_stays_connected() -> None:
     workflow["9"] = {"class_type": "VFI FloatToInt", "inputs": {"float": 2.0}}
     new, report = migrate_workflow(workflow)
     assert new["2"]["inputs"]["multi"] == ["9", 0]
-    assert any("VFI FloatToInt" in note and "--multipliers" in note for note in report.notes)
+    assert any("VFI FloatToInt" in note and "RIFE Speed Ramp" in note for note in report.notes)
 
 
-@pytest.mark.parametrize("source", [["9", 0], {"__value__": [1, 1, 4]}], ids=["link", "list"])
-def test_list_of_multipliers_becomes_a_ramp(source: object) -> None:
-    workflow = rife_vfi(multiplier=source)
-    workflow["9"] = {"class_type": "VFI FloatToInt", "inputs": {"float": 2.0}}
-    node = migrated(workflow, 1, 1, 4)["2"]
-    assert node["class_type"] == "RIFESpeedRamp"
-    assert node["inputs"]["ramp"] == ramp_of([1, 1, 4])
-    assert node["inputs"]["end"] == "last-frame"
-    assert node["inputs"]["source_fps"] == node["inputs"]["target_fps"] == 16.0
-
-
-@pytest.mark.parametrize(
-    "multipliers", [[3], [1, 1, 4, 4, 2], [8, 7, 6, 1, 1, 9], [2, 2, 2], [1, 64, 1]]
-)
-@pytest.mark.parametrize("more", [0, 3])
-def test_ramp_shows_exactly_the_moments_of_the_multipliers(
-    multipliers: list[int], more: int
-) -> None:
-    """The pairs after those that are listed have multiplier 2, in RIFE VFI as well."""
-    all_pairs = multipliers + [2] * more
-    duration = Fraction(1, 16)
-    schedule = Schedule(
-        Fraction(16), duration, EndRule.LAST_FRAME, parse_ramp(ramp_of(multipliers))
-    )
-    for pair, multiplier in enumerate(all_pairs):
-        shown = schedule.timesteps_between(pair * duration, (pair + 1) * duration)
-        assert shown == [Fraction(step, multiplier) for step in range(multiplier)]
-    assert schedule.count(len(all_pairs) * duration) == sum(all_pairs) + 1
-
-
-@pytest.mark.parametrize("multipliers", [[], [2, -1]])
-def test_multipliers_that_are_none_are_refused(multipliers: list[int]) -> None:
-    with pytest.raises(InputError, match="multipliers: expected at least one number"):
-        ramp_of(multipliers)
+def test_list_of_multipliers_is_left_and_explained() -> None:
+    workflow = rife_vfi(multiplier={"__value__": [1, 1, 4]})
+    new, report = migrate_workflow(workflow)
+    assert new == workflow
+    assert "Use RIFE Speed Ramp" in report.left[0]
 
 
 # --- ComfyUI's own -------------------------------------------------------------------------------
@@ -483,7 +451,7 @@ def test_existing_workflow_is_not_touched_unless_told_so(
     new.write_text("mine")
     assert script.main([str(old), "--output", str(new)]) == 2
     assert new.read_text() == "mine"
-    assert "expected a new name" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert script.main([str(old), "--output", str(new), "--overwrite"]) == 0
 
 
@@ -497,18 +465,10 @@ def test_what_was_left_is_said_and_shown_in_the_exit_code(
     assert not (tmp_path / "film_rife.json").exists()
 
 
-def test_multipliers_are_read_from_the_command_line(tmp_path: Path) -> None:
-    old = tmp_path / "ramp.json"
-    old.write_text(json.dumps(rife_vfi(multiplier=["9", 0])))
-    script.main([str(old), "--multipliers", "1,1,4"])
-    new = json.loads((tmp_path / "ramp_rife.json").read_text())
-    assert new["2"]["inputs"]["ramp"] == ramp_of([1, 1, 4])
-
-
 def test_file_that_is_no_json_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "picture.json"
     path.write_bytes(b"\x89PNG")
     assert script.main([str(path)]) == 2
-    assert "expected a workflow in JSON" in capsys.readouterr().err
+    assert "is no workflow in JSON" in capsys.readouterr().err
