@@ -25,7 +25,7 @@ from ..networks import (
     FlowBlock,
     IFNet,
     IFNetConfig,
-    Made,
+    Interpolated,
     Motion,
     NetworkConfig,
     Pair,
@@ -75,13 +75,13 @@ class Pyramid:
         frame_level, updates = self._updates(pair, timestep, flow_scale)
         return _blend(frame_level, pair, updates, self._network.config)
 
-    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Made:
+    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Interpolated:
         """Interpolate, and return the motion as well, which takes five planes of memory."""
         frame_level, updates = self._updates(pair, timestep, flow_scale)
         batch, _, height, width = pair.frame0.shape
         planes = pair.frame0.new_empty(batch, 5, height, width)
-        picture = _blend(frame_level, pair, updates, self._network.config, planes)
-        return Made(picture, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:]))
+        frame = _blend(frame_level, pair, updates, self._network.config, planes)
+        return Interpolated(frame, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:]))
 
     def _updates(
         self, pair: Pair, timestep: Tensor, flow_scale: float

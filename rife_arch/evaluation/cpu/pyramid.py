@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...networks import ActivatedConv, FlowBlock, IFNet, Made, Motion, Pair
+from ...networks import ActivatedConv, FlowBlock, IFNet, Interpolated, Motion, Pair
 from ..resampling import read_positions
 from .kernels import Enlargement, Frames
 from .layout import Grid, Layout, as_convolution, block_head, reordered_stem
@@ -99,15 +99,15 @@ class FusedPyramid:
         results = [evaluation(item, time) for item, time in items]
         return results[0] if len(results) == 1 else torch.cat(results)
 
-    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Made:
+    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Interpolated:
         """Interpolate, and return the motion as well; see ``Pyramid``."""
         evaluation = self._evaluation_of(pair, flow_scale)
-        parts: list[Made] = []
+        parts: list[Interpolated] = []
         for item, time in zip(pair.items(), timestep.flatten().tolist(), strict=True):
             planes = _empty(1, 5, *pair.frame0.shape[2:])
-            picture = evaluation(item, time, planes[0].numpy())
-            parts.append(Made(picture, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:])))
-        return Made.joined(parts)
+            frame = evaluation(item, time, planes[0].numpy())
+            parts.append(Interpolated(frame, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:])))
+        return Interpolated.concatenated(parts)
 
     def _evaluation_of(self, pair: Pair, flow_scale: float) -> _Evaluation:
         """Return tables and buffers for the size of a pair."""

@@ -27,7 +27,7 @@ from rife_arch import (
 from rife_arch.catalog.download import choose_checkpoint
 from rife_arch.catalog.index import catalog_rows, load_enhancers
 from rife_arch.catalog.verify import record_path
-from rife_arch.models.enhancer import mirrored
+from rife_arch.models.enhancer import reflect_padded
 from rife_arch.networks.blocks import resize
 from rife_arch.networks.build import build_enhancer, expected_shapes, set_precision
 from rife_arch.networks.pair import Pair
@@ -102,12 +102,12 @@ def test_any_size_keeps_its_size_and_range(size: tuple[int, int]) -> None:
 
 def test_padding_is_the_reflection_that_upstream_pads_with() -> None:
     img = random_image(1, 70, 100)
-    assert torch.equal(mirrored(img, 64), F.pad(img, (0, 28, 0, 58), mode="reflect"))
+    assert torch.equal(reflect_padded(img, 64), F.pad(img, (0, 28, 0, 58), mode="reflect"))
 
 
-def test_frame_smaller_than_its_padding_is_mirrored_again() -> None:
+def test_frame_smaller_than_its_padding_is_reflected_again() -> None:
     row = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 1, 3)
-    assert mirrored(row, 8)[0, 0, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
+    assert reflect_padded(row, 8)[0, 0, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
 
 
 def test_each_frame_is_enhanced_with_the_other() -> None:
@@ -243,7 +243,7 @@ def test_numbers_beyond_half_precision_are_made_again_in_full(
     set_precision(enhancer.network, torch.float16)
     torch.testing.assert_close(enhancer(*images), expected, atol=1e-4, rtol=0)
     assert [record.getMessage()[:48] for record in caplog.records] == [
-        "random in fp16 gave values that are no numbers; "
+        "random in fp16 gave NaN or infinity; "
     ]
 
 
