@@ -27,7 +27,6 @@ from ..networks import (
     IFNetConfig,
     Interpolated,
     Motion,
-    NetworkConfig,
     Pair,
     resize,
     sample,
@@ -36,17 +35,6 @@ from .resampling import neighbours, read_positions
 
 _STRIP_PIXELS = 1 << 16
 """Sampled pixels per strip on a CPU: 14 float32 planes of it are 4 MB."""
-
-
-def supports_pyramid(config: NetworkConfig, flow_scale: float) -> bool:
-    """Whether the evaluation is defined: every block's scale is even or 1, nothing adapts."""
-    if not isinstance(config, IFNetConfig):
-        return False
-    scales = [scale / flow_scale for scale in config.block_scales]
-    is_plain = config.takes_timestep and not (
-        config.adaptive or config.keeps_unwarped or config.refines
-    )
-    return is_plain and all(scale == 1 or scale % 2 == 0 for scale in scales)
 
 
 class Pyramid:

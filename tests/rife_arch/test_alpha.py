@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rife_arch import QUALITIES, HDv3Config, NetworkConfig, Quality, RifeModel
-from rife_arch.evaluation.pyramid import supports_pyramid
+from rife_arch.evaluation import supports_pyramid
 from rife_arch.models import Evaluation
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS

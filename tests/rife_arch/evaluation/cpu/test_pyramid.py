@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from rife_arch import QUALITIES, RifeModel
+from rife_arch.evaluation import supports_pyramid
 from rife_arch.evaluation.cpu import threads as threads_module
-from rife_arch.evaluation.pyramid import supports_pyramid
 from rife_arch.models import Quality
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS
