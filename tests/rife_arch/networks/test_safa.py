@@ -22,7 +22,7 @@ from rife_arch import (
     UnsupportedCheckpointError,
     load_checkpoint,
     load_enhancer,
-    load_interpolator,
+    load_rife,
 )
 from rife_arch.catalog.download import choose_checkpoint
 from rife_arch.catalog.index import catalog_rows, load_enhancers
@@ -281,7 +281,7 @@ def test_release_is_named_and_its_precision_chosen(tmp_path: Path) -> None:
 
 def test_interpolation_points_to_the_enhancer(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedCheckpointError, match=r"got SAFA.*Load RIFE Enhancer"):
-        load_interpolator(save_as_upstream(tmp_path / "a"))
+        load_rife(save_as_upstream(tmp_path / "a"))
 
 
 def test_enhancing_points_to_interpolation(tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def choose(folder: Path) -> Path:
     """What "SAFA 0.5" stands for."""
     enhancers = load_enhancers()
     return choose_checkpoint(
-        "SAFA 0.5", [], folder, allow_pip=False, log=lambda _: None, catalog=enhancers
+        "SAFA 0.5", [], folder, allow_pip=False, notify=lambda _: None, catalog=enhancers
     )
 
 
