@@ -152,7 +152,7 @@ class HalfFlowBlock(nn.Module):
             flow: [B, 4, H, W] px, the estimate so far; None for the first block.
             scale: factor by which the input is reduced before and the output enlarged after.
         """
-        # 2.x hands flow to its convolutions, and takes it back, in px of the whole frame.
+        # In 2.x the flow that convolutions read and return is in px of the whole frame.
         unit = scale if self.has_skips else 1
         x = resize(torch.cat((warped.frame0, warped.frame1), 1), 1 / scale)
         if flow is not None:

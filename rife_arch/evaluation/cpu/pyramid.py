@@ -103,7 +103,7 @@ class _Evaluation:
     def __call__(self, pair: Pair, timestep: float, planes: np.ndarray | None = None) -> Tensor:
         """Interpolate one pair: [1, 3, H, W] float32, interleaved in memory.
 
-        Flow and mask logits are written to ``planes`` [5, H, W] where they are wanted.
+        Flow and mask logits are written to ``planes`` [5, H, W] if given.
         """
         height, width = pair.frame0.shape[2:]
         frames = Frames(self._flat(pair.frame0), self._flat(pair.frame1), height, width)
@@ -116,7 +116,7 @@ class _Evaluation:
         return self._blend(last, x, frames, updates, planes)
 
     def _flat(self, frame: Tensor) -> np.ndarray:
-        """View an interleaved frame as one row of numbers."""
+        """View an interleaved frame as a flat array."""
         batch, _, height, width = frame.shape
         size = height * width * self._layout.frame
         assert batch == 1
@@ -126,7 +126,7 @@ class _Evaluation:
     def _trunk(
         self, level: Level, frames: Frames, timestep: float, updates: Sequence[np.ndarray]
     ) -> Tensor:
-        """Run a block up to its head; its input is made and halved twice in strips of rows."""
+        """Run a block up to its head; its input is assembled and halved twice in strips of rows."""
         row_bytes = level.width * self._layout.pixel * self._dtype.itemsize
 
         def stem(rows: slice) -> Tensor:
@@ -151,26 +151,26 @@ class _Evaluation:
         scratch: Scratch,
     ) -> Tensor:
         """Assemble rows of a block's input, [1, C, n, w] channels last."""
-        layout, many = self._layout, level.samples
+        layout, samples = self._layout, level.samples
         num_rows, row_size = rows.stop - rows.start, level.width * layout.pixel
         is_half = self._dtype == torch.bfloat16
         out = scratch.get("input", num_rows * row_size, np.uint16 if is_half else np.float32)
-        handed = updates[-1] if updates else np.zeros(layout.summed + layout.carried, np.float32)
+        previous = updates[-1] if updates else np.zeros(layout.summed + layout.carried, np.float32)
         numbers = np.float32(level.scale), np.float32(timestep)
         total = scratch.get("total", _CHUNK_ROWS * len(level.cols) * layout.summed)
-        if not updates:  # else the first one begins the total
+        if not updates:  # else the first update overwrites it
             total.fill(0)
         buffers = self._line(level.enlargements, scratch), scratch.get("pixel", layout.pixel)
-        for begin, end in chunks(0, num_rows, _CHUNK_ROWS // many):
+        for begin, end in chunks(0, num_rows, _CHUNK_ROWS // samples):
             here = slice(rows.start + begin, rows.start + end)
-            read = slice(many * here.start, many * here.stop)
-            self._add_up(total, updates, level.enlargements, read, buffers[0])
+            read = slice(samples * here.start, samples * here.stop)
+            self._sum_updates(total, updates, level.enlargements, read, buffers[0])
             self._kernels.block_input(
                 out[begin * row_size : end * row_size],
                 frames,
                 total,
-                (level.rows[read], level.cols, many),
-                (handed, level.carry.rows(here.start, here.stop)),
+                (level.rows[read], level.cols, samples),
+                (previous, level.carry.rows(here.start, here.stop)),
                 numbers,
                 buffers,
             )
@@ -178,11 +178,11 @@ class _Evaluation:
         return x.view(1, num_rows, level.width, layout.pixel).permute(0, 3, 1, 2)
 
     def _line(self, enlargements: Sequence[Enlargement], scratch: Scratch) -> np.ndarray:
-        """Find room for one row of any update that is read."""
-        columns = max((len(e.at) for e in enlargements), default=1)
+        """Return a buffer for one row of any update that is read."""
+        columns = max((len(e.col_at) for e in enlargements), default=1)
         return scratch.get("line", columns * max(self._layout.summed, self._layout.carried))
 
-    def _add_up(
+    def _sum_updates(
         self,
         total: np.ndarray,
         updates: Sequence[np.ndarray],
@@ -203,7 +203,7 @@ class _Evaluation:
         updates: Sequence[np.ndarray],
         planes: np.ndarray | None,
     ) -> Tensor:
-        """Run the last head and blend the colours, in strips: its output is the largest of all."""
+        """Run the last head and blend the colours, in strips: its output is the largest array."""
         result = empty_frames(1, frames.height, frames.width, 3)
         out = result.view(-1).numpy()
 
@@ -215,7 +215,7 @@ class _Evaluation:
                 total = scratch.get("total", _CHUNK_ROWS * frames.width * self._layout.summed)
                 buffers = self._line(enlargements, scratch), scratch.get("pixel", 8)
                 for begin, end in chunks(0, rows.stop - rows.start, _CHUNK_ROWS):
-                    self._add_up(total, parts, enlargements, slice(begin, end), buffers[0])
+                    self._sum_updates(total, parts, enlargements, slice(begin, end), buffers[0])
                     carry = update, enlargement.rows(begin, end)
                     self._kernels.blend(out, frames, total, rows.start + begin, carry, buffers)
                     if planes is not None:
@@ -231,29 +231,29 @@ class _Evaluation:
         """Write rows of flow and mask logits, [5, n, W]; see ``kernels.blend``."""
         update, enlargement = carry
         summed, (_, num_rows, width) = self._layout.summed, out.shape
-        found = total[: num_rows * width * summed].reshape(num_rows, width, summed)
-        out[:4] = found[..., :4].transpose(2, 0, 1)
-        handed_on = self._layout.carried > 0
-        out[4] = _enlarged(update[summed:], enlargement) if handed_on else found[..., 4]
+        sums = total[: num_rows * width * summed].reshape(num_rows, width, summed)
+        out[:4] = sums[..., :4].transpose(2, 0, 1)
+        mask_is_carried = self._layout.carried > 0
+        out[4] = _enlarged(update[summed:], enlargement) if mask_is_carried else sums[..., 4]
 
     def _part_of_update(
         self, level: Level, x: Tensor, enlargement: Enlargement
     ) -> tuple[np.ndarray, Enlargement]:
-        """Run a head where some rows of the result read it, and look it up there."""
-        block_row = level.update.row_size
-        first = int(enlargement.above[0]) // block_row
-        last = int(enlargement.below[-1]) // block_row
+        """Run a head only where some rows of the result read it, and shift the lookup to there."""
+        row_size = level.update.row_size
+        first = int(enlargement.above[0]) // row_size
+        last = int(enlargement.below[-1]) // row_size
         # Output j of the head reads rows j - 1 and j of x; one more on both sides is cut by padding.
         start, stop = max(first - 1, 0), min(last + 1, x.shape[2])
         update = flattened(F.conv2d(x[:, :, start:stop].float(), *level.head, padding=1))
-        shift = start * block_row
+        shift = start * row_size
         above, below = enlargement.above - shift, enlargement.below - shift
         return update, enlargement._replace(above=above, below=below)
 
 
 def _enlarged(source: np.ndarray, enlargement: Enlargement) -> np.ndarray:
-    """Enlarge one channel of an update, whose first value ``source`` begins with: [n, m]."""
-    above, below, down, at, left, right, along = enlargement
-    upper, lower = source[above[:, None] + at], source[below[:, None] + at]
-    lines = upper + down[:, None] * (lower - upper)
-    return lines[:, left] + along * (lines[:, right] - lines[:, left])
+    """Enlarge one channel of an update, [n, m]; ``source`` begins with its first value."""
+    above, below, row_weight, col_at, left, right, col_weight = enlargement
+    upper, lower = source[above[:, None] + col_at], source[below[:, None] + col_at]
+    lines = upper + row_weight[:, None] * (lower - upper)
+    return lines[:, left] + col_weight * (lines[:, right] - lines[:, left])
