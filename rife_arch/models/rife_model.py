@@ -222,7 +222,9 @@ class RifeModel(LoadedNetwork[Network]):
         if (features0.alpha is None) != (features1.alpha is None):
             raise ValueError("both frames must have alpha or neither, got one with and one without")
         if ensemble and not self.config.supports_ensemble:
-            raise ValueError(f"RIFE {self.name} has no ensemble; call it with ensemble=False")
+            raise ValueError(
+                f"RIFE {self.name} has no ensemble; use 3.8, 4.0-4.20 or 4.24, or leave it out"
+            )
         if quality not in QUALITIES:
             raise ValueError(f"quality must be one of {QUALITIES}, got {quality!r}")
         alphas = None
