@@ -187,15 +187,8 @@ def _make_block_input(frame: int, summed: int, carried: int, rounds: bool) -> _L
                 for k in range(i * num_samples, (i + 1) * num_samples):
                     for m in range(j * num_samples, (j + 1) * num_samples):
                         sums = total[(k * num_cols + m) * summed :]
-                        _add_sample(
-                            pixel_buffer,
-                            frames,
-                            (rows[k], cols[m]),
-                            sums,
-                            num_samples,
-                            scale,
-                            sizes,
-                        )
+                        position = (rows[k], cols[m])
+                        _add_sample(pixel_buffer, frames, position, sums, num_samples, scale, sizes)
                 if carried:
                     a, b = carried * left[j], carried * right[j]
                     put_lerp(pixel_buffer, pixel - carried, line, a, b, col_weight[j], carried)
