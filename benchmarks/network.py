@@ -18,7 +18,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rife_arch import RifeModel, load_interpolator
+from rife_arch import RifeModel, load_rife
 from rife_arch.checkpoints.canonicalize import canonicalize
 from rife_arch.checkpoints.reader import read_state_dict
 from rife_arch.networks.ifnet import IFNet
@@ -58,7 +58,7 @@ def candidates(checkpoint: Path, size: str, precision: str, multi: int) -> dict[
     width, height = (-(-int(length) // 64) * 64 for length in size.split("x"))
     img0, img1 = smooth_pair(height, width)
     times = [index / multi for index in range(1, multi)]
-    model = load_interpolator(checkpoint, precision=precision)
+    model = load_rife(checkpoint, precision=precision)
     found: dict[str, Candidate] = {}
     for wanted in EVALUATIONS:
         way = RifeModel(model.network, model.name, evaluation=wanted)

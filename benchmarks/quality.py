@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rife_arch import QUALITIES, load_interpolator
+from rife_arch import QUALITIES, load_rife
 from vfi.frames import to_planar
 from vfi.read import probe_video, read_video
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0], help="of flow estimation")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    model = load_interpolator(args.checkpoint)
+    model = load_rife(args.checkpoint)
     makers: dict[str, Maker] = {"blend": lambda img0, img1: (img0 + img1) / 2}
     for quality, scale in product(args.qualities, args.scales):
         makers[f"{quality} {scale:g}"] = partial(model, quality=quality, scale=scale)

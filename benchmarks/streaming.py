@@ -21,7 +21,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from rife_arch import load_interpolator
+from rife_arch import load_rife
 from vfi.encode import EncodingSettings
 from vfi.frames import Frame
 from vfi.synthesis import Interpolator, interpolate_stream
@@ -72,7 +72,7 @@ def moving(size: str, num_frames: int) -> Iterator[Frame]:
 
 def stream(checkpoint: Path, size: str, num_frames: int) -> dict[str, float]:
     """Interpolate a clip frame by frame and keep nothing; returns new frames, seconds, peak."""
-    model = load_interpolator(checkpoint, precision="auto")
+    model = load_rife(checkpoint, precision="auto")
     interpolator = Interpolator(model.encode, model.interpolate_each, model.device)
     started, count = perf_counter(), 0
     schedule = Schedule(Fraction(48), last_duration=Fraction(1, 24))

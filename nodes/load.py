@@ -6,7 +6,7 @@ import logging
 
 from comfy_api.latest import io
 
-from ..rife_arch import load_interpolator
+from ..rife_arch import load_rife
 from ..rife_arch.load import PRECISIONS, Precision
 from .support.model_paths import find_checkpoint, list_choices
 from .support.progress import show_text
@@ -69,9 +69,7 @@ class RIFELoadModel(io.ComfyNode):
     ) -> io.NodeOutput:
         """Load the checkpoint into main memory; the GPU gets it when a node runs."""
         path = find_checkpoint(model)
-        rife = load_interpolator(
-            path, precision=host_precision(precision), torch_compile=torch_compile
-        )
+        rife = load_rife(path, precision=host_precision(precision), torch_compile=torch_compile)
         _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
         show_text(cls, f"RIFE {rife.name}, {rife.precision}")
         return io.NodeOutput(ManagedModel(rife, make_patcher(rife.network)))

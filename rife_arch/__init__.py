@@ -1,6 +1,6 @@
 """RIFE networks: from a checkpoint file to interpolated or enhanced frames. Knows tensors only.
 
-model = load_interpolator("rife_v4.25.safetensors", device="cuda", precision="fp16")
+model = load_rife("rife_v4.25.safetensors", device="cuda", precision="fp16")
 middle = model(img0, img1, 0.5)
 """
 
@@ -13,7 +13,7 @@ from .errors import (
     RifeError,
     UnsupportedCheckpointError,
 )
-from .load import load_checkpoint, load_enhancer, load_interpolator
+from .load import load_checkpoint, load_enhancer, load_rife
 from .models import (
     FLOW_SCALES,
     QUALITIES,
@@ -25,6 +25,8 @@ from .models import (
     RifeModel,
 )
 from .networks import HDv3Config, IFNetConfig, NetworkConfig, SafaConfig, ThreeFileConfig
+
+load_interpolator = load_rife  # its former name
 
 __all__ = [
     "FLOW_SCALES",
@@ -50,4 +52,5 @@ __all__ = [
     "load_checkpoint",
     "load_enhancer",
     "load_interpolator",
+    "load_rife",
 ]

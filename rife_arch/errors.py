@@ -9,20 +9,20 @@
     └── CatalogError                        a name or an entry of the catalogue is wrong
         └── DownloadError                   no source of an entry could be fetched and verified
 
-A message has the form ``<thing>: expected <x>, got <y>. <next step>``. Functions on tensors raise
-plain ``ValueError``.
+A message names the file, says what is wrong with it, and then what to do. Functions on tensors
+raise plain ``ValueError``.
 """
 
 
 class RifeError(Exception):
     """Root of everything this package raises on purpose."""
 
-    # Programs name an error by this and the class. Python's own value has, in ComfyUI, the path of
-    # the pack's folder in it: a line of text that would stand before every message.
+    # Tracebacks and ComfyUI print this before the class. Python's own value would, in ComfyUI, put
+    # the path of the pack's folder before every message.
     __module__ = "rife_arch"
 
     def __init_subclass__(cls) -> None:
-        """Let every kind of error go by the name of the package."""
+        """Name every kind of error after the package."""
         cls.__module__ = RifeError.__module__
 
 

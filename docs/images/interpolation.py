@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from rife_arch import load_interpolator
+from rife_arch import load_rife
 
 HERE = Path(__file__).parent
 PAIR = [HERE.parents[1] / "tests" / "data" / f"pair_{number}.png" for number in (0, 1)]
@@ -36,7 +36,7 @@ def picture(image: torch.Tensor) -> Image.Image:
 
 def main() -> None:
     """Interpolate, crop, label, and save beside this file."""
-    model = load_interpolator(sys.argv[1])
+    model = load_rife(sys.argv[1])
     img0, img1 = (read(path) for path in PAIR)
     made = {label: model(img0, img1, timestep) for label, timestep in TIMESTEPS.items()}
     panels = {"frame 1": img0, **made, "frame 2": img1}

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from rife_arch import RifeModel, load_interpolator
+from rife_arch import RifeModel, load_rife
 
 ROOT = Path(__file__).resolve().parents[2]
 PAIR = [ROOT / "tests" / "data" / f"pair_{number}.png" for number in (0, 1)]
@@ -175,7 +175,7 @@ def comparison(painter: Painter, others: Sequence[RifeModel]) -> Image.Image:
 
 def main() -> None:
     """Draw all, beside the workflows."""
-    models = [load_interpolator(path) for path in sys.argv[1:3]]
+    models = [load_rife(path) for path in sys.argv[1:3]]
     painter = Painter(models[1])
     pictures = {name: partial(timeline, painter, *how) for name, how in TIMELINES.items()}
     pictures |= {

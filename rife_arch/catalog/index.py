@@ -1,8 +1,9 @@
 """The catalogue of checkpoints: which versions can be had, from where, and what is on disk.
 
-``ckpts/catalog.json`` is the data, and ``ckpts/enhancers.json`` that of SAFA; ckpts/README.md documents its fields. Entries stand in order of
-preference. One version is published in several encodings, so the file name, size and hash belong
-to a source, and the entry carries the hash of the tensors, which all encodings share.
+``ckpts/catalog.json`` lists RIFE and ``ckpts/enhancers.json`` SAFA; ckpts/README.md documents the
+fields. Entries are in order of preference. One version is published in several encodings, so the
+file name, size and hash belong to a source, and the entry has the hash of the tensors, which all
+encodings share.
 """
 
 from __future__ import annotations
@@ -108,18 +109,18 @@ def find_entry(catalog: Sequence[CatalogEntry], name: str) -> CatalogEntry:
 def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
     """Look for a file of this version, by its name.
 
-    The names under which the sources save it come first, then whatever is called like this
+    The names under which the sources save it come first, then any file named after this
     version: ``flownet_v4.26.pkl``, ``rife426.pth``, ``rife_v4.26.safetensors``, ``safa05.pkl``.
 
     Args:
         entry: the version to look for.
-        folders: where to look, in this order; folders that do not exist are passed over.
+        folders: where to look, in this order; missing folders are skipped.
 
     Returns:
         The first match, or None. Subfolders are not searched.
 
     Raises:
-        CheckpointError: the match was trusted on first use (see ``trust``) and is another file now,
+        CheckpointError: the match was trusted on first use (see ``verify``) and is another file now,
             or it was saved by hand and is not this version.
     """
     path = _find_by_name(entry, _list_files(folders))

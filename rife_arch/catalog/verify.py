@@ -4,8 +4,8 @@ A download with no published hash, neither of the file nor of its tensors, is tr
 reads safely, holds the network its entry names, and is no other release that is known by hash. What
 was accepted is recorded beside it in ``<file>.sha256.json``. From then on the record takes the
 place of the published hash, for a new download and whenever the catalogue resolves a name to the
-file. So it is with a file that only a person can fetch, when it is first asked for by name. Opening
-a file by its path checks nothing: then the user vouches for it.
+file. The same holds for a file that only a person can fetch, when it is first chosen by name. Opening a
+file by its path checks nothing: the user vouches for it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def verify_download(
 
 
 def check_on_disk(file: Path, entry: CatalogEntry) -> None:
-    """Refuse a file that is not what was trusted; trust one saved by hand at its first use.
+    """Refuse a file that differs from the recorded one; trust one saved by hand at its first use.
 
     Raises:
         CheckpointError: the weights are not those recorded, or not of the network of the entry.
@@ -108,7 +108,7 @@ def _trust_first_use(file: Path, entry: CatalogEntry) -> None:
         ) from error
     try:
         _write_record(file, Record(found, _sha256(file), "saved by hand", _today()), entry)
-    except OSError as error:  # a folder of many users, say
+    except OSError as error:  # such as a shared folder without write access
         _log.warning("%s: its hash could not be recorded (%s)", file, error.strerror or error)
 
 
@@ -132,7 +132,7 @@ def check_recorded(file: Path) -> None:
 
 
 def record_path(file: Path) -> Path:
-    """Where the record of ``file`` lies."""
+    """Return where the record of ``file`` is kept."""
     return file.with_name(f"{file.name}.sha256.json")
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 # Left in released checkpoints by training, never read by inference.
 _TRAINING_ONLY = ("teacher.", "caltime.", "block_tea.")
 REFINEMENT = ("contextnet.", "unet.")
-"""How names of the context and fusion networks begin, which not every use of a file needs."""
+"""Prefixes of the context and fusion networks, which are optional in some releases."""
 _PREFIXES = ("module.", "flownet.", "model.")
 _BLOCK = re.compile(r"^block(\d+)\.")
 # The encoder's layers were unnamed in 4.7-4.13; index -> name, by the number of layers.
@@ -34,7 +34,7 @@ class CanonicalWeights:
     Attributes:
         weights: name -> float32 tensor, sorted by name.
         refinement: the same for the context and fusion networks, where the file has them.
-        dropped: names, as they stood in the file without prefix, that inference does not use.
+        dropped: names, as in the file but without prefix, that inference does not use.
     """
 
     weights: dict[str, Tensor]

@@ -8,8 +8,8 @@ but known structure loads too. What no shape shows:
   IFNet_HDv3_v4_25_lite.py; ComfyUI 0.25 runs this network with the scales of 4.25.
 - ``adaptive``: four blocks with PReLU that do not see unwarped frames, that is 4.0 and 4.1.
   Source: IFNet_HDv3.py of 4.0.
-- 3.6 and 3.8 have the same shapes; ``detect`` answers 3.6, and ``checkpoint`` knows better where a
-  hash, a name or the user tells it.
+- 3.6 and 3.8 have the same shapes; ``detect`` answers 3.6, and ``load`` tells 3.8 by a hash, a name or the
+  user's choice.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .canonicalize import REFINEMENT
 
 _Shapes = Mapping[str, tuple[int, ...]]
 _NUM_LISTED = 4
-_SAFA = "block.getscale."  # how names begin that nothing else has
+_SAFA = "block.getscale."  # prefix that no other network has
 
 
 def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkConfig:
@@ -44,7 +44,7 @@ def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkCon
     Args:
         weights: canonical names -> tensors; those of the refinement are looked at only where they
             are part of the network or asked for.
-        refine: whether an optional refinement (3.9-4.4) shall be used.
+        refine: use the optional refinement (3.9-4.4).
 
     Raises:
         UnsupportedCheckpointError: the weights are of no family known here.
@@ -65,7 +65,7 @@ def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkCon
 
 
 def looks_like_safa(weights: Mapping[str, Tensor]) -> bool:
-    """Tell whether canonical weights are of SAFA, or of what is left of it."""
+    """Tell whether canonical weights are of SAFA, complete or not."""
     return any(key.startswith(_SAFA) for key in weights)
 
 
@@ -119,7 +119,7 @@ def find_preset(config: NetworkConfig) -> Preset | None:
 
 
 def _refuse_relatives(shapes: _Shapes) -> None:
-    """Name what looks like RIFE but is something else."""
+    """Refuse related networks that are not supported, by name."""
     if "blocks.0.res0.fc1.weight" in shapes:
         raise UnsupportedCheckpointError(
             "expected RIFE 2.0 or later, got version 1, which this package does not run. "
@@ -172,7 +172,7 @@ def _derive_ifnet(shapes: _Shapes, widths: tuple[int, ...]) -> IFNetConfig:
         groups=max(1, widths[0] // unit[1]),
         accumulates_mask=encoder is None,
         adaptive=prelu and len(widths) == 4 and not keeps_unwarped,
-        takes_timestep=first % 2 == 1,  # all else comes in pairs
+        takes_timestep=first % 2 == 1,  # all other inputs come in pairs
         keeps_unwarped=keeps_unwarped,
         refines=is_paper,
     )
@@ -208,7 +208,7 @@ def _block_scales(widths: tuple[int, ...]) -> tuple[int, ...]:
 def _explained(
     shapes: _Shapes, derived: NetworkConfig | None = None
 ) -> UnsupportedCheckpointError | CheckpointMismatchError:
-    """Find what comes closest, a released network or the derived one, and say what differs."""
+    """Name the closest network, released or derived, and what differs."""
     candidates = {preset.label: expected_shapes(preset.config) for preset in PRESETS}
     if derived is not None:
         candidates[f"with {len(derived.widths)} blocks"] = expected_shapes(derived)

@@ -76,14 +76,12 @@ def _archive_members(path: Path) -> _Members | None:
     infos = archive.infolist()
     if sum(info.file_size for info in infos) > _LARGEST:
         raise CheckpointError(
-            f"{path}: expected an archive of at most {_LARGEST >> 20} MiB unpacked, got more. "
-            "Do not use this file."
+            f"{path}: the archive unpacks to more than {_LARGEST >> 20} MiB. Do not use this file."
         )
     names = [PurePosixPath(info.filename.replace("\\", "/")) for info in infos]
     if any(name.is_absolute() or ".." in name.parts for name in names):
         raise CheckpointError(
-            f"{path}: expected plain names in the archive, got one that leads out of it. "
-            "Do not use this file."
+            f"{path}: the archive has a path that leads out of it. Do not use this file."
         )
     if any(name.name == "data.pkl" for name in names):
         return None  # PyTorch's own format is an archive too

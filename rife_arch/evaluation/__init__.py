@@ -3,6 +3,7 @@
 May import ``networks``. ``cpu`` holds the compiled loops, and is imported only where they run.
 """
 
-from .pyramid import Pyramid, supports_pyramid
+from .pyramid import Pyramid
+from .support import supports_pyramid
 
 __all__ = ["Pyramid", "supports_pyramid"]

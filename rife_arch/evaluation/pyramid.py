@@ -1,16 +1,16 @@
 """The v4 network without full-resolution intermediates: the same result, less memory moved.
 
 The plain forward (``ifnet``) warps whole frames before each block, shrinks them, and enlarges each
-block's output to the whole frame again. None of that is needed, exactly (docs/pyramid.md):
+block's output to the whole frame again. None of that is needed, and the result is the same (docs/pyramid.md):
 
 - Reducing by an even s reads only the 2x2 centre pixels of each s x s cell, so only those are
   warped: 1/16 of a frame at s = 8.
 - Reducing by s what was enlarged by r s is enlarging by r, so mask and features go from block to
   block without touching the full resolution. The flow found by each block stays at its own
   resolution and is enlarged directly to where it is needed.
-- What a block's first convolution reads is made in strips of rows, so the 28 planes that the finest
-  block sees never exist for a whole frame, and temporaries stay in the cache.
-- Of the last block only flow and mask are computed, not the features that nobody reads.
+- The input of a block's first convolution is computed in strips of rows, so the 28 planes that the
+  finest block reads never exist for a whole frame, and temporaries stay in the cache.
+- Of the last block only flow and mask are computed, not the unused features.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ from ..networks import (
     FlowBlock,
     IFNet,
     IFNetConfig,
-    Made,
+    Interpolated,
     Motion,
-    NetworkConfig,
     Pair,
     resize,
     sample,
@@ -38,19 +37,8 @@ _STRIP_PIXELS = 1 << 16
 """Sampled pixels per strip on a CPU: 14 float32 planes of it are 4 MB."""
 
 
-def supports_pyramid(config: NetworkConfig, flow_scale: float) -> bool:
-    """Whether the evaluation is defined: every block's scale is even or 1, nothing adapts."""
-    if not isinstance(config, IFNetConfig):
-        return False
-    scales = [scale / flow_scale for scale in config.block_scales]
-    is_plain = config.takes_timestep and not (
-        config.adaptive or config.keeps_unwarped or config.refines
-    )
-    return is_plain and all(scale == 1 or scale % 2 == 0 for scale in scales)
-
-
 class Pyramid:
-    """Evaluates one network; keeps tables for the frame size it saw last."""
+    """Evaluates one network; keeps tables for the last frame size."""
 
     def __init__(self, network: IFNet) -> None:
         self._network = network
@@ -75,18 +63,18 @@ class Pyramid:
         frame_level, updates = self._updates(pair, timestep, flow_scale)
         return _blend(frame_level, pair, updates, self._network.config)
 
-    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Made:
+    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Interpolated:
         """Interpolate, and return the motion as well, which takes five planes of memory."""
         frame_level, updates = self._updates(pair, timestep, flow_scale)
         batch, _, height, width = pair.frame0.shape
         planes = pair.frame0.new_empty(batch, 5, height, width)
-        picture = _blend(frame_level, pair, updates, self._network.config, planes)
-        return Made(picture, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:]))
+        frame = _blend(frame_level, pair, updates, self._network.config, planes)
+        return Interpolated(frame, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:]))
 
     def _updates(
         self, pair: Pair, timestep: Tensor, flow_scale: float
     ) -> tuple[_Level, list[Tensor]]:
-        """Run all blocks; returns the geometry of the whole frame and what each block found."""
+        """Run all blocks; returns the geometry of the whole frame and each block's update."""
         *levels, frame_level = self._levels_for(pair.frame0, flow_scale)
         updates: list[Tensor] = []
         for block, level in zip(self._network.flow_blocks(), levels, strict=True):
@@ -100,11 +88,11 @@ class Pyramid:
         if key != self._key:
             scales = [int(scale / flow_scale) for scale in self._network.config.block_scales]
             head = 1 if self._network.config.shuffled_head else 2
-            made_at = [head * scale for scale in scales]  # reduction at which updates are made
+            reductions = [head * scale for scale in scales]  # frame size over update size
             self._levels = [
-                _Level(frame, scale, made_at[:index]) for index, scale in enumerate(scales)
+                _Level(frame, scale, reductions[:index]) for index, scale in enumerate(scales)
             ]
-            self._levels.append(_Level(frame, 1, made_at))
+            self._levels.append(_Level(frame, 1, reductions))
             self._key = key
         return self._levels
 
@@ -120,22 +108,22 @@ class _Level:
         cols: [m] px of the frame, the columns that it reads.
     """
 
-    def __init__(self, frame: Tensor, scale: int, made_at: Sequence[int]) -> None:
+    def __init__(self, frame: Tensor, scale: int, update_reductions: Sequence[int]) -> None:
         height, width = frame.shape[2:]
         self.scale = scale
         self.height, self.width = height // scale, width // scale
         rows, cols = read_positions(height, scale), read_positions(width, scale)
         self.rows, self.cols = rows.to(frame.device), cols.to(frame.device)
         self._samplers = [
-            _Enlargement((height // made, width // made), made, rows, cols, frame.device)
-            for made in made_at
+            _Enlargement((height // factor, width // factor), factor, rows, cols, frame.device)
+            for factor in update_reductions
         ]
         self._rows_per_row = len(rows) // self.height
-        if made_at:
-            made = made_at[-1]
-            size, every = (height // made, width // made), (self.height, self.width)
-            every_row, every_col = map(torch.arange, every)
-            self._carry = _Enlargement(size, made // scale, every_row, every_col, frame.device)
+        if update_reductions:
+            last = update_reductions[-1]
+            size = height // last, width // last
+            all_rows, all_cols = torch.arange(self.height), torch.arange(self.width)
+            self._carry = _Enlargement(size, last // scale, all_rows, all_cols, frame.device)
 
     def strips(self, num_rows: int, device: torch.device) -> Iterator[slice]:
         """Cut ``num_rows`` rows of the reduced frame into strips; one strip unless on a CPU."""
@@ -145,7 +133,7 @@ class _Level:
             yield slice(start, min(start + step, num_rows))
 
     def sampled(self, updates: Sequence[Tensor], strip: slice) -> Tensor:
-        """Add up what all blocks found, [B, C, n, m] at the pixels read for ``strip``."""
+        """Add up the updates of all blocks, [B, C, n, m] at the pixels read for ``strip``."""
         rows = self._read_rows(strip)
         parts = (
             enlarge(update, rows) for enlarge, update in zip(self._samplers, updates, strict=True)
@@ -156,7 +144,7 @@ class _Level:
         return total
 
     def carried(self, features: Tensor, strip: slice) -> Tensor:
-        """Bring the previous block's mask and features to this resolution."""
+        """Enlarge the previous block's mask and features to this resolution."""
         return self._carry(features, strip)
 
     def read(self, frame: Tensor, strip: slice) -> Tensor:
@@ -169,7 +157,7 @@ class _Level:
         return self.reduced(sample(frame, flow, self.rows[self._read_rows(strip)], self.cols))
 
     def _read_rows(self, strip: slice) -> slice:
-        """Which of ``rows`` belong to rows of the reduced frame."""
+        """Return which of ``rows`` belong to rows of the reduced frame."""
         return slice(strip.start * self._rows_per_row, strip.stop * self._rows_per_row)
 
     def reduced(self, sampled: Tensor) -> Tensor:
@@ -236,11 +224,11 @@ def _block_input(
 ) -> Tensor:
     """Assemble [B, C, n, w] in the order of ``IFNet``: frames, timestep, mask, features, flow."""
     if not updates:
-        seen = Pair(level.read(pair.frame0, rows), level.read(pair.frame1, rows))
+        frames = Pair(level.read(pair.frame0, rows), level.read(pair.frame1, rows))
         motion: list[Tensor] = []
     else:
         summed = level.sampled(_summed_parts(updates, config), rows)
-        seen = Pair(
+        frames = Pair(
             level.warped(pair.frame0, summed[:, :2], rows),
             level.warped(pair.frame1, summed[:, 2:4], rows),
         )
@@ -249,13 +237,13 @@ def _block_input(
         if not config.accumulates_mask:
             mask = level.carried(updates[-1][:, 4:], rows)  # and the features behind it
         motion = [mask, reduced[:, :4] / level.scale]
-    x = seen.as_input()
+    x = frames.as_input()
     times = timestep.expand(-1, 1, *x.shape[2:])
     return torch.cat((x, times, *motion), 1)
 
 
 def _summed_parts(updates: Sequence[Tensor], config: IFNetConfig) -> list[Tensor]:
-    """Take from each update what adds up over blocks: the flow, and the mask where it does."""
+    """Take the channels that add up over blocks: the flow, and the mask where it accumulates."""
     num_summed = 5 if config.accumulates_mask else 4
     return [update[:, :num_summed] for update in updates]
 
@@ -279,7 +267,7 @@ def _blend(
 ) -> Tensor:
     """Warp the colours by the final flow and mix them by the final mask.
 
-    Flow and mask logits are written to ``planes`` [B, 5, H, W] where they are wanted.
+    Flow and mask logits are written to ``planes`` [B, 5, H, W] if given.
     """
     batch, _, height, width = pair.frame0.shape
     colours = pair.colours()

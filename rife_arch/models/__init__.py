@@ -4,13 +4,17 @@ May import ``networks`` and ``evaluation``.
 """
 
 from .enhancer import EncodedFrame, Enhancer
-from .rife_model import FLOW_SCALES, QUALITIES, Features, MotionBetween, Quality, RifeModel
+from .evaluator import Evaluation
+from .features import Features, MotionBetween
+from .rife_model import FLOW_SCALES, RifeModel
+from .views import QUALITIES, Quality
 
 __all__ = [
     "FLOW_SCALES",
     "QUALITIES",
     "EncodedFrame",
     "Enhancer",
+    "Evaluation",
     "Features",
     "MotionBetween",
     "Quality",

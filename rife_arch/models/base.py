@@ -1,15 +1,19 @@
-"""What a loaded network tells of itself, whatever it makes of frames."""
+"""What every loaded network has, whatever it makes of frames."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+from copy import deepcopy
 from functools import cached_property
 from typing import Generic, TypeVar
 
 import torch
+from torch import Tensor, nn
 
 from ..networks import SAFA, Network
 
+_log = logging.getLogger(__name__)
 NetworkT = TypeVar("NetworkT", bound=Network | SAFA)
 
 
@@ -24,17 +28,17 @@ class LoadedNetwork(Generic[NetworkT]):
     def __init__(self, network: NetworkT, name: str) -> None:
         self.network = network
         self.name = name
+        self._float32_copy: NetworkT | None = None
 
     @property
     def device(self) -> torch.device:
         """Where the network runs; inputs are moved there."""
-        return next(self.network.parameters()).device
+        return device_of(self.network)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of the convolutions; the lowest, where some must be finer."""
-        dtypes = {parameter.dtype for parameter in self.network.parameters()}
-        return min(dtypes, key=lambda dtype: dtype.itemsize)
+        """Precision of the convolutions; the lowest, where some need a higher one."""
+        return lowest_dtype(self.network)
 
     @property
     def precision(self) -> str:
@@ -43,10 +47,37 @@ class LoadedNetwork(Generic[NetworkT]):
 
     @cached_property
     def identity(self) -> str:
-        """What tells what it makes from what others make: a hash of weights, network, precision."""
+        """A hash of weights, configuration, precision and device: equal where the results are."""
         details = repr(self.network.config), self.precision, self.device.type
         digest = hashlib.sha256(repr(details).encode())
         for name, weight in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(weight.cpu().contiguous().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
+
+    def _has_overflowed(self, out: Tensor) -> bool:
+        """Tell whether the values passed what half precision can hold."""
+        return self.dtype != torch.float32 and not bool(out.sum().isfinite())
+
+    def _in_float32(self, label: str) -> NetworkT:
+        """Return a copy of the network with all convolutions in float32; warn the first time."""
+        if self._float32_copy is None:
+            _log.warning(
+                "%s in %s gave NaN or infinity; such frames are computed again in fp32. "
+                "Choose the precision fp32 to save that time.",
+                label,
+                self.precision,
+            )
+            self._float32_copy = deepcopy(self.network).float()
+        return self._float32_copy
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Return where a network runs."""
+    return next(network.parameters()).device
+
+
+def lowest_dtype(network: nn.Module) -> torch.dtype:
+    """Return the lowest precision among the weights of a network."""
+    dtypes = {parameter.dtype for parameter in network.parameters()}
+    return min(dtypes, key=lambda dtype: dtype.itemsize)

@@ -5,8 +5,6 @@ Padding, precision and the choice of scales live here; the network itself sees p
 
 from __future__ import annotations
 
-import logging
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +13,10 @@ from torch import Tensor
 from ..networks import SAFA, Router, SafaConfig
 from .base import LoadedNetwork
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """A frame as the network sees it: encode once, use for itself and for its neighbours.
+    """A frame as the network reads it: encode once, use for itself and for its neighbours.
 
     Attributes:
         features: [B, C, H/2, W/2] float32, of the frame padded right and bottom.
@@ -40,10 +36,6 @@ class Enhancer(LoadedNetwork[SAFA]):
         network: the network; its device and precision are the enhancer's.
         name: the release, or what is known of it.
     """
-
-    def __init__(self, network: SAFA, name: str) -> None:
-        super().__init__(network, name)
-        self._precise: SAFA | None = None
 
     @property
     def config(self) -> SafaConfig:
@@ -65,7 +57,7 @@ class Enhancer(LoadedNetwork[SAFA]):
             raise ValueError(f"img must be floating point [B, 3, H, W], got {kind}")
         height, width = img.shape[2:]
         img = img.to(self.device, torch.float32).clamp(0, 1)
-        padded = mirrored(img, self.config.pad_multiple)
+        padded = reflect_padded(img, self.config.pad_multiple)
         return EncodedFrame(self.network.encode_frame(padded), height, width)
 
     @torch.inference_mode()
@@ -76,9 +68,9 @@ class Enhancer(LoadedNetwork[SAFA]):
             own: the frame to enhance.
             other: the one before or after it, of the same size; ``own`` itself where there is
                 none in its scene.
-            seed: None works at each scale that is at least as likely as not. The original draws
-                the scales at random, so that no two runs are equal; a number draws them likewise,
-                the same for the same number.
+            seed: None works at each scale that is at least as likely as not. Upstream draws
+                the scales at random, so that no two runs are equal; a number does so too, the same
+                draws for the same number.
 
         Returns:
             [B, 3, H, W] float32 in [0, 1].
@@ -107,21 +99,9 @@ class Enhancer(LoadedNetwork[SAFA]):
                 f"{other.width}x{other.height}"
             )
         out = self.network(own.features, other.features, router)
-        if self.dtype != torch.float32 and not bool(out.sum().isfinite()):
-            out = self._in_float32()(own.features, other.features, router)
+        if self._has_overflowed(out):
+            out = self._in_float32(self.name)(own.features, other.features, router)
         return out[:, :, : own.height, : own.width].clamp(0, 1)
-
-    def _in_float32(self) -> SAFA:
-        """Return the network with all convolutions in float32."""
-        if self._precise is None:
-            _log.warning(
-                "%s in %s gave values that are no numbers; such frames are made again in fp32. "
-                "Choose the precision fp32 to save that time.",
-                self.name,
-                self.precision,
-            )
-            self._precise = deepcopy(self.network).float()
-        return self._precise
 
 
 def _make_router(seed: int | None) -> Router:
@@ -133,19 +113,19 @@ def _make_router(seed: int | None) -> Router:
     )
 
 
-def mirrored(img: Tensor, multiple: int) -> Tensor:
-    """Continue [B, C, H, W] at its right and bottom as in a mirror, up to multiples.
+def reflect_padded(img: Tensor, multiple: int) -> Tensor:
+    """Pad [B, C, H, W] at its right and bottom by reflection, up to multiples.
 
-    The last row and column are not repeated. Unlike torch's ``reflect`` it takes any size: in a
-    frame smaller than its padding the mirror is mirrored again.
+    The last row and column are not repeated. Unlike torch's ``reflect`` it takes any size: a frame
+    smaller than its padding is reflected again and again.
     """
     rows, cols = (
-        _mirrored_positions(length, length + -length % multiple) for length in img.shape[2:]
+        _reflected_positions(length, length + -length % multiple) for length in img.shape[2:]
     )
     return img[:, :, rows.to(img.device)][:, :, :, cols.to(img.device)]
 
 
-def _mirrored_positions(length: int, padded: int) -> Tensor:
+def _reflected_positions(length: int, padded: int) -> Tensor:
     period = max(2 * length - 2, 1)
     positions = torch.arange(padded) % period
     return torch.minimum(positions, period - positions).clamp(max=length - 1)

@@ -18,7 +18,7 @@ from .config import (
     ThreeFileConfig,
 )
 from .ifnet import IFNet
-from .pair import Made, Pair
+from .pair import Interpolated, Pair
 from .safa import SAFA, Router
 from .warp import sample
 
@@ -33,7 +33,7 @@ __all__ = [
     "HDv3Config",
     "IFNet",
     "IFNetConfig",
-    "Made",
+    "Interpolated",
     "Motion",
     "Network",
     "NetworkConfig",

@@ -16,7 +16,7 @@ from .config import EncoderConfig, IFNetConfig
 
 
 class Motion(NamedTuple):
-    """What is known about the motion of a pair, or what one block adds to it.
+    """The estimated motion of a pair, or one block's update to it.
 
     Attributes:
         flow: [B, 4, H, W] px; channels 0:2 towards img0, 2:4 towards img1, backward warping.
@@ -29,17 +29,17 @@ class Motion(NamedTuple):
     hidden: Tensor
 
     def swapped(self) -> Motion:
-        """Describe the same motion for the pair in reverse order."""
+        """Return the same motion for the swapped pair."""
         flow = torch.cat((self.flow[:, 2:], self.flow[:, :2]), 1)
         return Motion(flow, -self.mask_logits, self.hidden)
 
     def averaged(self, other: Motion) -> Motion:
-        """Average flow and mask of two estimates; there are no hidden features where this is used."""
+        """Average flow and mask of two estimates; networks that use this have no hidden features."""
         flow = (self.flow + other.flow) / 2
         return Motion(flow, (self.mask_logits + other.mask_logits) / 2, self.hidden)
 
     def corrected(self, update: Motion, *, accumulates_mask: bool = True) -> Motion:
-        """Add a block's update: flow adds up, hidden features are replaced, the mask either."""
+        """Add a block's update: add flow, replace hidden features, add or replace the mask."""
         mask_logits = update.mask_logits
         if accumulates_mask:
             mask_logits = self.mask_logits + mask_logits
@@ -54,7 +54,7 @@ def resize(x: Tensor, factor: float) -> Tensor:
 
 
 def activated(layer: nn.Conv2d | nn.ConvTranspose2d, *, prelu: bool) -> nn.Sequential:
-    """Follow a layer by PReLU with learned slopes, or by LeakyReLU 0.2."""
+    """Append PReLU with learned slopes, or LeakyReLU 0.2."""
     activation = nn.PReLU(layer.out_channels) if prelu else nn.LeakyReLU(0.2, inplace=True)
     return nn.Sequential(layer, activation)
 
@@ -180,10 +180,10 @@ class FlowBlock(nn.Module):
         return conv(width, width, prelu=self.config.prelu)
 
     def forward(self, x: Tensor, flow: Tensor | None, scale: float) -> Motion:
-        """Return what to add to the motion found so far.
+        """Return the update to the current motion.
 
         Args:
-            x: [B, C, H, W], everything the block sees but the flow.
+            x: [B, C, H, W], the block's input without the flow.
             flow: [B, 4, H, W] px, the estimate so far; None for the first block.
             scale: factor by which the input is reduced before and the output enlarged after.
 
@@ -218,13 +218,13 @@ class FlowBlock(nn.Module):
         return out + stem if self.config.residual == "trunk" else out
 
     def head(self, x: Tensor, num_channels: int) -> Tensor:
-        """Read off flow, mask and features, of which only the first channels may be wanted."""
-        # 4.6-4.20 have a sixth channel that nothing reads.
+        """Compute the first ``num_channels`` of flow, mask and features."""
+        # 4.6-4.20 have an unused sixth channel.
         shuffled = self.config.shuffled_head
         layer = cast("nn.Sequential", self.lastconv)[0] if shuffled else self.lastconv
         weight, bias = cast("tuple[Tensor, Tensor]", (layer.weight, layer.bias))
-        wanted = slice(4 * num_channels if shuffled else num_channels)
-        out = F.conv_transpose2d(x.to(weight.dtype), weight[:, wanted], bias[wanted], 2, 1)
+        channels = slice(4 * num_channels if shuffled else num_channels)
+        out = F.conv_transpose2d(x.to(weight.dtype), weight[:, channels], bias[channels], 2, 1)
         return F.pixel_shuffle(out, 2) if shuffled else out
 
     @property
@@ -233,12 +233,12 @@ class FlowBlock(nn.Module):
         return 4 if self.config.shuffled_head else 2
 
     def enlargement(self, scale: float) -> float:
-        """Return by how much the head's output is smaller than the frame."""
+        """Return the factor from the head's output to the frame."""
         # It ends at the block's resolution with a pixel shuffle, else at half of it.
         return scale if self.config.shuffled_head else 2 * scale
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Convert all but the head: flow in bfloat16 is up to 0.25 px off at 100 px."""
+        """Convert all but the head: a flow of 100 px in bfloat16 is up to 0.25 px off."""
         self.conv0.to(dtype)
         self.convblock.to(dtype)
 

@@ -17,7 +17,7 @@ Network: TypeAlias = IFNet | HDv3Net | ThreeFileNet
 
 
 def make_network(config: NetworkConfig) -> Network:
-    """Make the network that ``config`` describes, with weights of no meaning."""
+    """Make the network that ``config`` describes, with uninitialised weights."""
     if isinstance(config, IFNetConfig):
         return IFNet(config)
     return HDv3Net(config) if isinstance(config, HDv3Config) else ThreeFileNet(config)
@@ -44,7 +44,7 @@ def build_enhancer(config: SafaConfig, weights: Mapping[str, Tensor]) -> SAFA:
 
 
 def _prepare_for_use(network: nn.Module) -> None:
-    """Lay weights out for speed, and say that nobody trains them."""
+    """Lay weights out for speed and switch training off."""
     if not torch.backends.mps.is_available():  # where the layout has no faster convolutions
         for parameter in network.parameters():
             if parameter.ndim == 4:
@@ -53,7 +53,7 @@ def _prepare_for_use(network: nn.Module) -> None:
 
 
 def set_precision(network: Network | SAFA, dtype: torch.dtype) -> None:
-    """Convert the convolutions of a network, as far as that is not seen in the result."""
+    """Convert those convolutions of a network whose precision does not show in the result."""
     if isinstance(network, (IFNet, SAFA)):
         network.set_precision(dtype)
     else:

@@ -2,8 +2,8 @@
 
 Everything the network code reads is in ``IFNetConfig``. ``PRESETS`` lists the released networks;
 releases that share a row are the same network with other weights. All values but ``block_scales``
-and ``adaptive`` can be read from the shapes of a checkpoint; the rules for these two stand in
-``detect``.
+and ``adaptive`` can be read from the shapes of a checkpoint; the rules for these two are in
+``checkpoints.detect``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """The feature encoder, which sees one frame and keeps its resolution.
+    """The feature encoder, which takes one frame and keeps its resolution.
 
     Attributes:
         hidden: channels between its layers.
@@ -37,8 +37,8 @@ class IFNetConfig:
     Attributes:
         widths: channels of each block's trunk.
         block_scales: down-scaling of each block's input at flow scale 1, coarse to fine.
-        encoder: the feature encoder, or None where blocks see colours only (4.0-4.6).
-        hidden_features: channels one block hands to the next (8 from 4.21 on, else 0).
+        encoder: the feature encoder, or None where blocks get colours only (4.0-4.6).
+        hidden_features: channels one block passes to the next (8 from 4.21 on, else 0).
         head_channels: output channels of a block's last deconvolution; with ``shuffled_head``
             four of them become one channel at twice the resolution.
         shuffled_head: the last deconvolution is followed by a pixel shuffle.
@@ -49,7 +49,7 @@ class IFNetConfig:
         accumulates_mask: mask logits add up over blocks; otherwise each block replaces them.
         adaptive: all scales double where the second block finds motion above 32 px (4.0, 4.1).
         takes_timestep: a timestep is among the inputs; otherwise the network knows the middle only.
-        keeps_unwarped: later blocks see the unwarped frames as well (the paper, 3.9).
+        keeps_unwarped: later blocks get the unwarped frames as well (the paper, 3.9).
         refines: a context and a fusion network add detail to the blend. Part of the paper's
             networks; optional in 3.9-4.4, whose official default is without.
     """
@@ -76,12 +76,12 @@ class IFNetConfig:
 
     @property
     def supports_ensemble(self) -> bool:
-        """Whether averaging with the swapped pair was ever released: four blocks, no hand-on."""
+        """Whether averaging with the swapped pair was ever released: four blocks, no hidden features."""
         return self.hidden_features == 0 and len(self.widths) == 4
 
     @property
     def supports_any_timestep(self) -> bool:
-        """Whether any moment between the frames can be asked for, or only the middle."""
+        """Whether it interpolates at any timestep, or only in the middle."""
         return self.takes_timestep
 
     @property
@@ -92,8 +92,8 @@ class IFNetConfig:
     def block_inputs(self, index: int) -> int:
         """Channels that enter block ``index``.
 
-        The first sees both frames, their features and the timestep; later ones see all of this
-        warped, and the mask, the handed-on features and the flow.
+        The first gets both frames, their features and the timestep; later ones get all of this
+        warped, and the mask, the hidden features and the flow.
         """
         pair = 2 * (3 + self.num_features)
         first = pair + self.takes_timestep
@@ -104,7 +104,7 @@ class IFNetConfig:
     def pad_multiple(self, flow_scale: float) -> int:
         """Divisor of the padded height and width, px.
 
-        The coarsest block sees the frame reduced by its block scale / ``flow_scale`` and halves
+        The coarsest block gets the frame reduced by its block scale / ``flow_scale`` and halves
         it twice more; the adaptive branch may double the scales.
         """
         coarsest = max(self.block_scales) * (2 if self.adaptive else 1)
@@ -119,7 +119,7 @@ class HDv3Config:
         width: channels of the trunk.
         two_step_heads: flow and mask end at the block's resolution (3.6, 3.8), else at half of it.
         averages: every step is averaged with the swapped pair (3.5, 3.6), else on request.
-        adaptive: all scales double where a first look finds motion above 64 px (3.8).
+        adaptive: all scales double where a first, coarse estimate has motion above 64 px (3.8).
     """
 
     width: int = 90
@@ -152,7 +152,7 @@ class HDv3Config:
 class ThreeFileConfig:
     """The networks that came as flownet, contextnet and unet: HDv2 2.0-2.4, HDv3 3.0 and 3.1.
 
-    Flow is kept at half resolution and a fusion network makes the picture; no timestep.
+    Flow is kept at half resolution and a fusion network outputs the frame; no timestep.
 
     Attributes:
         widths: channels of each block's trunk.
@@ -192,7 +192,7 @@ class SafaConfig:
         encoder_width: channels between the encoder's layers.
         num_steps: how often state and flow are corrected, at least 3.
         depth: units of each step.
-        num_final_units: units of the network that makes the picture.
+        num_final_units: units of the network that outputs the frame.
     """
 
     width: int = 96
@@ -207,7 +207,7 @@ class SafaConfig:
 
     @property
     def step_inputs(self) -> int:
-        """Channels a step sees: state, flow, both frames' warped features, timestep."""
+        """Channels of a step's input: state, flow, both frames' warped features, timestep."""
         return 3 * self.width + 6 + 1
 
 
@@ -327,7 +327,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         ("RIFE (paper)",), _unwarped((240, 150, 90), _THREE, refines=True, takes_timestep=False)
     ),
-    # 3.6 and 3.8 have the same shapes; checkpoint.py tells them apart.
+    # 3.6 and 3.8 have the same shapes; load.py tells them apart.
     Preset(("3.6",), HDv3Config()),
     Preset(("3.8",), HDv3Config(averages=False, adaptive=True)),
     Preset(("3.5",), HDv3Config(two_step_heads=False)),

@@ -1,7 +1,7 @@
 """The v4 network, one class for all its generations: the plain forward, written to be read.
 
-A pair of frames is encoded, then each block, coarse to fine, looks at both frames warped by the
-flow found so far and corrects flow and mask. The result is a blend of the two warped frames.
+A pair of frames is encoded, then each block, coarse to fine, takes both frames warped by the
+current flow and corrects flow and mask. The result is a blend of the two warped frames.
 
 Reference: Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation",
 ECCV 2022, arXiv:2011.06294; generations 4.0-4.26 from github.com/hzwer/Practical-RIFE.
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .blocks import FeatureEncoder, FlowBlock, Motion
 from .config import IFNetConfig
-from .pair import Made, Pair
+from .pair import Interpolated, Pair
 from .refinement import ContextNet, RefineNet
 
 
@@ -34,9 +34,9 @@ class IFNet(nn.Module):
             self.unet = RefineNet(prelu=config.prelu)
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Convert the convolutions whose precision is not seen.
+        """Convert the convolutions whose precision does not show in the result.
 
-        The encoder stays float32: its features are what motion is found by. In bfloat16 they cost
+        The encoder stays float32: motion is estimated from its features, and bfloat16 there costs
         up to 8 dB (docs/decisions).
         """
         for block in self.flow_blocks():
@@ -74,21 +74,21 @@ class IFNet(nn.Module):
             pair: the encoded frames; height and width divisible by ``config.pad_multiple``.
             timestep: [B, 1, 1, 1] float32 in (0, 1).
             flow_scale: resolution of flow estimation relative to the default.
-            ensemble: average each block with its view of the swapped pair.
+            ensemble: average each block with its output for the swapped pair.
 
         Returns:
             [B, 3, H, W] float32 in [0, 1] for frames in [0, 1]: a convex blend, plus the
             refinement where there is one.
         """
-        return self.with_motion(pair, timestep, flow_scale, ensemble).picture
+        return self.with_motion(pair, timestep, flow_scale, ensemble).frame
 
     def with_motion(
         self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
-    ) -> Made:
+    ) -> Interpolated:
         """Interpolate, and return the motion as well; see ``forward``."""
         if self.config.adaptive and len(timestep) > 1:  # each item adapts to its own motion
             items = zip(pair.items(), timestep.split(1), strict=True)
-            return Made.joined(
+            return Interpolated.concatenated(
                 [self.with_motion(item, t, flow_scale, ensemble) for item, t in items]
             )
         scales = tuple(scale / flow_scale for scale in self.config.block_scales)
@@ -97,10 +97,10 @@ class IFNet(nn.Module):
         warped = pair.colours().warped(motion.flow)
         blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
         if not self.config.refines:
-            return Made(blend, motion)
+            return Interpolated(blend, motion)
         context = self.contextnet.warped_features(pair.colours(), motion.flow)
         refinement = self.unet(pair.colours(), warped, motion, context)
-        return Made((blend + refinement).clamp(0, 1), motion)
+        return Interpolated((blend + refinement).clamp(0, 1), motion)
 
     def _estimate_motion(
         self,
@@ -113,14 +113,14 @@ class IFNet(nn.Module):
         """Run all blocks; those from ``ensemble_from`` on are averaged with the swapped pair."""
         motion: Motion | None = None
         for index, (block, scale) in enumerate(zip(self.flow_blocks(), scales, strict=True)):
-            seen = pair if motion is None else pair.warped(motion.flow)
-            update = self._run_block(block, pair, seen, timestep, motion, scale)
+            warped = pair if motion is None else pair.warped(motion.flow)
+            update = self._run_block(block, pair, warped, timestep, motion, scale)
             if index >= ensemble_from:
                 reverse = None if motion is None else motion.swapped()
-                mirrored = self._run_block(
-                    block, pair.swapped(), seen.swapped(), 1 - timestep, reverse, scale
+                swapped_update = self._run_block(
+                    block, pair.swapped(), warped.swapped(), 1 - timestep, reverse, scale
                 )
-                update = update.averaged(mirrored.swapped())
+                update = update.averaged(swapped_update.swapped())
             if may_adapt and index == 1 and _moves_far(update.flow):
                 doubled = tuple(2 * scale for scale in scales)
                 # As released, the first block of the second run is never averaged.
@@ -137,21 +137,21 @@ class IFNet(nn.Module):
         self,
         block: FlowBlock,
         pair: Pair,
-        seen: Pair,
+        warped: Pair,
         timestep: Tensor,
         motion: Motion | None,
         scale: float,
     ) -> Motion:
-        """Assemble what a block sees, in the order its weights expect, and run it."""
+        """Assemble a block's input, in the order its weights expect, and run it."""
         height, width = pair.frame0.shape[2:]
         times = timestep.expand(-1, 1, height, width)
         parts = [times] if self.config.takes_timestep else []
         if motion is None:
             return block(torch.cat([pair.as_input(), *parts], 1), None, scale)
         if self.config.keeps_unwarped:
-            parts = [pair.as_input(), *parts, seen.as_input()]
+            parts = [pair.as_input(), *parts, warped.as_input()]
         else:
-            parts = [seen.as_input(), *parts]
+            parts = [warped.as_input(), *parts]
         x = torch.cat([*parts, motion.mask_logits, motion.hidden], 1)
         return block(x, motion.flow, scale)
 

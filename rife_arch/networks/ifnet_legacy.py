@@ -1,6 +1,7 @@
 """Networks before 3.9: the single-file HDv3 (3.5-3.8) and the three-file HDv2 and HDv3 (2.0-3.1).
 
-They know the middle of a pair only; ``timestep`` is accepted for one call signature and not read.
+They know the middle of a pair only; ``timestep`` is accepted, so that all networks share one call
+signature, and ignored.
 Attribute names follow the checkpoints' keys. Sources: IFNet_HDv2.py and IFNet_HDv3.py of the
 releases, as kept by github.com/HolyWu/vs-rife up to v1.3.0.
 """
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from .blocks import Motion, conv, deconv, resize
 from .config import HDv3Config, ThreeFileConfig
-from .pair import Made, Pair
+from .pair import Interpolated, Pair
 from .refinement import ContextNet, FusionNet
 
 
@@ -86,19 +87,19 @@ class HDv3Net(nn.Module):
         self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
     ) -> Tensor:
         """Make the middle frame, [B, 3, H, W] in [0, 1]; see ``IFNet.forward``."""
-        return self.with_motion(pair, timestep, flow_scale, ensemble).picture
+        return self.with_motion(pair, timestep, flow_scale, ensemble).frame
 
     def with_motion(
         self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
-    ) -> Made:
+    ) -> Interpolated:
         """Make the middle frame, and return the motion as well."""
         if self.config.adaptive and len(timestep) > 1:  # each item adapts to its own motion
             items = zip(pair.items(), timestep.split(1), strict=True)
-            return Made.joined(
+            return Interpolated.concatenated(
                 [self.with_motion(item, t, flow_scale, ensemble) for item, t in items]
             )
         motion = self._estimate_motion(pair, flow_scale, self.config.averages or ensemble)
-        return Made(pair.blended(motion), motion)
+        return Interpolated(pair.blended(motion), motion)
 
     def _estimate_motion(self, pair: Pair, flow_scale: float, averages: bool) -> Motion:
         motion = _no_motion(pair)
@@ -107,16 +108,16 @@ class HDv3Net(nn.Module):
             warped = pair.warped(motion.flow)
             update = block(warped, motion, scale)
             if averages:
-                mirrored = block(warped.swapped(), motion.swapped(), scale)
-                update = update.averaged(mirrored.swapped())
+                swapped_update = block(warped.swapped(), motion.swapped(), scale)
+                update = update.averaged(swapped_update.swapped())
             motion = motion.corrected(update)
         return motion
 
     def _adapted_scales(self, pair: Pair, motion: Motion, flow_scale: float) -> list[float]:
         scales = [scale / flow_scale for scale in self.config.block_scales]
         if self.config.adaptive:
-            first_look = self.blocks[0](pair, motion, 2 * scales[0]).flow
-            if bool(first_look.abs().max() > 16 * scales[0]):
+            coarse_flow = self.blocks[0](pair, motion, 2 * scales[0]).flow
+            if bool(coarse_flow.abs().max() > 16 * scales[0]):
                 return [2 * scale for scale in scales]
         return scales
 
@@ -151,7 +152,7 @@ class HalfFlowBlock(nn.Module):
             flow: [B, 4, H, W] px, the estimate so far; None for the first block.
             scale: factor by which the input is reduced before and the output enlarged after.
         """
-        # 2.x hands flow to its convolutions, and takes it back, in px of the whole frame.
+        # In 2.x the flow that convolutions read and return is in px of the whole frame.
         unit = scale if self.has_skips else 1
         x = resize(torch.cat((warped.frame0, warped.frame1), 1), 1 / scale)
         if flow is not None:
@@ -182,11 +183,11 @@ class ThreeFileNet(nn.Module):
         self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
     ) -> Tensor:
         """Make the middle frame, [B, 3, H, W] in [0, 1]; see ``IFNet.forward``."""
-        return self.with_motion(pair, timestep, flow_scale, ensemble).picture
+        return self.with_motion(pair, timestep, flow_scale, ensemble).frame
 
     def with_motion(
         self, pair: Pair, _timestep: Tensor, flow_scale: float = 1.0, _ensemble: bool = False
-    ) -> Made:
+    ) -> Interpolated:
         """Make the middle frame, and return the motion as well."""
         half_flow = self._estimate_flow(pair, flow_scale)
         context = self.contextnet.warped_features(pair, half_flow)
@@ -195,7 +196,7 @@ class ThreeFileNet(nn.Module):
         out = self.unet(warped, flow, context)
         motion = Motion(flow, out[:, 3:4], out[:, 4:])
         blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
-        return Made((blend + torch.sigmoid(out[:, :3]) * 2 - 1).clamp(0, 1), motion)
+        return Interpolated((blend + torch.sigmoid(out[:, :3]) * 2 - 1).clamp(0, 1), motion)
 
     def _estimate_flow(self, pair: Pair, flow_scale: float) -> Tensor:
         """Return flow [B, 4, H/2, W/2] px; here ``flow_scale`` resizes the frames themselves."""

@@ -1,4 +1,4 @@
-"""A pair of encoded frames, what every network starts from, and what it makes of them."""
+"""A pair of encoded frames, the input of every network, and the frame it interpolates."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .warp import backward_warp
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two frames, each with its features behind its colours, of equal padded size.
+    """Two frames of equal padded size, each as colours followed by encoder features.
 
     Attributes:
         frame0: [B, 3 + C, H, W] float32, the earlier frame.
         frame1: [B, 3 + C, H, W] float32, the later frame.
-        alphas: [B, 1, H, W] each, where the frames have any. No network looks at them.
+        alphas: [B, 1, H, W] each, where the frames have any. Networks do not read them.
     """
 
     frame0: Tensor
@@ -28,7 +28,7 @@ class Pair:
     alphas: Pair | None = None
 
     def warped(self, flow: Tensor) -> Pair:
-        """Warp both frames by ``flow`` [B, 4, H, W] px towards the wanted moment."""
+        """Warp both frames by ``flow`` [B, 4, H, W] px towards the timestep."""
         return Pair(
             backward_warp(self.frame0, flow[:, :2]), backward_warp(self.frame1, flow[:, 2:])
         )
@@ -54,15 +54,15 @@ class Pair:
         return Pair(change(self.frame0), change(self.frame1), self.alphas)
 
     def swapped(self) -> Pair:
-        """Exchange the frames: the same motion seen backwards."""
+        """Exchange the frames: the same motion reversed in time."""
         return Pair(self.frame1, self.frame0, self.alphas and self.alphas.swapped())
 
     def colours(self) -> Pair:
-        """Leave features and alphas away: what the final blend needs."""
+        """Drop features and alphas: what the final blend needs."""
         return Pair(self.frame0[:, :3], self.frame1[:, :3])
 
-    def pictures(self) -> Pair:
-        """Leave features away, and put alpha behind the colours where there is any."""
+    def colours_and_alpha(self) -> Pair:
+        """Drop features, and append alpha to the colours where there is any."""
         colours = self.colours()
         if self.alphas is None:
             return colours
@@ -77,22 +77,22 @@ class Pair:
         return torch.cat(parts, 1)
 
 
-class Made(NamedTuple):
-    """A new picture, and the motion it was made by.
+class Interpolated(NamedTuple):
+    """A new frame, and the motion it was made with.
 
     Attributes:
-        picture: [B, 3, H, W] float32 in [0, 1].
-        motion: at the resolution of the picture, float32; ``hidden`` is of no meaning.
+        frame: [B, 3, H, W] float32 in [0, 1].
+        motion: at the resolution of the frame, float32; ``hidden`` is meaningless.
     """
 
-    picture: Tensor
+    frame: Tensor
     motion: Motion
 
     @staticmethod
-    def joined(parts: Sequence[Made]) -> Made:
-        """Put parts of a batch together again."""
+    def concatenated(parts: Sequence[Interpolated]) -> Interpolated:
+        """Concatenate parts of a batch."""
         if len(parts) == 1:
             return parts[0]
         motions = zip(*(part.motion for part in parts), strict=True)
-        picture = torch.cat([part.picture for part in parts])
-        return Made(picture, Motion(*(torch.cat(planes) for planes in motions)))
+        frame = torch.cat([part.frame for part in parts])
+        return Interpolated(frame, Motion(*(torch.cat(planes) for planes in motions)))

@@ -1,4 +1,4 @@
-"""Context and fusion networks: they add the detail that warping cannot find.
+"""Context and fusion networks: they add detail that warping cannot supply.
 
 Two forms share one structure: the refinement of the paper, 3.9 and 4.0-4.4, which works on the
 finished blend, and the fusion of HDv2 and HDv3 3.0/3.1, at half its resolution, which also makes
@@ -28,7 +28,7 @@ class DoubleConv(nn.Sequential):
 
 
 class ContextNet(nn.Module):
-    """Features of each frame at four resolutions, warped by the flow found.
+    """Features of each frame at four resolutions, warped by the estimated flow.
 
     Args:
         base: channels of the first resolution.
@@ -65,7 +65,7 @@ class ContextNet(nn.Module):
 
 
 class _UNet(nn.Module):
-    """Four steps down, taking in the context on the way, and four up."""
+    """Four steps down, each concatenating its context, and four up."""
 
     def __init__(self, inputs: int, base: int, *, prelu: bool) -> None:
         super().__init__()

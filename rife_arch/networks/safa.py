@@ -1,9 +1,9 @@
 """SAFA 0.5: two neighbouring frames in, one of them out, cleaned up.
 
-Both frames are encoded at half their resolution. Four steps correct a state and a flow; each looks
-at both frames warped by the flow so far and decides at which scale it works: at that of the
-features, at a half or at a quarter of it. At last the frame is made anew from its own features, the
-other's warped ones and two of the states.
+Both frames are encoded at half their resolution. Four steps correct a state and a flow; each takes
+both frames warped by the current flow and chooses the scale it works at: that of the features, a
+half or a quarter of it. Finally the frame is reconstructed from its own features, the other's
+warped ones and two of the states.
 
 Reference: Huang et al., "Scale-Adaptive Feature Aggregation for Efficient Space-Time Video
 Super-Resolution", WACV 2024, arXiv:2310.17294; this network is that of release 0.5, source:
@@ -27,10 +27,10 @@ from .pair import Pair
 from .warp import sample_features
 
 Router = Callable[[Tensor], Tensor]
-"""Decides at which scale a step works: probabilities [B, 2] -> bool [B, 2]. Where the second is
-false it is a quarter; else the first says whether it is the whole or a half."""
+"""Chooses the scale of a step: probabilities [B, 2] -> bool [B, 2]. Where the second is false the
+scale is a quarter; else the first tells whether it is 1 or a half."""
 
-_FLOW_CHANNELS = 6  # towards both frames, and two that are only handed on
+_FLOW_CHANNELS = 6  # towards both frames, and two that are only passed to the next step
 _ALL = slice(None)
 
 
@@ -46,7 +46,7 @@ class HalvingUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, C, H, W] to the same shape; H and W even."""
         out = self.conv(x)
-        # In place: for large pictures new memory costs more than what is written there.
+        # In place: for large frames allocating costs more than writing.
         return F.leaky_relu_(torch.addcmul(x, out, self.beta, out=out), 0.2)
 
 
@@ -59,7 +59,7 @@ class _Step(nn.Module):
         self.conv_backbone = nn.ModuleList(HalvingUnit(config.width) for _ in range(config.depth))
 
     def forward(self, x: Tensor, scale: int) -> Tensor:
-        """Make the next state, [1, C, h, w], of what is seen at 1 / ``scale`` of its size."""
+        """Return the next state, [1, C, h, w], from the input at 1 / ``scale`` of its size."""
         state = self.conv_stem(x)
         for unit in self.conv_backbone:
             state = unit(state)
@@ -67,7 +67,7 @@ class _Step(nn.Module):
 
 
 class _Flow(nn.Module):
-    """The encoder and the steps; they share what finds flow and scale."""
+    """The encoder and the steps, which share the layers for flow and scale."""
 
     def __init__(self, config: SafaConfig) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Flow(nn.Module):
         )
         self.getscale = nn.Sequential(
             activated(nn.Conv2d(config.step_inputs, width, 1), prelu=False),
-            activated(nn.Conv2d(width, width, 1), prelu=False),  # its stride: see ``_Seen``
+            activated(nn.Conv2d(width, width, 1), prelu=False),  # its stride: see ``_StepInput``
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             nn.Linear(width, 2),
@@ -94,8 +94,8 @@ class _Flow(nn.Module):
     def flow_update(self, state: Tensor) -> Tensor:
         """Return what a step adds to the flow, [1, 6, h, w], px of the frame.
 
-        The layer's four outputs for a channel are pixels of the frame. Only their mean is read, and
-        that is one output with the mean of their weights.
+        The layer's four outputs for a channel are pixels of the frame. Only their mean is used, which
+        equals one output with the mean of their weights.
         """
         layer = cast("nn.Conv2d", self.convflow[0])
         weight, bias = (
@@ -106,8 +106,8 @@ class _Flow(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a step sees of a pair, computed only where it is asked for.
+class _StepInput:
+    """The input of a step, warped only at the pixels that are read.
 
     Attributes:
         pair: both frames, encoded, of batch size 1.
@@ -122,14 +122,14 @@ class _Seen:
     def for_routing(self) -> list[Tensor]:
         """Return every second pixel, [1, ..., h/2, w/2] each.
 
-        One of the layers that find the scale has stride 2, and all see single pixels.
+        One of the layers that choose the scale has stride 2, and all are 1x1.
         """
         every = slice(None, None, 2)
         state, flow = self.state[:, :, every, every], self.flow[:, :, every, every]
         return [state, flow, *self._warped(every, every), _timestep(flow)]
 
     def reduced(self, scale: int) -> list[Tensor]:
-        """Return it at 1 / ``scale`` of its size, [1, ..., h / scale, w / scale] each."""
+        """Return everything at 1 / ``scale`` of its size, [1, ..., h / scale, w / scale] each."""
         state, flow = resize(self.state, 1 / scale), resize(self.flow, 1 / scale)
         return [state, flow, *self._reduced_frames(scale), _timestep(flow)]
 
@@ -156,13 +156,13 @@ def _warp(features: Tensor, flow: Tensor, rows: slice = _ALL, cols: slice = _ALL
 
 
 def _timestep(like: Tensor) -> Tensor:
-    return torch.zeros_like(like[:, :1])  # trained for, always 0
+    return torch.zeros_like(like[:, :1])  # an input of the trained network, always 0
 
 
-class _Joiner:
-    """Concatenates what a convolution reads, in memory that is used again for the next one.
+class _ConcatBuffer:
+    """Concatenates the input of a convolution, in memory that is reused for the next one.
 
-    On a CPU the system's work for new memory takes ten times as long as writing to it.
+    On a CPU allocating new memory takes ten times as long as writing to it.
     """
 
     def __init__(self, features: Tensor, most_channels: int) -> None:
@@ -178,12 +178,12 @@ class _Joiner:
         height, width = parts[0].shape[2:]
         channels = sum(part.shape[1] for part in parts)
         memory = self._memory.view(dtype)[: height * width * channels]
-        interleaved = memory.view(1, height, width, channels)  # as convolutions like it best
+        interleaved = memory.view(1, height, width, channels)  # the fastest layout for convolutions
         return torch.cat(parts, 1, out=interleaved.permute(0, 3, 1, 2))
 
 
 class SAFA(nn.Module):
-    """Make a frame anew, with the help of its neighbour."""
+    """Enhance a frame with the help of its neighbour."""
 
     def __init__(self, config: SafaConfig) -> None:
         super().__init__()
@@ -202,9 +202,9 @@ class SAFA(nn.Module):
         )
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Convert the convolutions whose precision is not seen.
+        """Convert the convolutions whose precision does not show in the result.
 
-        What encodes frames, finds flow and scale, and writes the picture stays float32.
+        The encoder, the layers for flow and scale, and the last layer stay float32.
         """
         for part in (self.block.convblock, self.shuffle, self.lastconv0, self.lastconv1[0]):
             part.to(dtype)
@@ -229,30 +229,30 @@ class SAFA(nn.Module):
         Returns:
             [B, 3, H, W] float32, about [0, 1], not clamped.
         """
-        # One by one: each works at its own scales, whatever else is in the batch.
+        # One by one: each item chooses its own scales.
         return torch.cat([self._enhance(pair, router) for pair in Pair(own, other).items()])
 
     def _enhance(self, pair: Pair, router: Router) -> Tensor:
         own, other = pair.frame0, pair.frame1
-        join = _Joiner(own, max(self.config.step_inputs, 4 * self.config.width))
-        state = self.shuffle(join(own, other, dtype=self.dtype))
+        concat = _ConcatBuffer(own, max(self.config.step_inputs, 4 * self.config.width))
+        state = self.shuffle(concat(own, other, dtype=self.dtype))
         flow = own.new_zeros(1, _FLOW_CHANNELS, *own.shape[2:])
         states: list[Tensor] = []
         for step in self.block.convblock:
-            seen = _Seen(pair, state, flow)
-            (scale,) = scales_of(router(self.block.getscale(join(*seen.for_routing()))))
-            state = cast("_Step", step)(join(*seen.reduced(scale), dtype=self.dtype), scale)
+            inputs = _StepInput(pair, state, flow)
+            (scale,) = scales_of(router(self.block.getscale(concat(*inputs.for_routing()))))
+            state = cast("_Step", step)(concat(*inputs.reduced(scale), dtype=self.dtype), scale)
             flow = flow + self.block.flow_update(state)
             states.append(state)
         warped = _warp(other, flow[:, 2:4])
-        return self._write(join(own, warped, states[-1], states[-3], dtype=self.dtype))
+        return self._reconstruct(concat(own, warped, states[-1], states[-3], dtype=self.dtype))
 
-    def _write(self, seen: Tensor) -> Tensor:
-        """Make the picture of all that is known, [1, 4 * C, h, w] -> [1, 3, H, W]."""
-        fused = self.lastconv1[0](torch.cat((self.lastconv0(seen), seen), 1))
+    def _reconstruct(self, features: Tensor) -> Tensor:
+        """Return the enhanced frame, [1, 4 * C, h, w] -> [1, 3, H, W]."""
+        fused = self.lastconv1[0](torch.cat((self.lastconv0(features), features), 1))
         return self.lastconv1[2](self.lastconv1[1](fused.float()))
 
 
 def scales_of(choices: Tensor) -> list[int]:
-    """Translate what a ``Router`` decided into the factors by which a step reduces its input."""
+    """Convert the choices of a ``Router`` to the factors by which a step reduces its input."""
     return [(1 if whole else 2) if large else 4 for whole, large in choices.tolist()]

@@ -42,7 +42,7 @@ def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def sample(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
-    """Warp only some pixels: the crossings of ``rows`` and ``cols``.
+    """Warp only the pixels at the given rows and columns.
 
     ``out[b, :, i, j] = image[b, :, rows[i] + flow[b, 1, i, j], cols[j] + flow[b, 0, i, j]]``, with
     the conventions of ``backward_warp``.
@@ -50,7 +50,7 @@ def sample(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     Args:
         image: [B, C, H, W] float.
         flow: [B, 2, h, w] float, px of ``image``.
-        rows: [h] px, which rows of the whole are wanted.
+        rows: [h] px, which rows of the frame to compute.
         cols: [w] px, which columns.
 
     Returns:
@@ -72,13 +72,13 @@ def sample(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
 def sample_features(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     """Warp as ``sample`` does, one item of many channels.
 
-    On a CPU, where the channels of a pixel lie together, each is the sum of four weighted rows of a
-    table, and that is 14 times as fast as torch's ``grid_sample``, which wants planes.
+    On a CPU with channels-last memory, each pixel is the sum of four weighted rows of a table, which
+    is 14 times as fast as torch's ``grid_sample``, which needs planes.
 
     Args:
         image: [1, C, H, W] float32, H and W at least 2.
         flow: [1, 2, h, w] float32, px of ``image``.
-        rows: [h] px, which rows of the whole are wanted.
+        rows: [h] px, which rows of the frame to compute.
         cols: [w] px, which columns.
 
     Returns:
@@ -88,27 +88,27 @@ def sample_features(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> 
     if image.device.type != "cpu" or not is_interleaved:
         return sample(image, flow, rows.to(image.device), cols.to(image.device))
     channels, height, width = image.shape[1:]
-    x, part_x = _split(cols + flow[0, 0], width)
-    y, part_y = _split(rows[:, None] + flow[0, 1], height)
+    x, fraction_x = _clamp_and_split(cols + flow[0, 0], width)
+    y, fraction_y = _clamp_and_split(rows[:, None] + flow[0, 1], height)
     corners = (y * width + x)[..., None] + torch.tensor((0, 1, width, width + 1))
     weights = torch.stack(
         (
-            (1 - part_y) * (1 - part_x),
-            (1 - part_y) * part_x,
-            part_y * (1 - part_x),
-            part_y * part_x,
+            (1 - fraction_y) * (1 - fraction_x),
+            (1 - fraction_y) * fraction_x,
+            fraction_y * (1 - fraction_x),
+            fraction_y * fraction_x,
         ),
         dim=-1,
     )
     table = image.permute(0, 2, 3, 1).reshape(-1, channels)  # a view
-    found = F.embedding_bag(
+    sampled = F.embedding_bag(
         corners.view(-1, 4), table, per_sample_weights=weights.view(-1, 4), mode="sum"
     )
-    return found.view(1, *flow.shape[2:], channels).permute(0, 3, 1, 2)
+    return sampled.view(1, *flow.shape[2:], channels).permute(0, 3, 1, 2)
 
 
-def _split(positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Split positions, moved into the image, into the pixel before and the way to the next."""
+def _clamp_and_split(positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """Split positions, clamped to the image, into a pixel index and a fraction."""
     positions = positions.nan_to_num().clamp_(0, length - 1)
     before = positions.floor().clamp_(max=length - 2)
     return before.long(), positions - before

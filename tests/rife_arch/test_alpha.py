@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from rife_arch import QUALITIES, HDv3Config, NetworkConfig, Quality, RifeModel
-from rife_arch.evaluation.pyramid import supports_pyramid
-from rife_arch.models.rife_model import Evaluation
+from rife_arch.evaluation import supports_pyramid
+from rife_arch.models import Evaluation
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS
 from tests.networks import preset_config, psnr, random_image, random_model

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rife_arch import RifeModel, load_interpolator
+from rife_arch import RifeModel, load_rife
 from rife_arch.networks.config import PRESETS
 from tests.networks import preset_config, random_image, random_model, real_pair
 
@@ -115,7 +115,7 @@ def test_network_before_40_gives_the_reference_output(version: str) -> None:
 def test_refinement_of_released_40_gives_the_reference_output(
     checkpoint_file: Callable[[str], Path],
 ) -> None:
-    model = load_interpolator(checkpoint_file("4.0"), refine=True)
+    model = load_rife(checkpoint_file("4.0"), refine=True)
     for name, expected in golden("real_golden.npz", "4.0").items():
         wanted = options(name)
         if wanted.get("refine"):

@@ -1,4 +1,4 @@
-"""Weights and pixels as the compiled loops want them: channels last, nothing shuffled."""
+"""Weights and pixels in the layout of the compiled loops: channels last, no pixel shuffle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .kernels import Enlargement, Kernels, make_kernels
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How many numbers a pixel has where; see ``kernels``."""
+    """The parts of a pixel, in floats; see ``kernels``."""
 
     frame: int
     summed: int
@@ -28,10 +28,10 @@ class Layout:
     @staticmethod
     def of(config: IFNetConfig) -> Layout:
         """Choose the layout for a network."""
-        frame = _fours(3 + config.num_features)
+        frame = _round_up_to_four(3 + config.num_features)
         if config.accumulates_mask:
             return Layout(frame, 8, 0, config.num_features)
-        return Layout(frame, 4, _fours(1 + config.hidden_features), config.num_features)
+        return Layout(frame, 4, _round_up_to_four(1 + config.hidden_features), config.num_features)
 
     @property
     def pixel(self) -> int:
@@ -45,18 +45,18 @@ class Layout:
         )
 
     def input_positions(self, config: IFNetConfig) -> list[int]:
-        """Say where each channel of a block's input lies in its pixel, in the order of ``IFNet``."""
+        """List where each channel of a block's input lies in its pixel, in the order of ``IFNet``."""
         feats = config.num_features
         first, second = range(self.frame), range(self.frame, 2 * self.frame)
-        behind = 2 * self.frame
+        flow = 2 * self.frame
         return [
             *first[:3],
             *second[:3],
             *first[3 : 3 + feats],
             *second[3 : 3 + feats],
             self.pixel - 1,
-            *range(behind + 4, behind + 5 + config.hidden_features),
-            *range(behind, behind + 4),
+            *range(flow + 4, flow + 5 + config.hidden_features),
+            *range(flow, flow + 4),
         ]
 
 
@@ -84,10 +84,10 @@ class Grid:
 
     def enlarged(self, rows: Tensor, cols: Tensor, factor: int) -> Enlargement:
         """Prepare enlarging by ``factor`` at some rows and columns of the result."""
-        upper, lower, down = _numpy(neighbours(rows, factor, len(self.row_at)))
-        left, right, along = _numpy(neighbours(cols, factor, len(self.col_at)))
+        upper, lower, row_weight = _numpy(neighbours(rows, factor, len(self.row_at)))
+        left, right, col_weight = _numpy(neighbours(cols, factor, len(self.col_at)))
         above, below = self.row_at[upper], self.row_at[lower]
-        return Enlargement(above, below, down, self.col_at, left, right, along)
+        return Enlargement(above, below, row_weight, self.col_at, left, right, col_weight)
 
 
 def _numpy(tensors: Sequence[Tensor]) -> list[np.ndarray]:
@@ -95,33 +95,33 @@ def _numpy(tensors: Sequence[Tensor]) -> list[np.ndarray]:
 
 
 def reordered_stem(conv: ActivatedConv, positions: Sequence[int], pixel: int) -> ActivatedConv:
-    """Make a block's first convolution read ``pixel`` channels, its own at ``positions``."""
+    """Convert a block's first convolution to read ``pixel`` channels, its own at ``positions``."""
     layer = conv.layer
     shape = (layer.out_channels, pixel, 3, 3)
     weight = layer.weight.new_zeros(shape).to(memory_format=torch.channels_last)
     weight[:, list(positions[: layer.in_channels])] = layer.weight
     with torch.device("meta"):  # its weights are about to be replaced
-        moved = nn.Conv2d(pixel, layer.out_channels, 3, 2, 1)
-    moved.weight = nn.Parameter(weight, requires_grad=False)
-    moved.register_parameter("bias", cast("nn.Parameter", layer.bias))
-    return ActivatedConv(moved, conv.activation)
+        reordered = nn.Conv2d(pixel, layer.out_channels, 3, 2, 1)
+    reordered.weight = nn.Parameter(weight, requires_grad=False)
+    reordered.register_parameter("bias", cast("nn.Parameter", layer.bias))
+    return ActivatedConv(reordered, conv.activation)
 
 
 def block_head(block: FlowBlock, channels: int, enlargement: float) -> tuple[Tensor, Tensor]:
-    """Make a block's head return updates as ``kernels`` reads them."""
+    """Convert a block's head to return updates as ``kernels`` reads them."""
     shuffled = block.config.shuffled_head
     layer = cast("nn.Sequential", block.lastconv)[0] if shuffled else block.lastconv
     deconv = cast("nn.ConvTranspose2d", layer)
     weight, bias = as_convolution(deconv, shuffle=2 if shuffled else 1)
-    found = torch.cat((weight.flatten(1), bias[:, None]), 1).unflatten(0, (block.head_side**2, -1))
-    out = found[:, :channels].clone()
+    rows = torch.cat((weight.flatten(1), bias[:, None]), 1).unflatten(0, (block.head_side**2, -1))
+    out = rows[:, :channels].clone()
     out[:, :4] *= enlargement
     out = out.flatten(0, 1)
     weight = out[:, :-1].reshape(len(out), -1, 2, 2)
     return weight.contiguous(memory_format=torch.channels_last), out[:, -1].contiguous()
 
 
-def _fours(number: int) -> int:
+def _round_up_to_four(number: int) -> int:
     return -number % 4 + number
 
 

@@ -1,16 +1,14 @@
 """The evaluation of ``pyramid`` on a CPU, with compiled loops around the convolutions.
 
-The same algebra, and the same result to rounding. What a block sees is written once, as the
-convolution reads it: channels last, both frames warped, everything else beside them. A block's head
-(deconvolution and pixel shuffle) is one 2x2 convolution whose output pixels lie in blocks; whoever
-reads them looks up where they are, so nothing is shuffled (docs/pyramid.md).
+The same algebra, and the same result to rounding. A block's input is written once, as the
+convolution reads it: channels last, both warped frames, then everything else. A block's head
+(deconvolution and pixel shuffle) is one 2x2 convolution whose output pixels lie in blocks; readers
+look up where a pixel lies, so nothing is shuffled (docs/pyramid.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from time import perf_counter
 
 import numpy as np
@@ -18,31 +16,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...networks import ActivatedConv, FlowBlock, IFNet, Made, Motion, Pair
-from ..resampling import read_positions
+from ...networks import IFNet, Interpolated, Motion, Pair
+from .encoding import FrameEncoder
 from .kernels import Enlargement, Frames
-from .layout import Grid, Layout, as_convolution, block_head, reordered_stem
+from .layout import Layout
+from .levels import Level, make_levels
+from .memory import Scratch, ScratchPool, empty_frames, flattened
 from .threads import Workers, chunks
 
-_ENCODER_MARGIN = 8
-"""Rows around a strip of a frame that its features depend on, at most."""
 _CHUNK_ROWS = 16
 """Sampled rows that a thread handles at a time, so that their flow stays in its cache."""
 
 
 class FusedPyramid:
-    """Evaluates one network on the CPU; keeps tables and buffers for the size it saw last."""
+    """Evaluates one network on the CPU; keeps tables and buffers for the last frame size."""
 
     def __init__(self, network: IFNet) -> None:
         self._network = network
-        self._layout = Layout.of(network.config)
         self._workers = Workers()
-        self._kernels = self._layout.kernels(torch.float32)
-        self._features_head = _features_head(network)
+        self._encode = FrameEncoder(network, self._workers)
         self._evaluation: _Evaluation | None = None
 
     def warm_up(self) -> float:
-        """Compile or load the loops, which else the first frame would wait for; returns seconds."""
+        """Compile or load the loops, so that the first frame does not wait; returns seconds."""
         started = perf_counter()
         side = self._network.config.pad_multiple(1)
         frame = self.encode_frame(torch.zeros(1, 3, side, side))
@@ -58,39 +54,7 @@ class FusedPyramid:
         Returns:
             [B, 3 + C, H, W] float32, a view of memory that is [B, H, W, 3 + C + padding].
         """
-        batch, _, height, width = img.shape
-        out = _empty(batch, height, width, self._layout.frame)
-        for item, image in zip(out, img, strict=True):
-            self._write_frame(item.view(-1).numpy(), image)
-        return out.permute(0, 3, 1, 2)[:, : 3 + self._network.config.num_features]
-
-    def _write_frame(self, out: np.ndarray, image: Tensor) -> None:
-        """Encode ``image`` [3, H, W] in strips, each with the rows around it that it depends on."""
-        height, width = image.shape[1:]
-        row_size = width * self._layout.frame
-
-        def write(rows: slice) -> None:
-            start, stop = (
-                max(rows.start - _ENCODER_MARGIN, 0),
-                min(rows.stop + _ENCODER_MARGIN, height),
-            )
-            strip = image[:, start:stop]
-            grid = Grid.of(stop - start, width, 2, self._network.config.num_features)
-            features = np.zeros(1, np.float32)
-            if self._features_head is not None:
-                half = self._network.encode.trunk(strip[None])
-                features = _flattened(F.conv2d(half, *self._features_head, padding=1))
-            inner = slice(rows.start - start, rows.stop - start)
-            self._kernels.interleave(
-                out[rows.start * row_size : rows.stop * row_size],
-                strip[:, inner].numpy(),
-                features,
-                grid.row_at[inner],
-                grid.col_at,
-            )
-
-        strips = self._workers.strips(height // 2, 64 * width)
-        self._workers.map(write, [slice(2 * rows.start, 2 * rows.stop) for rows in strips])
+        return self._encode(img)
 
     def __call__(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Tensor:
         """Interpolate; see ``Pyramid``."""
@@ -99,15 +63,15 @@ class FusedPyramid:
         results = [evaluation(item, time) for item, time in items]
         return results[0] if len(results) == 1 else torch.cat(results)
 
-    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Made:
+    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Interpolated:
         """Interpolate, and return the motion as well; see ``Pyramid``."""
         evaluation = self._evaluation_of(pair, flow_scale)
-        parts: list[Made] = []
+        parts: list[Interpolated] = []
         for item, time in zip(pair.items(), timestep.flatten().tolist(), strict=True):
-            planes = _empty(1, 5, *pair.frame0.shape[2:])
-            picture = evaluation(item, time, planes[0].numpy())
-            parts.append(Made(picture, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:])))
-        return Made.joined(parts)
+            planes = empty_frames(1, 5, *pair.frame0.shape[2:])
+            frame = evaluation(item, time, planes[0].numpy())
+            parts.append(Interpolated(frame, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:])))
+        return Interpolated.concatenated(parts)
 
     def _evaluation_of(self, pair: Pair, flow_scale: float) -> _Evaluation:
         """Return tables and buffers for the size of a pair."""
@@ -116,75 +80,6 @@ class FusedPyramid:
         if self._evaluation is None or self._evaluation.key != key:
             self._evaluation = _Evaluation(key, self._network, self._workers)
         return self._evaluation
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """One block: its weights as they are used here, and the tables for its input.
-
-    Attributes:
-        block: for the convolutions in between.
-        stem: the first convolution, reading pixels as ``kernels`` writes them.
-        head: weight and bias of the last, returning flow in px of the frame.
-        scale: by which its input is reduced.
-        height: of the input, px.
-        width: of the input, px.
-        rows: float32, rows of the frame that are sampled.
-        cols: float32, columns that are sampled.
-        enlargements: of all earlier updates, to the sampled pixels.
-        carry: of the update before, to the pixels of the input.
-    """
-
-    block: FlowBlock
-    stem: ActivatedConv
-    head: tuple[Tensor, Tensor]
-    scale: int
-    height: int
-    width: int
-    rows: np.ndarray
-    cols: np.ndarray
-    enlargements: list[Enlargement]
-    carry: Enlargement
-
-    @property
-    def samples(self) -> int:
-        """How many sampled rows, or columns, make a pixel of the input."""
-        return 1 if self.scale == 1 else 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """Where a block's update lies: its grid, and by how much that is smaller than the frame.
-
-    Attributes:
-        grid: finds its pixels.
-        reduction: frame size over grid size.
-        block_row: floats of a row of the head's output.
-    """
-
-    grid: Grid
-    reduction: int
-    block_row: int
-
-    @staticmethod
-    def of(height: int, width: int, reduction: int, side: int, channels: int) -> _Made:
-        height, width = height // reduction, width // reduction
-        grid = Grid.of(height, width, side, channels)
-        return _Made(grid, reduction, (width + side) * side * channels)
-
-
-class _Scratch:
-    """Arrays of one thread, by name, as large as was ever asked for."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, np.ndarray] = {}
-
-    def get(self, name: str, size: int, dtype: type = np.float32) -> np.ndarray:
-        """Return ``size`` numbers of any value."""
-        array = self._arrays.get(name)
-        if array is None or len(array) < size:
-            array = self._arrays[name] = np.empty(size, dtype)
-        return array[:size]
 
 
 class _Evaluation:
@@ -199,50 +94,16 @@ class _Evaluation:
         self._workers = workers
         self._kernels = layout.kernels(dtype)
         self._dtype = dtype
-        self._free: list[_Scratch] = []
-        self._made: list[_Made] = []  # the update of each block
-        self._levels: list[_Level] = []
-        positions = layout.input_positions(network.config)
-        for block, full_scale in zip(
-            network.flow_blocks(), network.config.block_scales, strict=True
-        ):
-            scale = int(full_scale / flow_scale)
-            is_last = len(self._levels) == len(network.config.block_scales) - 1
-            # Of the last block only flow and mask are wanted.
-            channels = 5 if is_last else 5 + network.config.hidden_features
-            self._levels.append(
-                _Level(
-                    block,
-                    reordered_stem(block.halvings[0], positions, layout.pixel),
-                    block_head(block, channels, block.enlargement(scale)),
-                    scale,
-                    *(height // scale, width // scale),
-                    *self._tables(height, width, scale),
-                )
-            )
-            reduction = int(block.enlargement(scale))
-            self._made.append(_Made.of(height, width, reduction, block.head_side, channels))
-        every = torch.arange(height), torch.arange(width)
-        self._final = [made.grid.enlarged(*every, made.reduction) for made in self._made]
-
-    def _tables(
-        self, height: int, width: int, scale: int
-    ) -> tuple[np.ndarray, np.ndarray, list[Enlargement], Enlargement]:
-        """Prepare what a block of this scale reads of the frames and of the blocks before it."""
-        rows, cols = read_positions(height, scale), read_positions(width, scale)
-        every = torch.arange(height // scale), torch.arange(width // scale)
-        if self._made:
-            last = self._made[-1]
-            carry = last.grid.enlarged(*every, last.reduction // scale)
-        else:
-            carry = Grid(np.zeros(1, np.int64), np.zeros(1, np.int64)).enlarged(*every, height)
-        enlargements = [made.grid.enlarged(rows, cols, made.reduction) for made in self._made]
-        return rows.float().numpy(), cols.float().numpy(), enlargements, carry
+        self._scratch = ScratchPool()
+        self._levels = make_levels(network, layout, height, width, flow_scale)
+        all_pixels = torch.arange(height), torch.arange(width)
+        updates = [level.update for level in self._levels]
+        self._final = [update.grid.enlarged(*all_pixels, update.reduction) for update in updates]
 
     def __call__(self, pair: Pair, timestep: float, planes: np.ndarray | None = None) -> Tensor:
         """Interpolate one pair: [1, 3, H, W] float32, interleaved in memory.
 
-        Flow and mask logits are written to ``planes`` [5, H, W] where they are wanted.
+        Flow and mask logits are written to ``planes`` [5, H, W] if given.
         """
         height, width = pair.frame0.shape[2:]
         frames = Frames(self._flat(pair.frame0), self._flat(pair.frame1), height, width)
@@ -250,12 +111,12 @@ class _Evaluation:
         updates: list[np.ndarray] = []
         for level in levels:
             x = self._trunk(level, frames, timestep, updates)
-            updates.append(_flattened(F.conv2d(x.float(), *level.head, padding=1)))
+            updates.append(flattened(F.conv2d(x.float(), *level.head, padding=1)))
         x = self._trunk(last, frames, timestep, updates)
         return self._blend(last, x, frames, updates, planes)
 
     def _flat(self, frame: Tensor) -> np.ndarray:
-        """View an interleaved frame as one row of numbers."""
+        """View an interleaved frame as a flat array."""
         batch, _, height, width = frame.shape
         size = height * width * self._layout.frame
         assert batch == 1
@@ -263,16 +124,16 @@ class _Evaluation:
         return frame.as_strided((size,), (1,)).numpy()
 
     def _trunk(
-        self, level: _Level, frames: Frames, timestep: float, updates: Sequence[np.ndarray]
+        self, level: Level, frames: Frames, timestep: float, updates: Sequence[np.ndarray]
     ) -> Tensor:
-        """Run a block up to its head; its input is made and halved twice in strips of rows."""
+        """Run a block up to its head; its input is assembled and halved twice in strips of rows."""
         row_bytes = level.width * self._layout.pixel * self._dtype.itemsize
 
         def stem(rows: slice) -> Tensor:
             # Row i of a halving convolution reads rows 2i - 1, 2i and 2i + 1.
             first_row, pad = (4 * rows.start - 3, 0) if rows.start else (0, 1)
             read = slice(first_row, 4 * rows.stop)
-            with self._scratch() as scratch:
+            with self._scratch.lend() as scratch:
                 x = self._input(level, frames, timestep, updates, read, scratch)
                 return level.block.halvings[1](level.stem(x, pad), pad)
 
@@ -280,55 +141,48 @@ class _Evaluation:
         stems = self._workers.map(stem, strips)
         return level.block.units(stems[0] if len(stems) == 1 else torch.cat(stems, 2))
 
-    @contextmanager
-    def _scratch(self) -> Generator[_Scratch, None, None]:
-        """Lend a thread memory that the next strip uses again."""
-        scratch = self._free.pop() if self._free else _Scratch()
-        yield scratch
-        self._free.append(scratch)
-
     def _input(
         self,
-        level: _Level,
+        level: Level,
         frames: Frames,
         timestep: float,
         updates: Sequence[np.ndarray],
         rows: slice,
-        scratch: _Scratch,
+        scratch: Scratch,
     ) -> Tensor:
         """Assemble rows of a block's input, [1, C, n, w] channels last."""
-        layout, many = self._layout, level.samples
+        layout, samples = self._layout, level.samples
         num_rows, row_size = rows.stop - rows.start, level.width * layout.pixel
         is_half = self._dtype == torch.bfloat16
         out = scratch.get("input", num_rows * row_size, np.uint16 if is_half else np.float32)
-        handed = updates[-1] if updates else np.zeros(layout.summed + layout.carried, np.float32)
+        previous = updates[-1] if updates else np.zeros(layout.summed + layout.carried, np.float32)
         numbers = np.float32(level.scale), np.float32(timestep)
         total = scratch.get("total", _CHUNK_ROWS * len(level.cols) * layout.summed)
-        if not updates:  # else the first one begins the total
+        if not updates:  # else the first update overwrites it
             total.fill(0)
         buffers = self._line(level.enlargements, scratch), scratch.get("pixel", layout.pixel)
-        for begin, end in chunks(0, num_rows, _CHUNK_ROWS // many):
+        for begin, end in chunks(0, num_rows, _CHUNK_ROWS // samples):
             here = slice(rows.start + begin, rows.start + end)
-            read = slice(many * here.start, many * here.stop)
-            self._add_up(total, updates, level.enlargements, read, buffers[0])
+            read = slice(samples * here.start, samples * here.stop)
+            self._sum_updates(total, updates, level.enlargements, read, buffers[0])
             self._kernels.block_input(
                 out[begin * row_size : end * row_size],
                 frames,
                 total,
-                (level.rows[read], level.cols, many),
-                (handed, level.carry.rows(here.start, here.stop)),
+                (level.rows[read], level.cols, samples),
+                (previous, level.carry.rows(here.start, here.stop)),
                 numbers,
                 buffers,
             )
         x = torch.from_numpy(out).view(self._dtype)
         return x.view(1, num_rows, level.width, layout.pixel).permute(0, 3, 1, 2)
 
-    def _line(self, enlargements: Sequence[Enlargement], scratch: _Scratch) -> np.ndarray:
-        """Find room for one row of any update that is read."""
-        columns = max((len(e.at) for e in enlargements), default=1)
+    def _line(self, enlargements: Sequence[Enlargement], scratch: Scratch) -> np.ndarray:
+        """Return a buffer for one row of any update that is read."""
+        columns = max((len(e.col_at) for e in enlargements), default=1)
         return scratch.get("line", columns * max(self._layout.summed, self._layout.carried))
 
-    def _add_up(
+    def _sum_updates(
         self,
         total: np.ndarray,
         updates: Sequence[np.ndarray],
@@ -343,25 +197,25 @@ class _Evaluation:
 
     def _blend(
         self,
-        level: _Level,
+        level: Level,
         x: Tensor,
         frames: Frames,
         updates: Sequence[np.ndarray],
         planes: np.ndarray | None,
     ) -> Tensor:
-        """Run the last head and blend the colours, in strips: its output is the largest of all."""
-        result = _empty(1, frames.height, frames.width, 3)
+        """Run the last head and blend the colours, in strips: its output is the largest array."""
+        result = empty_frames(1, frames.height, frames.width, 3)
         out = result.view(-1).numpy()
 
         def fill(rows: slice) -> None:
             *earlier, enlargement = (e.rows(rows.start, rows.stop) for e in self._final)
             update, enlargement = self._part_of_update(level, x, enlargement)
             parts, enlargements = [*updates, update], [*earlier, enlargement]
-            with self._scratch() as scratch:
+            with self._scratch.lend() as scratch:
                 total = scratch.get("total", _CHUNK_ROWS * frames.width * self._layout.summed)
                 buffers = self._line(enlargements, scratch), scratch.get("pixel", 8)
                 for begin, end in chunks(0, rows.stop - rows.start, _CHUNK_ROWS):
-                    self._add_up(total, parts, enlargements, slice(begin, end), buffers[0])
+                    self._sum_updates(total, parts, enlargements, slice(begin, end), buffers[0])
                     carry = update, enlargement.rows(begin, end)
                     self._kernels.blend(out, frames, total, rows.start + begin, carry, buffers)
                     if planes is not None:
@@ -377,47 +231,29 @@ class _Evaluation:
         """Write rows of flow and mask logits, [5, n, W]; see ``kernels.blend``."""
         update, enlargement = carry
         summed, (_, num_rows, width) = self._layout.summed, out.shape
-        found = total[: num_rows * width * summed].reshape(num_rows, width, summed)
-        out[:4] = found[..., :4].transpose(2, 0, 1)
-        handed_on = self._layout.carried > 0
-        out[4] = _enlarged(update[summed:], enlargement) if handed_on else found[..., 4]
+        sums = total[: num_rows * width * summed].reshape(num_rows, width, summed)
+        out[:4] = sums[..., :4].transpose(2, 0, 1)
+        mask_is_carried = self._layout.carried > 0
+        out[4] = _enlarged(update[summed:], enlargement) if mask_is_carried else sums[..., 4]
 
     def _part_of_update(
-        self, level: _Level, x: Tensor, enlargement: Enlargement
+        self, level: Level, x: Tensor, enlargement: Enlargement
     ) -> tuple[np.ndarray, Enlargement]:
-        """Run a head where some rows of the result read it, and look it up there."""
-        block_row = self._made[-1].block_row
-        first = int(enlargement.above[0]) // block_row
-        last = int(enlargement.below[-1]) // block_row
+        """Run a head only where some rows of the result read it, and shift the lookup to there."""
+        row_size = level.update.row_size
+        first = int(enlargement.above[0]) // row_size
+        last = int(enlargement.below[-1]) // row_size
         # Output j of the head reads rows j - 1 and j of x; one more on both sides is cut by padding.
         start, stop = max(first - 1, 0), min(last + 1, x.shape[2])
-        update = _flattened(F.conv2d(x[:, :, start:stop].float(), *level.head, padding=1))
-        shift = start * block_row
+        update = flattened(F.conv2d(x[:, :, start:stop].float(), *level.head, padding=1))
+        shift = start * row_size
         above, below = enlargement.above - shift, enlargement.below - shift
         return update, enlargement._replace(above=above, below=below)
 
 
 def _enlarged(source: np.ndarray, enlargement: Enlargement) -> np.ndarray:
-    """Enlarge one channel of an update, whose first value ``source`` begins with: [n, m]."""
-    above, below, down, at, left, right, along = enlargement
-    upper, lower = source[above[:, None] + at], source[below[:, None] + at]
-    lines = upper + down[:, None] * (lower - upper)
-    return lines[:, left] + along * (lines[:, right] - lines[:, left])
-
-
-def _features_head(network: IFNet) -> tuple[Tensor, Tensor] | None:
-    """Make the encoder's deconvolution return features as ``kernels`` reads them."""
-    if network.config.encoder is None:
-        return None
-    weight, bias = as_convolution(network.encode.cnn3, shuffle=1)
-    return weight.contiguous(memory_format=torch.channels_last), bias
-
-
-def _empty(*shape: int) -> Tensor:
-    """Make room for a frame; NumPy asks the system for large pages, which torch does not."""
-    return torch.from_numpy(np.empty(shape, np.float32))
-
-
-def _flattened(x: Tensor) -> np.ndarray:
-    """View float32 [1, C, H, W] as [H W C]; a copy only if memory is not so already."""
-    return x.permute(0, 2, 3, 1).contiguous().view(-1).numpy()
+    """Enlarge one channel of an update, [n, m]; ``source`` begins with its first value."""
+    above, below, row_weight, col_at, left, right, col_weight = enlargement
+    upper, lower = source[above[:, None] + col_at], source[below[:, None] + col_at]
+    lines = upper + row_weight[:, None] * (lower - upper)
+    return lines[:, left] + col_weight * (lines[:, right] - lines[:, left])

@@ -1,7 +1,7 @@
-"""Vector instructions for numba: a few floats next to each other, handled as one.
+"""Vector instructions (SIMD) for numba.
 
-numba's optimiser does not find these in short loops over channels. All arrays are flat; ``lanes``
-is how many floats make a vector and must be a number that the compiler knows.
+numba does not vectorise short loops over channels by itself. All arrays are flat; ``lanes`` is the
+number of floats in a vector and must be a compile-time constant.
 """
 
 # pyright: basic
@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-_FUSED = ("contract",)  # a product and a sum may become one instruction
+_FUSED = ("contract",)  # allows a fused multiply-add
 
 
 def _point(context: Any, builder: Any, kind: Any, array: Any, index: Any, lanes: int) -> Any:
@@ -28,17 +28,17 @@ def _point(context: Any, builder: Any, kind: Any, array: Any, index: Any, lanes:
 def _broadcast(builder: Any, value: Any, lanes: int) -> Any:
     empty = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
     first = builder.insert_element(empty, value, ir.Constant(ir.IntType(32), 0))
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    return builder.shuffle_vector(first, empty, everywhere)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(first, empty, zeros)
 
 
 def _lerp(builder: Any, a: Any, b: Any, weight: Any) -> Any:
-    way = builder.fmul(weight, builder.fsub(b, a, _FUSED), _FUSED)
-    return builder.fadd(a, way, _FUSED)
+    step = builder.fmul(weight, builder.fsub(b, a, _FUSED), _FUSED)
+    return builder.fadd(a, step, _FUSED)
 
 
 def _lerped(context: Any, builder: Any, kind: Any, args: Any, lanes: int) -> Any:
-    """Mix two vectors of an array."""
+    """Interpolate linearly between two vectors of an array."""
     source, first, second, weight = args
     a = builder.load(_point(context, builder, kind, source, first, lanes), align=4)
     b = builder.load(_point(context, builder, kind, source, second, lanes), align=4)
@@ -47,7 +47,7 @@ def _lerped(context: Any, builder: Any, kind: Any, args: Any, lanes: int) -> Any
 
 @intrinsic(prefer_literal=True)
 def put_lerp(typing, out, at, source, first, second, weight, lanes):  # noqa: ARG001, PLR0913
-    """Set out[at : ...] to the mix of source[first : ...] and source[second : ...]."""
+    """Set out[at : ...] to a linear interpolation of source[first : ...] and source[second : ...]."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         count = lanes.literal_value
@@ -61,7 +61,7 @@ def put_lerp(typing, out, at, source, first, second, weight, lanes):  # noqa: AR
 
 @intrinsic(prefer_literal=True)
 def add_lerp(typing, out, at, source, first, second, weight, lanes):  # noqa: ARG001, PLR0913
-    """Add to out[at : ...] the mix of source[first : ...] and source[second : ...]."""
+    """Add to out[at : ...] a linear interpolation of source[first : ...] and source[second : ...]."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         count = lanes.literal_value
@@ -75,20 +75,22 @@ def add_lerp(typing, out, at, source, first, second, weight, lanes):  # noqa: AR
 
 @intrinsic(prefer_literal=True)
 def add_bilinear(typing, out, at, image, corners, u, v, share, lanes):  # noqa: ARG001, PLR0913
-    """Add to out[at : ...] a share of the mix of four pixels: two above, two below."""
+    """Add to out[at : ...] a bilinear interpolation of four pixels, times ``share``."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         count = lanes.literal_value
         starts = [builder.extract_value(args[3], index) for index in range(4)]
-        a, b, c, d = (
+        top_left, top_right, bottom_left, bottom_right = (
             builder.load(_point(context, builder, signature.args[2], args[2], s, count), align=4)
             for s in starts
         )
         right, down, part = (_broadcast(builder, args[index], count) for index in (4, 5, 6))
-        mixed = _lerp(builder, _lerp(builder, a, b, right), _lerp(builder, c, d, right), down)
+        top = _lerp(builder, top_left, top_right, right)
+        bottom = _lerp(builder, bottom_left, bottom_right, right)
+        value = _lerp(builder, top, bottom, down)
         to = _point(context, builder, signature.args[0], args[0], args[1], count)
         before = builder.load(to, align=4)
-        total = builder.fadd(before, builder.fmul(mixed, part, _FUSED), _FUSED)
+        total = builder.fadd(before, builder.fmul(value, part, _FUSED), _FUSED)
         builder.store(total, to, align=4)
         return context.get_dummy_value()
 

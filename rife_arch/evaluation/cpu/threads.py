@@ -1,4 +1,4 @@
-"""Threads for strips of a picture."""
+"""Threads for strips of a frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 _STRIP_BYTES = 1 << 22
-"""What a strip's largest array may take: measured, and about what a core's caches hold."""
+"""Largest array of a strip: the fastest measured, about what a core's caches hold."""
 
 
 def chunks(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
@@ -23,10 +23,10 @@ def chunks(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
 
 
 class Workers:
-    """Threads that each make a strip from beginning to end, convolutions included.
+    """Threads that each compute a whole strip, convolutions included.
 
-    torch's own threads would wait for each other after every step, and keep the cores busy with
-    waiting while compiled loops want them.
+    torch's own threads would synchronise after every step, and their busy waiting would take the
+    cores from the compiled loops.
     """
 
     def __init__(self) -> None:
@@ -36,20 +36,20 @@ class Workers:
     def strips(self, num_rows: int, row_bytes: int) -> list[slice]:
         """Cut rows into strips of equal size that fit into the caches."""
         count = max(1, round(num_rows * row_bytes / _STRIP_BYTES))
-        if count > 1:  # as many for each thread
+        if count > 1:  # the same number for each thread
             count = -(-count // torch.get_num_threads()) * torch.get_num_threads()
         return [slice(*span) for span in chunks(0, num_rows, -(-num_rows // count))]
 
     def map(self, make: Callable[[ItemT], ResultT], items: Sequence[ItemT]) -> list[ResultT]:
-        """Return ``make(item)`` for each item, made at the same time."""
+        """Return ``make(item)`` for each item, computed in parallel."""
         count = torch.get_num_threads()
-        made: dict[int, ResultT] = {}
-        left = iter(enumerate(items))  # taking from it is atomic
+        results: dict[int, ResultT] = {}
+        remaining = iter(enumerate(items))  # next() on it is atomic
 
         @torch.inference_mode()
         def work() -> None:
-            for index, item in left:
-                made[index] = make(item)
+            for index, item in remaining:
+                results[index] = make(item)
 
         if count > 1 and len(items) > 1:
             if self._pool is None or count != self._count:
@@ -65,7 +65,7 @@ class Workers:
                 torch.set_num_threads(count)
         else:
             work()
-        return [made[index] for index in range(len(items))]
+        return [results[index] for index in range(len(items))]
 
     def _start(self, count: int) -> None:
         if self._pool is not None:
@@ -74,9 +74,9 @@ class Workers:
         self._count = count
         barrier = Barrier(count - 1)
         list(self._pool.map(barrier.wait, [None] * (count - 1)))
-        torch.set_num_threads(count)  # new threads take the number that was set last
+        torch.set_num_threads(count)  # new threads start with the number that was set last
 
 
 def _use_one_thread() -> None:
-    torch.get_num_threads()  # or else the first operation would set it again
+    torch.get_num_threads()  # else the first operation would reset it
     torch.set_num_threads(1)

@@ -775,7 +775,9 @@ def test_wheel_alone_is_explained_by_hand_and_pip_is_not_started(
 def choose(name: str, folder: Path, entries: list[CatalogEntry]) -> tuple[Path, str]:
     """Choose with everything in one folder; return the path and the one line that was logged."""
     lines: list[str] = []
-    path = choose_checkpoint(name, [], folder, allow_pip=False, log=lines.append, catalog=entries)
+    path = choose_checkpoint(
+        name, [], folder, allow_pip=False, notify=lines.append, catalog=entries
+    )
     (line,) = lines
     return path, line
 
@@ -844,7 +846,7 @@ def test_folders_are_searched_before_the_download_folder(
     folders = [tmp_path / "models"]
 
     path = choose_checkpoint(
-        "auto", folders, tmp_path / "downloads", allow_pip=False, log=str, catalog=entries
+        "auto", folders, tmp_path / "downloads", allow_pip=False, notify=str, catalog=entries
     )
 
     assert path == tmp_path / "models" / "rife425.pkl"

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from rife_arch import IFNetConfig, RifeModel
 from rife_arch.evaluation import pyramid as pyramid_module
-from rife_arch.evaluation.pyramid import Pyramid, supports_pyramid
+from rife_arch.evaluation.pyramid import Pyramid
+from rife_arch.evaluation.support import supports_pyramid
 from rife_arch.networks.blocks import ResidualUnit
 from rife_arch.networks.config import PRESETS
 from rife_arch.networks.ifnet import IFNet
@@ -42,11 +43,6 @@ def test_pyramid_equals_the_plain_forward(version: str, scale: float) -> None:
     assert both_ways(model, img0, img1, 0.3, scale) > 100
 
 
-def test_every_plain_family_from_42_on_is_covered() -> None:
-    plain = {p.versions[-1] for p in PRESETS if p.versions[0].startswith("4.")} - {"4.1"}
-    assert {version for version, scale in CASES if scale == 1} == plain
-
-
 @pytest.mark.parametrize("pixels", [1, 1000, 1 << 30])
 def test_strips_of_any_height_give_the_same(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pyramid_module, "_STRIP_PIXELS", pixels)
@@ -69,15 +65,6 @@ def test_a_change_of_size_or_scale_is_noticed() -> None:
         fresh = random_model(preset_config("4.25"))
         out = model(img0, img1, 0.5, scale=scale)
         assert psnr(out, fresh(img0, img1, 0.5, scale=scale)) > 100
-
-
-@pytest.mark.parametrize("version", ["4.1", "3.9", "RIFE (paper)", "3.6", "3.1"])
-def test_networks_that_need_whole_frames_take_the_plain_forward(version: str) -> None:
-    assert not supports_pyramid(preset_config(version), 1)
-
-
-def test_scales_that_enlarge_take_the_plain_forward() -> None:
-    assert not supports_pyramid(preset_config("4.25"), 2)
 
 
 @pytest.mark.parametrize("version", ["4.25", "4.14.lite"])

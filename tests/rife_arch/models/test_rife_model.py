@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rife_arch import FLOW_SCALES, HDv3Config, NetworkConfig, RifeModel
-from rife_arch.models.rife_model import nearest_dyadic
+from rife_arch.models.bisection import nearest_dyadic
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS, Preset
 from rife_arch.networks.pair import Pair
@@ -170,8 +170,8 @@ def test_best_does_not_depend_on_left_and_right_either(version: str) -> None:
     model = random_model(preset_config(version))
     img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
     plain = model(img0, img1, 0.25, quality="best")
-    mirrored = model(img1.flip(3), img0.flip(3), 0.75, quality="best").flip(3)
-    torch.testing.assert_close(plain, mirrored, atol=1e-4, rtol=0)
+    flipped = model(img1.flip(3), img0.flip(3), 0.75, quality="best").flip(3)
+    torch.testing.assert_close(plain, flipped, atol=1e-4, rtol=0)
     assert not torch.allclose(plain, model(img0, img1, 0.25, quality="better"), atol=1e-3)
 
 
@@ -180,22 +180,22 @@ def test_unknown_quality_lists_the_known_ones() -> None:
         random_model()(random_image(1), random_image(2), 0.5, quality="super")  # pyright: ignore
 
 
-class Crowded:
-    """A network that runs out of memory with more frames at a time than it can hold."""
+class LimitedMemory:
+    """A model whose network runs out of memory with more than ``room`` frames at a time."""
 
     def __init__(self, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.model = random_model(preset_config("4.25"))
-        self.seen: list[int] = []
-        run = self.model._run
+        network = random_model(preset_config("4.25")).network
+        self.batches: list[int] = []
+        self.model = RifeModel(network, "4.25", evaluation="plain", batch_size=8)
+        forward = network.forward
 
-        def limited(pair: Pair, times: Tensor, **options: object) -> Tensor:
-            self.seen.append(len(times))
-            if len(times) > room:
+        def limited(pair: Pair, timestep: Tensor, *options: object) -> Tensor:
+            self.batches.append(len(timestep))
+            if len(timestep) > room:
                 raise torch.OutOfMemoryError("out of memory")
-            return run(pair, times, **options)
+            return forward(pair, timestep, *options)
 
-        monkeypatch.setattr(self.model, "_run", limited)
-        monkeypatch.setattr(type(self.model), "_at_once", property(lambda m: m._most_at_once))
+        monkeypatch.setattr(network, "forward", limited)
 
     def interpolate(self, num_timesteps: int) -> list[Tensor]:
         features = [self.model.encode(random_image(seed, 64, 64)) for seed in (1, 2)]
@@ -203,29 +203,36 @@ class Crowded:
         return list(self.model.interpolate_each(*features, times))
 
 
-def test_moments_made_together_equal_those_made_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    crowded = Crowded(8, monkeypatch)
-    together = crowded.interpolate(7)
-    assert crowded.seen == [7]
-    for frame, expected in zip(together, Crowded(1, monkeypatch).interpolate(7), strict=True):
+def test_timesteps_made_together_equal_those_made_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    roomy = LimitedMemory(8, monkeypatch)
+    together = roomy.interpolate(7)
+    assert roomy.batches == [7]
+    for frame, expected in zip(together, LimitedMemory(1, monkeypatch).interpolate(7), strict=True):
         torch.testing.assert_close(frame, expected, atol=1e-5, rtol=0)
 
 
-def test_fewer_at_a_time_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    crowded = Crowded(2, monkeypatch)
-    assert len(crowded.interpolate(7)) == 7
-    assert crowded.seen == [7, 3, 1, 1, 1, 1, 1, 1, 1]
-    crowded.seen.clear()
-    crowded.interpolate(3)  # remembers
-    assert crowded.seen == [1, 1, 1]
+def test_batches_stay_smaller_where_memory_ran_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = LimitedMemory(2, monkeypatch)
+    assert len(limited.interpolate(7)) == 7
+    assert limited.batches == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+    limited.batches.clear()
+    limited.interpolate(3)
+    assert limited.batches == [1, 1, 1]
 
 
-def test_out_of_memory_for_a_single_frame_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_for_a_single_frame_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(torch.OutOfMemoryError):
-        Crowded(0, monkeypatch).interpolate(3)
+        LimitedMemory(0, monkeypatch).interpolate(3)
 
 
-def test_numbers_beyond_half_precision_are_made_again_in_full(
+def test_a_cpu_makes_one_frame_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = LimitedMemory(8, monkeypatch)
+    limited.model = RifeModel(limited.model.network, "4.25", evaluation="plain")
+    limited.interpolate(3)
+    assert limited.batches == [1, 1, 1]
+
+
+def test_overflow_of_half_precision_is_computed_again_in_float32(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     model = random_model(preset_config("4.25"))
@@ -242,8 +249,8 @@ def test_numbers_beyond_half_precision_are_made_again_in_full(
         torch.testing.assert_close(
             model(*images, 0.3, quality=quality), expected, atol=1e-4, rtol=0
         )
-    assert [record.getMessage()[:51] for record in caplog.records] == [
-        "RIFE random in fp16 gave values that are no numbers"
+    assert [record.getMessage()[:41] for record in caplog.records] == [
+        "RIFE random in fp16 gave NaN or infinity;"
     ]
 
 

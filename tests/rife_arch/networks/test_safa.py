@@ -22,16 +22,16 @@ from rife_arch import (
     UnsupportedCheckpointError,
     load_checkpoint,
     load_enhancer,
-    load_interpolator,
+    load_rife,
 )
 from rife_arch.catalog.download import choose_checkpoint
 from rife_arch.catalog.index import catalog_rows, load_enhancers
 from rife_arch.catalog.verify import record_path
-from rife_arch.models.enhancer import mirrored
+from rife_arch.models.enhancer import reflect_padded
 from rife_arch.networks.blocks import resize
 from rife_arch.networks.build import build_enhancer, expected_shapes, set_precision
-from rife_arch.networks.pair import Pair
-from rife_arch.networks.safa import _Seen, scales_of  # pyright: ignore[reportPrivateUsage]
+from rife_arch.networks.safa import SAFA, scales_of
+from rife_arch.networks.warp import backward_warp
 from tests.networks import (
     TINY_CONFIG,
     TINY_SAFA,
@@ -102,12 +102,12 @@ def test_any_size_keeps_its_size_and_range(size: tuple[int, int]) -> None:
 
 def test_padding_is_the_reflection_that_upstream_pads_with() -> None:
     img = random_image(1, 70, 100)
-    assert torch.equal(mirrored(img, 64), F.pad(img, (0, 28, 0, 58), mode="reflect"))
+    assert torch.equal(reflect_padded(img, 64), F.pad(img, (0, 28, 0, 58), mode="reflect"))
 
 
-def test_frame_smaller_than_its_padding_is_mirrored_again() -> None:
+def test_frame_smaller_than_its_padding_is_reflected_again() -> None:
     row = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 1, 3)
-    assert mirrored(row, 8)[0, 0, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
+    assert reflect_padded(row, 8)[0, 0, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
 
 
 def test_each_frame_is_enhanced_with_the_other() -> None:
@@ -171,17 +171,48 @@ def test_items_of_a_batch_work_each_at_its_own_scale() -> None:
     torch.testing.assert_close(batch, torch.cat(singles))
 
 
-def test_input_of_a_step_is_reduced_as_by_resizing_the_whole() -> None:
-    pair = Pair(*(interleaved(torch.randn(1, 8, 32, 48)) for _ in range(2)))
-    seen = _Seen(pair, torch.randn(1, 8, 32, 48), 5 * torch.randn(1, 6, 32, 48))
-    whole = torch.cat(seen.reduced(1), 1)
-    for scale in (2, 4):
-        torch.testing.assert_close(torch.cat(seen.reduced(scale), 1), resize(whole, 1 / scale))
-    assert torch.equal(torch.cat(seen.for_routing(), 1), whole[:, :, ::2, ::2])
+def published_forward(
+    network: SAFA, own: Tensor, other: Tensor, scales: list[int]
+) -> tuple[Tensor, list[Tensor]]:
+    """The forward as published: whole frames are warped, then resized to the scale of a step.
+
+    Returns the frame, and what each step's router is asked.
+    """
+    block, states, probabilities = network.block, [], []
+    state = network.shuffle(torch.cat((own, other), 1))
+    flow = own.new_zeros(1, 6, *own.shape[2:])
+    for step, scale in zip(block.convblock, scales, strict=True):
+        warped = backward_warp(own, flow[:, :2] / 2), backward_warp(other, flow[:, 2:4] / 2)
+        x = torch.cat((state, flow, *warped, torch.zeros_like(flow[:, :1])), 1)
+        probabilities.append(block.getscale(x[:, :, ::2, ::2]))
+        state = step(resize(x, 1 / scale), scale)
+        flow = flow + resize(block.convflow(state), 0.5)
+        states.append(state)
+    x = torch.cat((own, backward_warp(other, flow[:, 2:4] / 2), states[-1], states[-3]), 1)
+    return network.lastconv1(torch.cat((network.lastconv0(x), x), 1)), probabilities
 
 
-def interleaved(image: Tensor) -> Tensor:
-    return image.contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("scales", [[1, 1, 1, 1], [2, 2, 4, 4], [4, 1, 2, 1]])
+def test_warping_only_what_is_read_equals_the_published_forward(
+    scales: list[int], channels_last: bool
+) -> None:
+    network = random_enhancer().network
+    own, other = torch.randn(1, 8, 32, 48), torch.randn(1, 8, 32, 48)
+    if channels_last:
+        own, other = (x.contiguous(memory_format=torch.channels_last) for x in (own, other))
+    choices = {1: [True, True], 2: [False, True], 4: [False, False]}
+    asked: list[Tensor] = []
+
+    def router(probabilities: Tensor) -> Tensor:
+        asked.append(probabilities)
+        return torch.tensor([choices[scales[len(asked) - 1]]])
+
+    with torch.inference_mode():
+        out = network(own, other, router)
+        expected, expected_probabilities = published_forward(network, own, other, scales)
+    torch.testing.assert_close(out, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(asked, expected_probabilities)
 
 
 def test_flow_is_the_mean_of_what_the_layer_gives_for_a_frame() -> None:
@@ -242,8 +273,8 @@ def test_numbers_beyond_half_precision_are_made_again_in_full(
     enhancer = Enhancer(build_enhancer(TINY_SAFA, weights), "random")
     set_precision(enhancer.network, torch.float16)
     torch.testing.assert_close(enhancer(*images), expected, atol=1e-4, rtol=0)
-    assert [record.getMessage()[:48] for record in caplog.records] == [
-        "random in fp16 gave values that are no numbers; "
+    assert [record.getMessage()[:37] for record in caplog.records] == [
+        "random in fp16 gave NaN or infinity; "
     ]
 
 
@@ -281,7 +312,7 @@ def test_release_is_named_and_its_precision_chosen(tmp_path: Path) -> None:
 
 def test_interpolation_points_to_the_enhancer(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedCheckpointError, match=r"got SAFA.*Load RIFE Enhancer"):
-        load_interpolator(save_as_upstream(tmp_path / "a"))
+        load_rife(save_as_upstream(tmp_path / "a"))
 
 
 def test_enhancing_points_to_interpolation(tmp_path: Path) -> None:
@@ -312,7 +343,7 @@ def choose(folder: Path) -> Path:
     """What "SAFA 0.5" stands for."""
     enhancers = load_enhancers()
     return choose_checkpoint(
-        "SAFA 0.5", [], folder, allow_pip=False, log=lambda _: None, catalog=enhancers
+        "SAFA 0.5", [], folder, allow_pip=False, notify=lambda _: None, catalog=enhancers
     )
 
 

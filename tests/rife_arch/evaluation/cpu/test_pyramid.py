@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from rife_arch import QUALITIES, RifeModel
+from rife_arch.evaluation import supports_pyramid
 from rife_arch.evaluation.cpu import threads as threads_module
-from rife_arch.evaluation.pyramid import supports_pyramid
-from rife_arch.models.rife_model import Quality
+from rife_arch.models import Quality
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS
 from tests.networks import preset_config, psnr, random_image, random_model, real_pair
@@ -26,7 +26,7 @@ from tests.networks import preset_config, psnr, random_image, random_model, real
 numba = pytest.importorskip("numba", reason="the compiled loops need numba (requirements-dev.txt)")
 lanes = pytest.importorskip("rife_arch.evaluation.cpu.simd")
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 CASES = [
     (preset.versions[-1], scale)
     for preset in PRESETS

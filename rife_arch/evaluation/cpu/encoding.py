@@ -1,0 +1,71 @@
+"""Frames with their features, interleaved as the compiled loops read them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...networks import IFNet
+from .layout import Grid, Layout, as_convolution
+from .memory import empty_frames, flattened
+from .threads import Workers
+
+_ENCODER_MARGIN = 8
+"""Rows around a strip of a frame that its features depend on, at most."""
+
+
+class FrameEncoder:
+    """Encodes frames in strips of rows, each with the rows around it that it depends on."""
+
+    def __init__(self, network: IFNet, workers: Workers) -> None:
+        self._network = network
+        self._workers = workers
+        self._layout = Layout.of(network.config)
+        self._kernels = self._layout.kernels(torch.float32)
+        self._head = _features_head(network)
+
+    def __call__(self, img: Tensor) -> Tensor:
+        """Attach its features to a frame; see ``FusedPyramid.encode_frame``."""
+        batch, _, height, width = img.shape
+        out = empty_frames(batch, height, width, self._layout.frame)
+        for item, image in zip(out, img, strict=True):
+            self._write_frame(item.view(-1).numpy(), image)
+        return out.permute(0, 3, 1, 2)[:, : 3 + self._network.config.num_features]
+
+    def _write_frame(self, out: np.ndarray, image: Tensor) -> None:
+        """Encode ``image`` [3, H, W]."""
+        height, width = image.shape[1:]
+        row_size = width * self._layout.frame
+
+        def write(rows: slice) -> None:
+            start, stop = (
+                max(rows.start - _ENCODER_MARGIN, 0),
+                min(rows.stop + _ENCODER_MARGIN, height),
+            )
+            strip = image[:, start:stop]
+            grid = Grid.of(stop - start, width, 2, self._network.config.num_features)
+            features = np.zeros(1, np.float32)
+            if self._head is not None:
+                half = self._network.encode.trunk(strip[None])
+                features = flattened(F.conv2d(half, *self._head, padding=1))
+            inner = slice(rows.start - start, rows.stop - start)
+            self._kernels.interleave(
+                out[rows.start * row_size : rows.stop * row_size],
+                strip[:, inner].numpy(),
+                features,
+                grid.row_at[inner],
+                grid.col_at,
+            )
+
+        strips = self._workers.strips(height // 2, 64 * width)
+        self._workers.map(write, [slice(2 * rows.start, 2 * rows.stop) for rows in strips])
+
+
+def _features_head(network: IFNet) -> tuple[Tensor, Tensor] | None:
+    """Convert the encoder's deconvolution to return features as ``kernels`` reads them."""
+    if network.config.encoder is None:
+        return None
+    weight, bias = as_convolution(network.encode.cnn3, shuffle=1)
+    return weight.contiguous(memory_format=torch.channels_last), bias

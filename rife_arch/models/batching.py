@@ -1,0 +1,44 @@
+"""Several frames at a time, as many as fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+
+class Batcher:
+    """Splits work into batches; halves their size where memory runs out, and keeps it halved.
+
+    Attributes:
+        size: the largest batch from now on.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def run(self, make: Callable[[Tensor], Tensor], items: Tensor) -> Iterator[Tensor]:
+        """Yield ``make`` of each item, in order.
+
+        Args:
+            make: maps a batch of items to as many results.
+            items: [N, ...].
+
+        Yields:
+            [1, ...], one per item.
+
+        Raises:
+            OutOfMemoryError: there is not enough memory for a single item.
+        """
+        while len(items):
+            batch = items[: self.size]
+            try:
+                results = make(batch)
+            except torch.OutOfMemoryError:
+                if len(batch) == 1:
+                    raise
+                self.size = len(batch) // 2
+            else:
+                items = items[len(batch) :]
+                yield from results.split(1)

@@ -1,0 +1,51 @@
+"""What ``RifeModel`` takes and gives besides frames: encoded frames, and the motion between two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """A frame as the network reads it: encode once, use for both its pairs and every timestep.
+
+    Attributes:
+        padded: [B, 3 + C, H, W] float32, colours and encoder features, padded right and bottom.
+        alpha: [B, 1, H, W] float32, padded likewise; None for a frame without.
+        height: of the frame without padding, px.
+        width: of the frame without padding, px.
+        flow_scale: the resolution of flow estimation this was padded for.
+    """
+
+    padded: Tensor
+    alpha: Tensor | None
+    height: int
+    width: int
+    flow_scale: float
+
+    def cropped(self, x: Tensor) -> Tensor:
+        """Take the padding off [B, C, H, W]."""
+        return x[:, :, : self.height, : self.width]
+
+    def __str__(self) -> str:
+        return f"{len(self.padded)} x {self.width}x{self.height} at scale {self.flow_scale}"
+
+
+@dataclass(frozen=True, slots=True)
+class MotionBetween:
+    """How two frames move towards a timestep between them.
+
+    Attributes:
+        flow: [B, 4, H, W] float32, px; channels 0:2 say where in the earlier frame a pixel comes
+            from, (dx, dy), 2:4 where in the later one.
+        mask: [B, 1, H, W] in [0, 1], weight of the earlier frame.
+        warped0: [B, 3 or 4, H, W] in [0, 1], the earlier frame warped to that timestep.
+        warped1: likewise the later one.
+    """
+
+    flow: Tensor
+    mask: Tensor
+    warped0: Tensor
+    warped1: Tensor

@@ -1,0 +1,41 @@
+"""What programs may import from ``rife_arch``: names are added, never removed or renamed."""
+
+from __future__ import annotations
+
+import rife_arch
+
+EXPORTS = [
+    "FLOW_SCALES",
+    "QUALITIES",
+    "CatalogError",
+    "CheckpointError",
+    "CheckpointMismatchError",
+    "DownloadError",
+    "EncodedFrame",
+    "Enhancer",
+    "Features",
+    "HDv3Config",
+    "IFNetConfig",
+    "MotionBetween",
+    "NetworkConfig",
+    "Quality",
+    "RifeError",
+    "RifeModel",
+    "SafaConfig",
+    "ThreeFileConfig",
+    "UnsupportedCheckpointError",
+    "detect",
+    "load_checkpoint",
+    "load_enhancer",
+    "load_interpolator",
+    "load_rife",
+]
+
+
+def test_exports_are_pinned() -> None:
+    assert rife_arch.__all__ == EXPORTS
+    assert all(hasattr(rife_arch, name) for name in EXPORTS)
+
+
+def test_the_former_name_of_load_rife_still_works() -> None:
+    assert rife_arch.load_interpolator is rife_arch.load_rife
