@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import inference_video
-from tests.cli.running import PICTURES, Ended, RunCli
-from tests.clips import moving_pictures, write_clip
-from tests.networks import TINY_CONFIG, random_weights
+from tests.helpers.clips import moving_pictures, write_clip
+from tests.helpers.networks import TINY_CONFIG, random_weights
+from tests.helpers.running import PICTURES, Ended, RunCli
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,7 @@ import torch
 
 import inference_video_enhance
 from rife_arch import load_enhancer
-from tests.cli.running import PICTURES, Ended, RunCli, running, same, wait_until
-from tests.clips import (
+from tests.helpers.clips import (
     Picture,
     count_frames,
     frame_rate,
@@ -27,7 +26,8 @@ from tests.clips import (
     write_damaged_clip,
     write_pictures,
 )
-from tests.networks import save_enhancer
+from tests.helpers.networks import save_enhancer
+from tests.helpers.running import PICTURES, Ended, RunCli, running, same, wait_until
 from vfi.read.video import probe_video, read_video
 
 NO_CUTS = ("--scene-threshold", 0)  # random colours look like scenes of their own

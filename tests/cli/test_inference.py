@@ -21,18 +21,7 @@ import torch
 
 from rife_arch import QUALITIES, load_checkpoint
 from rife_arch.checkpoints.canonicalize import canonical_bytes
-from tests.cli.running import (
-    PICTURES,
-    SCRIPT,
-    RunCli,
-    children,
-    running,
-    same,
-    script,
-    snapshot,
-    wait_until,
-)
-from tests.clips import (
+from tests.helpers.clips import (
     Picture,
     count_frames,
     format_name,
@@ -46,7 +35,18 @@ from tests.clips import (
     write_damaged_clip,
     write_pictures,
 )
-from tests.networks import TINY_CONFIG, preset_config, random_weights
+from tests.helpers.networks import TINY_CONFIG, preset_config, random_weights
+from tests.helpers.running import (
+    PICTURES,
+    SCRIPT,
+    RunCli,
+    children,
+    running,
+    same,
+    script,
+    snapshot,
+    wait_until,
+)
 from vfi.encode.ffmpeg import find_ffmpeg
 from vfi.errors import InputError
 from vfi.frames import to_uint8

@@ -14,7 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.running import (
+from tests.helpers.clips import (
+    Picture,
+    count_frames,
+    moving_pictures,
+    read_pictures,
+    sound_packets,
+    write_clip,
+    write_damaged_clip,
+)
+from tests.helpers.running import (
     ONE_THREAD,
     PICTURES,
     RunCli,
@@ -23,15 +32,6 @@ from tests.cli.running import (
     script,
     snapshot,
     wait_until,
-)
-from tests.clips import (
-    Picture,
-    count_frames,
-    moving_pictures,
-    read_pictures,
-    sound_packets,
-    write_clip,
-    write_damaged_clip,
 )
 from vfi.read.video import probe_video, read_video
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.cli.running import PICTURES, RunCli
-from tests.clips import moving_pictures, sound_duration, write_clip
+from tests.helpers.clips import moving_pictures, sound_duration, write_clip
+from tests.helpers.running import PICTURES, RunCli
 from vfi.encode.ffmpeg import find_ffmpeg
 from vfi.frames import Frame, to_uint8
 from vfi.read.video import probe_video, read_video

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.clips import moving_pictures
-from tests.comfyui.server import Comfy, HostError, find_host
-from tests.networks import TINY_CONFIG, random_weights
+from tests.helpers.clips import moving_pictures
+from tests.helpers.comfy_server import Comfy, HostError, find_host
+from tests.helpers.networks import TINY_CONFIG, random_weights
 
 FOLDER = Path(__file__).parent
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.clips import moving_pictures, write_clip
-from tests.comfyui.server import Comfy, Workflow
 from tests.comfyui.test_workflows import (
     NO_CUTS,
     blank,
@@ -21,7 +19,9 @@ from tests.comfyui.test_workflows import (
     smooth_pair,
     video,
 )
-from tests.networks import save_enhancer
+from tests.helpers.clips import moving_pictures, write_clip
+from tests.helpers.comfy_server import Comfy, Workflow
+from tests.helpers.networks import save_enhancer
 
 MOST_AFTER = 2
 NUM_PICTURES = 40

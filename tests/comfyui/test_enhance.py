@@ -9,15 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.clips import (
-    count_frames,
-    frame_rate,
-    moving_pictures,
-    read_pictures,
-    sound_packets,
-    write_clip,
-)
-from tests.comfyui.server import Comfy, Ended, run_script
 from tests.comfyui.test_workflows import (
     complaint,
     everything_in,
@@ -28,7 +19,16 @@ from tests.comfyui.test_workflows import (
     several,
     shown_files,
 )
-from tests.networks import save_enhancer
+from tests.helpers.clips import (
+    count_frames,
+    frame_rate,
+    moving_pictures,
+    read_pictures,
+    sound_packets,
+    write_clip,
+)
+from tests.helpers.comfy_server import Comfy, Ended, run_script
+from tests.helpers.networks import save_enhancer
 from vfi.read.video import probe_video, read_video
 
 NO_CUTS = {"scene_threshold": 0.0}  # random colours look like scenes of their own

@@ -13,11 +13,17 @@ from typing import Any
 
 import pytest
 
-from tests.clips import count_frames, frame_rate, moving_pictures, sound_duration, write_clip
-from tests.comfyui.server import PACK_FOLDER, ROOT, Comfy
 from tests.comfyui.test_workflows import node, shown_files
-from tests.comfyui.ui_form import ONLY_SHOWN, Schemas, to_api
-from tests.networks import save_enhancer
+from tests.helpers.clips import (
+    count_frames,
+    frame_rate,
+    moving_pictures,
+    sound_duration,
+    write_clip,
+)
+from tests.helpers.comfy_server import PACK_FOLDER, ROOT, Comfy
+from tests.helpers.networks import save_enhancer
+from tests.helpers.ui_form import ONLY_SHOWN, Schemas, to_api
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.comfyui.server import PACK_FOLDER, Comfy
+from tests.helpers.comfy_server import PACK_FOLDER, Comfy
 
 OPTIONS = ["loop", "scene_threshold", "at_cut", "duplicates", "end", "mask", "cuts"]
 # node id: inputs in order, outputs in order

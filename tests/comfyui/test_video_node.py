@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.clips import (
+from tests.comfyui.test_workflows import complaint, everything_in, load, node, shown_files
+from tests.helpers.clips import (
     count_frames,
     frame_rate,
     moving_pictures,
@@ -18,8 +19,7 @@ from tests.clips import (
     sound_packets,
     write_clip,
 )
-from tests.comfyui.server import Comfy, Ended, run_script
-from tests.comfyui.test_workflows import complaint, everything_in, load, node, shown_files
+from tests.helpers.comfy_server import Comfy, Ended, run_script
 from vfi.read.video import probe_video, read_video
 
 NUM_FRAMES = 12

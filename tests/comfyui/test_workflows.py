@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.clips import count_frames, frame_rate, moving_pictures, read_pictures
-from tests.comfyui.server import Comfy, Workflow
+from tests.helpers.clips import count_frames, frame_rate, moving_pictures, read_pictures
+from tests.helpers.comfy_server import Comfy, Workflow
 from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD
 from vfi.read.image_sequence import probe_image_folder, read_image_folder
 from vfi.read.video import probe_video, read_video

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tests.clips import moving_pictures, write_clip, write_pictures
-from tests.networks import TINY_CONFIG, preset_config, random_weights, save_enhancer
+from tests.helpers.clips import moving_pictures, write_clip, write_pictures
+from tests.helpers.networks import TINY_CONFIG, preset_config, random_weights, save_enhancer
 from vfi.encode.ffmpeg import find_ffmpeg
 
 

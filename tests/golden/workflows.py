@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.comfyui.server import Comfy, HostError, find_host
 from tests.golden.contents import describe_folder
+from tests.helpers.comfy_server import Comfy, HostError, find_host
 
 Nodes = dict[str, dict[str, Any]]
 

@@ -14,7 +14,7 @@ from rife_arch.evaluation import supports_pyramid
 from rife_arch.models import Evaluation
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS
-from tests.networks import preset_config, psnr, random_image, random_model
+from tests.helpers.networks import preset_config, psnr, random_image, random_model
 
 VERSIONS = [preset.versions[-1] for preset in PRESETS]
 # Without those that add to the blend of the colours, which a grey picture would show.

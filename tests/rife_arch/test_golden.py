@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rife_arch import RifeModel, load_rife
 from rife_arch.networks.config import PRESETS
-from tests.networks import preset_config, random_image, random_model, real_pair
+from tests.helpers.networks import preset_config, random_image, random_model, real_pair
 
 DATA = Path(__file__).parent / "data"
 VERSIONS = [

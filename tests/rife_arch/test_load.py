@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from rife_arch import CheckpointError, load, load_checkpoint
-from tests.networks import TINY_CONFIG, preset_config, random_weights
+from tests.helpers.networks import TINY_CONFIG, preset_config, random_weights
 
 HDV3 = {version: preset_config(version) for version in ("3.6", "3.8")}
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.frontend import graphs_in
+from tests.helpers.frontend import graphs_in
 from tests.helpers.writers import source_tracks, video_writer
 
 GREY = np.full((48, 64, 3), 128, np.uint8)

@@ -28,7 +28,7 @@ from rife_arch.checkpoints.reader import read_state_dict
 from rife_arch.errors import CatalogError, CheckpointError, DownloadError
 from rife_arch.networks.build import expected_shapes
 from rife_arch.networks.config import PRESETS, IFNetConfig, NetworkConfig
-from tests.networks import preset_config
+from tests.helpers.networks import preset_config
 
 CONTENT = b"0123456789"
 

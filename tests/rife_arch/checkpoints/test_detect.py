@@ -11,7 +11,7 @@ from rife_arch.checkpoints.canonicalize import canonicalize
 from rife_arch.checkpoints.detect import find_preset
 from rife_arch.networks.build import expected_shapes
 from rife_arch.networks.config import PRESETS, Preset
-from tests.networks import TINY_CONFIG, as_upstream, random_weights
+from tests.helpers.networks import TINY_CONFIG, as_upstream, random_weights
 
 SAME_SHAPES = next(preset for preset in PRESETS if preset.versions == ("3.6",))
 LEFTOVERS = ("teacher.conv.weight", "block_tea.conv0.0.0.weight", "caltime.0.weight")

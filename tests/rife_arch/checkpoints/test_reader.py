@@ -15,7 +15,7 @@ from rife_arch import CheckpointError, CheckpointMismatchError, load_checkpoint
 from rife_arch.checkpoints import reader
 from rife_arch.checkpoints.canonicalize import canonical_bytes, canonicalize
 from rife_arch.checkpoints.reader import read_state_dict
-from tests.networks import (
+from tests.helpers.networks import (
     TINY_CONFIG,
     as_upstream,
     preset_config,

@@ -16,7 +16,7 @@ from rife_arch.networks.blocks import ResidualUnit
 from rife_arch.networks.config import PRESETS
 from rife_arch.networks.ifnet import IFNet
 from rife_arch.networks.pair import Pair
-from tests.networks import preset_config, psnr, random_image, random_model, real_pair
+from tests.helpers.networks import preset_config, psnr, random_image, random_model, real_pair
 
 CASES = [
     (preset.versions[-1], scale)

@@ -9,7 +9,7 @@ import pytest
 from rife_arch import IFNetConfig
 from rife_arch.evaluation import supports_pyramid
 from rife_arch.networks import PRESETS, EncoderConfig
-from tests.networks import TINY_CONFIG, preset_config
+from tests.helpers.networks import TINY_CONFIG, preset_config
 
 # Written down by hand: every released network, and whether the pyramid takes it.
 EXACT = [

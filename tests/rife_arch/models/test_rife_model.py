@@ -13,7 +13,7 @@ from rife_arch.models.bisection import nearest_dyadic
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS, Preset
 from rife_arch.networks.pair import Pair
-from tests.networks import preset_config, random_image, random_model
+from tests.helpers.networks import preset_config, random_image, random_model
 
 # Without the adaptive networks: after adapting, their first block is not averaged.
 SYMMETRIC = [

@@ -32,7 +32,7 @@ from rife_arch.networks.blocks import resize
 from rife_arch.networks.build import build_enhancer, expected_shapes, set_precision
 from rife_arch.networks.safa import SAFA, scales_of
 from rife_arch.networks.warp import backward_warp
-from tests.networks import (
+from tests.helpers.networks import (
     TINY_CONFIG,
     TINY_SAFA,
     psnr,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.clips import moving_pictures
+from tests.helpers.clips import moving_pictures
 from vfi.errors import InputError
 from vfi.frames import Frame
 from vfi.preprocess.cuts import Cut, parse_cuts

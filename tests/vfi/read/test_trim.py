@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.clips import write_damaged_clip
+from tests.helpers.clips import write_damaged_clip
 from vfi.errors import DecodeError, InputError
 from vfi.read import seek
 from vfi.read.video import probe_video, read_video, trim_video

@@ -21,7 +21,7 @@ from rife_arch.evaluation.cpu import threads as threads_module
 from rife_arch.models import Quality
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS
-from tests.networks import preset_config, psnr, random_image, random_model, real_pair
+from tests.helpers.networks import preset_config, psnr, random_image, random_model, real_pair
 
 numba = pytest.importorskip("numba", reason="the compiled loops need numba (requirements-dev.txt)")
 lanes = pytest.importorskip("rife_arch.evaluation.cpu.simd")
@@ -133,7 +133,7 @@ def test_another_evaluation_can_be_asked_for(evaluation: str) -> None:
 def test_without_numba_the_result_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "numba.py").write_text("raise ImportError('Numba needs another NumPy')")
     script = (
-        "from tests.networks import preset_config, psnr, random_image, random_model\n"
+        "from tests.helpers.networks import preset_config, psnr, random_image, random_model\n"
         "model = random_model(preset_config('4.25'))\n"
         "out = model(random_image(1, 64, 64), random_image(2, 64, 64))\n"
         "print(model.evaluation(1), out.double().sum().item())\n"

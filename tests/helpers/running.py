@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import inference_video
-from tests.clips import Picture, moving_pictures
+from tests.helpers.clips import Picture, moving_pictures
 
 SCRIPT = Path(inference_video.__file__)
 PICTURES = moving_pictures(4)

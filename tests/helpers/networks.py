@@ -15,7 +15,7 @@ from rife_arch import Enhancer, IFNetConfig, RifeModel, SafaConfig
 from rife_arch.networks.build import build_enhancer, build_network, expected_shapes
 from rife_arch.networks.config import PRESETS, EncoderConfig
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 # The structure of 4.25, narrow enough to run in milliseconds.
 TINY_CONFIG = IFNetConfig(
