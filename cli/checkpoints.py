@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_rife
 from rife_arch.catalog import (
+    MODEL_FOLDERS,
     CatalogEntry,
     catalog_rows,
     choose_checkpoint,
@@ -72,7 +73,7 @@ def search_folders() -> list[Path]:
     folders = [ROOT / "ckpts"]
     if ROOT.parent.name == "custom_nodes":
         models = ROOT.parents[1] / "models"
-        folders += [models / "frame_interpolation", models / "rife"]
+        folders += [models / name for name in MODEL_FOLDERS]
     return folders
 
 

@@ -12,6 +12,7 @@ import folder_paths
 
 from ...rife_arch.catalog import (
     CHECKPOINT_SUFFIXES,
+    MODEL_FOLDERS,
     CatalogEntry,
     catalog_rows,
     download,
@@ -22,14 +23,15 @@ from ...rife_arch.catalog import (
 )
 
 PACK = Path(__file__).resolve().parents[2]
-_FOLDER = "frame_interpolation"  # ComfyUI's own
+_FOLDER, *_OTHERS = MODEL_FOLDERS
 _log = logging.getLogger(__name__)
 
 
 def search_folders() -> list[Path]:
     """List the folders that may hold checkpoints, most specific to ComfyUI first."""
     own = [Path(folder) for folder in folder_paths.get_folder_paths(_FOLDER)]
-    others = [Path(folder_paths.models_dir) / "rife", PACK / "ckpts"]
+    models = Path(folder_paths.models_dir)
+    others = [*(models / name for name in _OTHERS), PACK / "ckpts"]
     peers = [
         Path(folder) / name / "ckpts" / "rife"
         for folder in folder_paths.get_folder_paths("custom_nodes")

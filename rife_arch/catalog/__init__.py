@@ -6,6 +6,7 @@ May import ``networks`` and ``checkpoints``.
 from .download import choose_checkpoint, download
 from .index import (
     CHECKPOINT_SUFFIXES,
+    MODEL_FOLDERS,
     CatalogEntry,
     catalog_rows,
     find_entry,
@@ -17,6 +18,7 @@ from .index import (
 
 __all__ = [
     "CHECKPOINT_SUFFIXES",
+    "MODEL_FOLDERS",
     "CatalogEntry",
     "catalog_rows",
     "choose_checkpoint",

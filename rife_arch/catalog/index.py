@@ -29,6 +29,8 @@ from .entries import (
 from .verify import check_on_disk
 
 How = Literal["https", "pip", "by hand"]
+MODEL_FOLDERS = ("frame_interpolation", "rife")
+"""Folders among ComfyUI's models where users keep checkpoints; the first is ComfyUI's own."""
 _CKPTS = Path(__file__).parents[2] / "ckpts"
 
 
