@@ -84,9 +84,9 @@ class Encoder:
         return self.pixel_format in CHROMA_BLOCKS
 
     @property
-    def is_deep(self) -> bool:
-        """Whether it keeps more than 8 bits of a value."""
-        return self.pixel_format.endswith(("10le", "16le"))
+    def bit_depth(self) -> int:
+        """Bits of a value that it keeps."""
+        return next((bits for bits in (10, 16) if self.pixel_format.endswith(f"{bits}le")), 8)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Preset:
         With ``dither`` also 16 for 8-bit YUV: ffmpeg dithers as it reduces the bit depth, while
         dithering done before would mostly be lost in the conversion from RGB to YUV.
         """
-        takes_more = all(e.is_deep or (dither and e.is_yuv) for e in self.encoders)
+        takes_more = all(e.bit_depth > 8 or (dither and e.is_yuv) for e in self.encoders)
         return 16 if takes_more else 8
 
     @property
