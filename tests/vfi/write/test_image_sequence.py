@@ -153,7 +153,7 @@ def test_file_as_output_is_refused(tmp_path):
 def test_place_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
-        write(tmp_path / "file" / "out")
+        ImageSequenceWriter(tmp_path / "file" / "out").validate()
 
 
 @pytest.mark.parametrize(

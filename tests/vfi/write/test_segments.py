@@ -313,6 +313,13 @@ def test_other_settings_begin_from_the_start(tmp_path, offered, other):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
 
 
+def test_run_that_fails_before_its_first_frame_leaves_what_another_has_kept(tmp_path):
+    interrupt(tmp_path / "a.mp4", moving(25), resume_key="x")
+
+    assert found(tmp_path / "a.mp4", resume_key="y") == (0, False)
+    assert found(tmp_path / "a.mp4", resume_key="x") == (20, False)
+
+
 def test_other_sound_and_tags_do_not_matter_to_the_pictures(tmp_path):
     frames = moving(25)
     interrupt(tmp_path / "a.mp4", frames, resume_key="x")
