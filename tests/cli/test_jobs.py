@@ -256,7 +256,7 @@ def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
         _, err = process.communicate(timeout=60)
     assert not (folder / "out.mp4").exists()
     if number == signal.SIGINT:
-        assert "what is done is kept: run the same command again to resume." in err
+        assert "Finished frames were kept; run the same command again to resume." in err
     command = script(checkpoint, *options, "--output", "out.mp4")
     ended = subprocess.run(command, check=True, capture_output=True, text=True, env=ONE_THREAD)
     assert re.search(r"\b(250|500|750)/768", ended.stderr)  # where the bar began
