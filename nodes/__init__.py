@@ -1,4 +1,4 @@
-"""The ComfyUI side: thin nodes that compose ``rife_arch`` and ``vfi``."""
+"""The ComfyUI nodes: a thin layer that composes ``rife_arch`` and ``vfi``."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .retime import RIFERetime, RIFESpeedRamp
 
 
 class PracticalRifeExtension(ComfyExtension):
-    """Everything this pack adds to ComfyUI."""
+    """The nodes this pack adds to ComfyUI."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """List the nodes in the order of a workflow."""
+        """List the nodes in the order of a typical workflow."""
         return [
             RIFELoadModel,
             RIFEInterpolate,
@@ -45,5 +45,5 @@ class PracticalRifeExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> ComfyExtension:
-    """Give ComfyUI the extension; it looks for this name."""
+    """Return the extension; ComfyUI looks for a function of this name."""
     return PracticalRifeExtension()

@@ -1,4 +1,4 @@
-"""RIFECompare: a moment of two clips behind a slider."""
+"""RIFECompare: the same moment of two clips, behind a slider."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .support.comparison_inputs import rate_inputs, require_comparable
 from .support.progress import show_text, with_progress
 from .support.sockets import CATEGORY, exact_rate, require_frames
 
-_MOST_DIFFERENT = -1  # in place of a frame's number
-_EVERY_ROW = 4  # of so many one is looked at in the search: as telling an average, sooner
+_MOST_DIFFERENT = -1  # instead of a frame number
+_ROW_STEP = 4  # the search compares one row in 4: the average is as telling, and found sooner
 
 
 class RIFECompare(io.ComfyNode):
-    """Look at a frame before and after, one behind the other."""
+    """Compare a frame of two clips behind a slider."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -29,10 +29,10 @@ class RIFECompare(io.ComfyNode):
             node_id="RIFECompare",
             display_name="RIFE Compare",
             category=CATEGORY,
-            description="See a frame of one clip and, behind a slider, what the other one shows at "
-            "the same moment: before and after, or two checkpoints or settings. It finds the moment "
-            "at which they differ most, or takes the one you name. In the classic canvas, which has "
-            "no slider, click one of the two pictures and page between them.",
+            description="Compare a frame of one clip with the frame that the other clip shows at the "
+            "same time, behind a slider: before and after, or two checkpoints or settings. Finds the "
+            "frame where they differ most, or shows the one you choose. The classic canvas has no "
+            "slider: click one of the two images and page between them.",
             search_aliases=[
                 "rife",
                 "compare",
@@ -42,9 +42,13 @@ class RIFECompare(io.ComfyNode):
                 "difference",
             ],
             inputs=[
-                io.Image.Input("before", tooltip="The clip as it was. At the slider's left."),
                 io.Image.Input(
-                    "after", tooltip="The clip as it is now, of the same size. At its right."
+                    "before", tooltip="The original clip, shown to the left of the slider."
+                ),
+                io.Image.Input(
+                    "after",
+                    tooltip="The clip to compare it with, of the same size, shown to the right of the "
+                    "slider.",
                 ),
                 *rate_inputs(),
                 io.Int.Input(
@@ -52,20 +56,18 @@ class RIFECompare(io.ComfyNode):
                     default=_MOST_DIFFERENT,
                     min=_MOST_DIFFERENT,
                     max=1_000_000,
-                    tooltip="Which frame of the faster clip, from 0; of the other, the one on screen "
-                    "at that moment is shown. -1 is where both differ most.",
+                    tooltip="Frame number in the clip with the higher frame rate, from 0. The other "
+                    "clip shows the frame that is on screen at that time. -1 finds the frame where "
+                    "they differ most.",
                 ),
                 io.ImageCompare.Input(
                     "slider",
-                    # What shows the result has no value that a workflow could be without.
-                    optional=True,
-                    tooltip="Before at the left, after at the right. Move the pointer over it.",
+                    optional=True,  # it only shows the result, so workflows hold no value for it
+                    tooltip="Shows before on the left and after on the right. Move the pointer over it.",
                 ),
             ],
             outputs=[
-                io.Int.Output(
-                    display_name="frame", tooltip="The number of the frame that is shown, from 0."
-                ),
+                io.Int.Output(display_name="frame", tooltip="Number of the frame shown, from 0."),
             ],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
@@ -81,38 +83,38 @@ class RIFECompare(io.ComfyNode):
         frame: int,
         slider: object = None,  # noqa: ARG003  ComfyUI passes it
     ) -> io.NodeOutput:
-        """Show two frames, to the slider and to front ends that have none."""
+        """Show two frames, in the slider and as a preview for front ends that have none."""
         require_frames(before)
         require_comparable(before, after)
         rates = exact_rate(before_fps), exact_rate(after_fps)
-        moments = frames_on_screen((len(before), len(after)), rates)
+        pairs = frames_on_screen((len(before), len(after)), rates)
         if frame == _MOST_DIFFERENT:
-            frame = _most_different(before, after, moments)
-        elif frame >= len(moments):
+            frame = _most_different(before, after, pairs)
+        elif frame >= len(pairs):
             raise InputError(
-                f"frame: expected 0 to {len(moments) - 1}, or {_MOST_DIFFERENT} for the one where "
-                f"the clips differ most, got {frame}. They last {len(moments)} frames."
+                f"There is no frame {frame}. Choose 0 to {len(pairs) - 1}, or {_MOST_DIFFERENT} for "
+                "the frame where the clips differ most."
             )
-        first, second = moments[frame]
+        first, second = pairs[frame]
         show_text(
             cls,
-            f"frame {frame} (0 to {len(moments) - 1}), {float(frame / max(rates)):.2f} s: "
-            f"{100 * mean_difference(before[first], after[second]):.1f} % apart on average",
+            f"frame {frame} (0 to {len(pairs) - 1}), {float(frame / max(rates)):.2f} s: "
+            f"mean difference {100 * mean_difference(before[first], after[second]):.1f} %",
         )
-        return io.NodeOutput(frame, ui=_show(cls, before[first], after[second]))
+        return io.NodeOutput(frame, ui=_preview(cls, before[first], after[second]))
 
 
-def _most_different(before: Tensor, after: Tensor, moments: list[tuple[int, int]]) -> int:
-    apart = [
-        mean_difference(before[first, ::_EVERY_ROW], after[second, ::_EVERY_ROW])
-        for first, second in with_progress(moments, len(moments))
+def _most_different(before: Tensor, after: Tensor, pairs: list[tuple[int, int]]) -> int:
+    differences = [
+        mean_difference(before[first, ::_ROW_STEP], after[second, ::_ROW_STEP])
+        for first, second in with_progress(pairs, len(pairs))
     ]
-    return apart.index(max(apart))
+    return differences.index(max(differences))
 
 
-def _show(cls: type[io.ComfyNode], before: Tensor, after: Tensor) -> dict[str, Any]:
-    """Write both pictures into ComfyUI's folder for such; name them as its own node does."""
-    # Opaque: the slider lays one on the other, and would let that be seen through it.
+def _preview(cls: type[io.ComfyNode], before: Tensor, after: Tensor) -> dict[str, Any]:
+    """Save both frames to ComfyUI's temp folder, under the keys that its own compare node uses."""
+    # Opaque, or the slider would show one image through the other.
     pair = torch.stack([premultiply(pixels)[..., :3] for pixels in (before, after)])
     first, second = ui.PreviewImage(pair, cls=cls).as_dict()["images"]
     return {"a_images": [first], "b_images": [second], "images": [first, second]}

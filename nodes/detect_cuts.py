@@ -1,4 +1,4 @@
-"""RIFEDetectCuts: where an image batch has cuts, as a list and as pictures."""
+"""RIFEDetectCuts: list the scene cuts of an image batch, and show them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .support.sockets import CATEGORY, exact_rate, require_frames
 
 
 class RIFEDetectCuts(io.ComfyNode):
-    """Find scene cuts and show them."""
+    """Find the scene cuts of an image batch."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -25,8 +25,8 @@ class RIFEDetectCuts(io.ComfyNode):
             node_id="RIFEDetectCuts",
             display_name="RIFE Detect Cuts",
             category=CATEGORY,
-            description="Find the frames at which a new scene begins, and show each cut: use it to "
-            "choose a scene_threshold for the other nodes.",
+            description="Find the frames where a new scene begins, and show each scene cut. Use it "
+            "to choose a scene_threshold for the other nodes.",
             search_aliases=[
                 "rife",
                 "scene detection",
@@ -36,7 +36,7 @@ class RIFEDetectCuts(io.ComfyNode):
                 "split",
             ],
             inputs=[
-                io.Image.Input("images", tooltip="The frames in order."),
+                io.Image.Input("images", tooltip="Frames in order, RGB or RGBA."),
                 io.Float.Input(
                     "threshold",
                     default=DEFAULT_THRESHOLD,
@@ -45,8 +45,8 @@ class RIFEDetectCuts(io.ComfyNode):
                     step=0.01,
                     round=0.001,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="How much a frame must stand out from its neighbours to be the first of "
-                    "a new scene. Lower finds more; 0 finds none.",
+                    tooltip="How much a frame must differ from its neighbours to count as a scene "
+                    "cut. Lower finds more cuts; 0 turns detection off.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -56,19 +56,19 @@ class RIFEDetectCuts(io.ComfyNode):
                     step=0.001,
                     round=0.001,
                     optional=True,
-                    tooltip="Frames per second, to write times onto the sheet. 0: frame numbers "
+                    tooltip="Frame rate of the clip, to label the sheet with times. 0: frame numbers "
                     "only.",
                 ),
             ],
             outputs=[
                 io.String.Output(
                     display_name="cuts",
-                    tooltip='Numbers of the frames that begin a scene, from 0, such as "48, 96".',
+                    tooltip='Numbers of the first frames of new scenes, from 0, such as "48, 96".',
                 ),
-                io.Int.Output(display_name="count", tooltip="How many cuts there are."),
+                io.Int.Output(display_name="count", tooltip="Number of scene cuts."),
                 io.Image.Output(
                     display_name="sheet",
-                    tooltip=f"The frames before and after each cut, of {MOST_CUTS} cuts at most.",
+                    tooltip=f"The frames before and after each cut, for the first {MOST_CUTS} cuts.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -76,32 +76,32 @@ class RIFEDetectCuts(io.ComfyNode):
 
     @classmethod
     def execute(cls, images: Tensor, threshold: float, fps: float = 0.0) -> io.NodeOutput:
-        """Look at all frames, keep small copies of those at cuts."""
+        """Search all frames; keep small copies of those at cuts."""
         require_frames(images)
         numbers: list[int] = []
-        shown: list[ShownCut] = []
+        on_sheet: list[ShownCut] = []
         for number in with_progress(_find_cuts(images, threshold), len(images)):
             if number is None:
                 continue
             numbers.append(number)
-            if len(shown) < MOST_CUTS:
+            if len(on_sheet) < MOST_CUTS:
                 before, after = (shrink(pixels) for pixels in images[number - 1 : number + 1])
-                shown.append(ShownCut(before, after, _caption(number, fps)))
+                on_sheet.append(ShownCut(before, after, _caption(number, fps)))
         title = _title(len(numbers))
         show_text(cls, title)
         cuts = ", ".join(str(number) for number in numbers)
-        return io.NodeOutput(cuts, len(numbers), draw_sheet(shown, title)[None])
+        return io.NodeOutput(cuts, len(numbers), draw_sheet(on_sheet, title)[None])
 
 
 def _find_cuts(images: Tensor, threshold: float) -> Iterator[int | None]:
-    """Yield for each frame its number if a scene begins there, else None."""
+    """Yield a frame's number if a new scene begins there, else None."""
     frames = (Frame(pixels, Fraction(number)) for number, pixels in enumerate(images))
     for number, (_, begins_scene) in enumerate(mark_cuts(frames, threshold)):
         yield number if begins_scene else None
 
 
 def _caption(number: int, fps: float) -> str:
-    """Name the two frames of a cut, and when the second is shown."""
+    """Give the numbers of the two frames at a cut, and the time of the second."""
     time = f", {float(number / exact_rate(fps)):.3f} s" if fps > 0 else ""
     return f"{number - 1} | {number}{time}"
 

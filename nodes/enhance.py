@@ -1,4 +1,4 @@
-"""RIFEEnhance: an image batch becomes a cleaner one."""
+"""RIFEEnhance: clean up an image batch."""
 
 from __future__ import annotations
 
@@ -31,16 +31,20 @@ class RIFEEnhance(io.ComfyNode):
             node_id="RIFEEnhance",
             display_name="RIFE Enhance",
             category=CATEGORY,
-            description="Make each frame of a clip anew, cleaner, with the help of the one before "
-            "it. Number and size stay as they are. Put it before RIFE Interpolate: it takes seconds "
-            "per frame on a CPU.",
+            description="Clean up each frame of a clip with the help of the previous one. The number "
+            "and size of the frames stay the same. Put it before RIFE Interpolate, where there are "
+            "fewer frames: on a CPU it takes seconds per frame.",
             search_aliases=SAFA_ALIASES,
             inputs=[
                 enhancer_input(),
-                io.Image.Input("images", tooltip="The frames in order, one or more, RGB or RGBA."),
+                io.Image.Input("images", tooltip="Frames in order, at least one, RGB or RGBA."),
                 *cut_inputs(),
             ],
-            outputs=[io.Image.Output(display_name="images", tooltip="As many frames as before.")],
+            outputs=[
+                io.Image.Output(
+                    display_name="images", tooltip="The enhanced frames, as many as before."
+                )
+            ],
             hidden=[io.Hidden.unique_id],
         )
 

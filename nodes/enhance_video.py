@@ -1,4 +1,4 @@
-"""RIFEEnhanceVideo: a video becomes a cleaner file, a few frames at a time."""
+"""RIFEEnhanceVideo: clean up a video, a few frames at a time."""
 
 from __future__ import annotations
 
@@ -43,13 +43,15 @@ class RIFEEnhanceVideo(io.ComfyNode):
             node_id="RIFEEnhanceVideo",
             display_name="RIFE Enhance Video",
             category=CATEGORY,
-            description="Clean up a video of any length and save it, with its size, rate, sound, "
-            "subtitles, chapters and workflow. A few frames are in memory at a time; a run that "
-            "was cancelled goes on where it stopped.",
+            description="Clean up a video of any length and save it with its audio, subtitles, "
+            "chapters and the workflow. Size and frame rate stay the same. Only a few frames are in "
+            "memory at a time. A cancelled run resumes where it stopped.",
             search_aliases=SAFA_ALIASES,
             inputs=[
                 enhancer_input(),
-                io.Video.Input("video", tooltip="From Load Video, or from a node that makes one."),
+                io.Video.Input(
+                    "video", tooltip="From Load Video, or any node that outputs a VIDEO."
+                ),
                 prefix_input("video/RIFE"),
                 preset_input(optional=False),
                 crf_input(),
@@ -97,4 +99,4 @@ class RIFEEnhanceVideo(io.ComfyNode):
                 load=load,
             )
         show_text(cls, result.stopwatch.speed(result.count, network.name))
-        return io.NodeOutput(result.video, ui=result.shown)
+        return io.NodeOutput(result.video, ui=result.ui)

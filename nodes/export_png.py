@@ -1,4 +1,4 @@
-"""RIFEExportPNG: an image batch becomes numbered files."""
+"""RIFEExportPNG: save an image batch as numbered PNG files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .support.output_files import metadata_of, new_output
 from .support.progress import Progress
 from .support.sockets import CATEGORY, require_frames
 
-# What the user chooses -> which files get the workflow, None: none.
+# Option -> ``metadata_in`` of the writer; None: no file gets the workflow.
 _WORKFLOW_IN: Mapping[str, Literal["all", "first"] | None] = {
     "every file": "all",
     "first file": "first",
@@ -35,19 +35,20 @@ class RIFEExportPNG(io.ComfyNode):
             node_id="RIFEExportPNG",
             display_name="RIFE Export PNG",
             category=CATEGORY,
-            description="Save frames losslessly as 0000000.png, 0000001.png, ... in a folder of "
-            "their own, with the workflow inside. Transparency (RGBA) is kept.",
+            description="Save frames losslessly as 0000000.png, 0000001.png, ... in a new folder, "
+            "with the workflow embedded. Transparency (RGBA) is kept.",
             search_aliases=["rife", "save frames", "save image", "png sequence", "image sequence"],
             inputs=[
-                io.Image.Input("images", tooltip="The frames in order."),
+                io.Image.Input("images", tooltip="Frames in order, RGB or RGBA."),
                 prefix_input("RIFE"),
                 io.Combo.Input(
                     "bit_depth",
                     ["8", "16"],
                     default="8",
                     optional=True,
-                    tooltip="Bits per channel. 16 keeps what lies between two of 255 levels, for "
-                    "grading or another pass; such files are several times as large.",
+                    tooltip="Bits per channel. 8 suits most uses. 16 also keeps values between the "
+                    "256 levels of 8 bits, for grading or further processing; files are several "
+                    "times as large.",
                 ),
                 io.Int.Input(
                     "compression",
@@ -57,8 +58,8 @@ class RIFEExportPNG(io.ComfyNode):
                     display_mode=io.NumberDisplay.slider,
                     optional=True,
                     advanced=True,
-                    tooltip="0 is fastest and largest, 9 slowest and smallest. The picture is the "
-                    "same at any.",
+                    tooltip="0 is fastest and largest, 9 slowest and smallest. The image is the same "
+                    "at every level.",
                 ),
                 io.Combo.Input(
                     "workflow_in",
@@ -66,12 +67,12 @@ class RIFEExportPNG(io.ComfyNode):
                     default="every file",
                     optional=True,
                     advanced=True,
-                    tooltip="Which files restore the graph when they are dropped on ComfyUI. A big "
-                    "graph in each of many small files takes space.",
+                    tooltip="Which files carry the workflow: drop one on ComfyUI to restore it. With "
+                    "a large workflow and many small files, first file saves space.",
                 ),
                 dither_input(),
             ],
-            outputs=[io.String.Output(display_name="folder", tooltip="Where the files are.")],
+            outputs=[io.String.Output(display_name="folder", tooltip="Path of the folder.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
         )
@@ -101,10 +102,10 @@ class RIFEExportPNG(io.ComfyNode):
         )
         progress = Progress(len(images), shows_frames=False)
         render(partial(batch_frames, images), [writer], on_frame=progress, dither=dither)
-        shown = [
+        saved = [
             ui.SavedResult(
                 path.name, f"{subfolder}/{folder.name}".lstrip("/"), io.FolderType.output
             )
             for path in sorted(folder.iterdir())
         ]
-        return io.NodeOutput(str(folder), ui=ui.SavedImages(shown))
+        return io.NodeOutput(str(folder), ui=ui.SavedImages(saved))

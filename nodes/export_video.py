@@ -1,4 +1,4 @@
-"""RIFEExportVideo: an image batch becomes a video file."""
+"""RIFEExportVideo: save an image batch as a video file."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class RIFEExportVideo(io.ComfyNode):
             node_id="RIFEExportVideo",
             display_name="RIFE Export Video",
             category=CATEGORY,
-            description="Save frames as a video with the workflow inside: an H.264 MP4 that plays "
-            "everywhere, or what another preset makes.",
+            description="Save frames as a video with the workflow embedded: an H.264 MP4 that plays "
+            "everywhere, or the format of another preset.",
             search_aliases=[
                 "rife",
                 "save video",
@@ -52,7 +52,7 @@ class RIFEExportVideo(io.ComfyNode):
                 "ffmpeg",
             ],
             inputs=[
-                io.Image.Input("images", tooltip="The frames in order."),
+                io.Image.Input("images", tooltip="Frames in order, RGB or RGBA."),
                 io.Float.Input(
                     "fps",
                     default=32.0,
@@ -60,13 +60,13 @@ class RIFEExportVideo(io.ComfyNode):
                     max=1000.0,
                     step=0.001,
                     round=0.001,
-                    tooltip="Frames per second: the source's rate times multi keeps the speed. "
-                    "23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+                    tooltip="Frame rate of the video. The source's frame rate times multi keeps the "
+                    "speed. 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
                 ),
                 prefix_input("video/RIFE"),
                 crf_input(),
                 io.Audio.Input(
-                    "audio", optional=True, tooltip="Sound, cut to the length of the picture."
+                    "audio", optional=True, tooltip="Audio track, cut to the length of the video."
                 ),
                 preset_input(optional=True),
                 encoder_options_input(),
@@ -95,7 +95,11 @@ class RIFEExportVideo(io.ComfyNode):
         base, subfolder = new_output(filename_prefix, width, height)
         path = base.with_name(f"{base.name}{encoding.suffixes[0]}")
         if channels > 3 and not encoding.keeps_alpha:
-            _log.warning("%s holds no transparency: the alpha channel was dropped", path)
+            _log.warning(
+                "%s: the alpha channel was dropped, preset %s has no transparency",
+                path,
+                encoding.preset,
+            )
         frame_format = encoding.resolve(
             path, width=width, height=height, rate=rate, has_alpha=channels > 3
         )
@@ -111,5 +115,6 @@ class RIFEExportVideo(io.ComfyNode):
             frames = partial(batch_frames, images)
             progress = Progress(len(images), shows_frames=False)
             render(frames, [writer], on_frame=progress, dither=encoding.dither)
-        shown = preview(encoding, path, subfolder)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(path)), ui=shown)
+        return io.NodeOutput(
+            InputImpl.VideoFromFile(str(path)), ui=preview(encoding, path, subfolder)
+        )

@@ -1,4 +1,4 @@
-"""RIFEInterpolate: an image batch becomes a smoother one."""
+"""RIFEInterpolate: make an image batch smoother."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class RIFEInterpolate(io.ComfyNode):
-    """Put new frames between those of an image batch."""
+    """Add new frames between those of an image batch."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -33,7 +33,7 @@ class RIFEInterpolate(io.ComfyNode):
             display_name="RIFE Interpolate",
             category=CATEGORY,
             description="Make a clip smoother: N frames become (N - 1) x multi + 1. The original "
-            "frames are passed on untouched. Play the result at multi times the frame rate.",
+            "frames are kept unchanged. Play the result at multi times the frame rate.",
             search_aliases=[*ALIASES, "multiply frames", "FrameInterpolate"],
             inputs=[
                 *model_inputs(),
@@ -42,7 +42,7 @@ class RIFEInterpolate(io.ComfyNode):
                     default=2,
                     min=2,
                     max=64,
-                    tooltip="How many times as many frames: 2 turns 16 fps into 32.",
+                    tooltip="Multiplier of the frame rate: 2 turns 16 fps into 32.",
                 ),
                 scale_input(),
                 *option_inputs(EndRule.LAST_FRAME),
@@ -54,14 +54,16 @@ class RIFEInterpolate(io.ComfyNode):
                     step=0.001,
                     round=0.001,
                     optional=True,
-                    tooltip="Frames per second of the source: 16 for Wan, 24 for most others. It "
-                    "only decides the output fps.",
+                    tooltip="Frame rate of the source: 16 for Wan, 24 for most others. Only sets the "
+                    "fps output.",
                 ),
             ],
             outputs=[
-                io.Image.Output(display_name="images", tooltip="Originals and new frames."),
-                io.Int.Output(display_name="count", tooltip="How many frames there are now."),
-                io.Float.Output(display_name="fps", tooltip="At which rate the speed is the same."),
+                io.Image.Output(display_name="images", tooltip="Original and new frames."),
+                io.Int.Output(display_name="count", tooltip="Number of frames."),
+                io.Float.Output(
+                    display_name="fps", tooltip="Frame rate that keeps the original speed."
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )

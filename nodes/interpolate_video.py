@@ -1,4 +1,4 @@
-"""RIFEInterpolateVideo: a video becomes a smoother file, a few frames at a time."""
+"""RIFEInterpolateVideo: make a video smoother, a few frames at a time."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ from .support.video_source import open_source
 
 @dataclass(frozen=True)
 class _Mode:
-    """One way to say which moments are shown.
+    """One way to time the result.
 
     Attributes:
-        inputs: makes the inputs that belong to it.
-        read: the source's rate and the values of the inputs -> rate and speed of the result.
+        inputs: makes the inputs of this mode.
+        read: frame rate of the source and values of the inputs -> rate and speed of the result.
     """
 
     inputs: Callable[[], list[io.Input]]
@@ -66,13 +66,13 @@ def _multi_inputs() -> list[io.Input]:
             default=2,
             min=2,
             max=64,
-            tooltip="How many times as many frames: 2 turns 16 fps into 32.",
+            tooltip="Multiplier of the frame rate: 2 turns 16 fps into 32.",
         )
     ]
 
 
 def _rate_input(default: float) -> io.Input:
-    # The same words in every mode: the front end looks them up by the input's name.
+    # The same tooltip in every mode: the front end looks its translation up by the input's name.
     return io.Float.Input(
         "fps",
         default=default,
@@ -80,7 +80,7 @@ def _rate_input(default: float) -> io.Input:
         max=1000.0,
         step=0.001,
         round=0.001,
-        tooltip="Frames per second of the result, above or below the source's; 0 keeps the "
+        tooltip="Frame rate of the result, above or below the source's; 0 keeps the "
         "source's. 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
     )
 
@@ -97,7 +97,7 @@ def _speed_inputs() -> list[io.Input]:
             min=0.01,
             max=100.0,
             step=0.01,
-            tooltip="How fast the clip plays: 0.5 is slow motion, 2 a time lapse.",
+            tooltip="Playback speed: 0.5 is half speed (slow motion), 2 is double speed.",
         ),
         _rate_input(0.0),
     ]
@@ -108,8 +108,9 @@ def _ramp_inputs() -> list[io.Input]:
         io.String.Input(
             "ramp",
             default="0:1 1:0.25 2:1",
-            tooltip="Points time:speed, in seconds of the source: this one slows down to a "
-            "quarter until second 1 and is back to normal at second 2.",
+            tooltip="Points as time:speed, in seconds of the source. The default slows down to a "
+            "quarter of the speed at second 1 and is back to normal at second 2. Between points the "
+            "speed changes evenly.",
         ),
         _rate_input(0.0),
     ]
@@ -145,28 +146,30 @@ class RIFEInterpolateVideo(io.ComfyNode):
             node_id="RIFEInterpolateVideo",
             display_name="RIFE Interpolate Video",
             category=CATEGORY,
-            description="Make a video of any length smoother and save it, with its sound, "
-            "subtitles, chapters and workflow. A few frames are in memory at a time; a run that "
-            "was cancelled goes on where it stopped.",
+            description="Make a video of any length smoother and save it with its audio, subtitles, "
+            "chapters and the workflow. Only a few frames are in memory at a time. A cancelled run "
+            "resumes where it stopped.",
             search_aliases=[*ALIASES, "interpolate video", "long video", "video to video"],
             inputs=[
                 RifeModelType.Input("model", tooltip="From Load RIFE Model."),
-                io.Video.Input("video", tooltip="From Load Video, or from a node that makes one."),
+                io.Video.Input(
+                    "video", tooltip="From Load Video, or any node that outputs a VIDEO."
+                ),
                 io.DynamicCombo.Input(
                     "mode",
                     options=[
                         io.DynamicCombo.Option(name, mode.inputs()) for name, mode in _MODES.items()
                     ],
-                    tooltip="What is asked for: a multiple of the frame rate, a certain rate, "
-                    "another speed, or a speed that changes on the way.",
+                    tooltip="How the result is timed: a multiple of the source's frame rate, a fixed "
+                    "rate, another speed, or a speed that varies.",
                 ),
                 scale_input(),
                 prefix_input("video/RIFE"),
                 preset_input(optional=False),
                 crf_input(),
                 audio_mode_input(
-                    " It goes faster or slower with the picture, at the same pitch. A speed that "
-                    "varies has no audio."
+                    " At another speed, audio keeps its pitch and subtitles are dropped; a speed that "
+                    "varies drops both."
                 ),
                 *option_inputs(EndRule.FULL_DURATION),
                 encoder_options_input(),
@@ -176,8 +179,8 @@ class RIFEInterpolateVideo(io.ComfyNode):
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file."),
-                io.Float.Output(display_name="fps", tooltip="Its frames per second."),
-                io.Int.Output(display_name="count", tooltip="How many frames it has."),
+                io.Float.Output(display_name="fps", tooltip="Frame rate of the result."),
+                io.Int.Output(display_name="count", tooltip="Number of frames."),
             ],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
@@ -196,12 +199,12 @@ class RIFEInterpolateVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         """Write the file, which appears under its name when it is complete."""
         encoding = pop_encoding(options)
-        how = InterpolationOptions(**options)
+        interpolation = InterpolationOptions(**options)
         with open_source(video, alpha=encoding.keeps_alpha) as clip:
-            job = _plan(clip, mode or {}, how, dither=encoding.dither)
+            job = _plan(clip, mode or {}, interpolation, dither=encoding.dither)
 
             def load() -> FrameSource:
-                interpolator = make_interpolator(model, clip.height, clip.width, how)
+                interpolator = make_interpolator(model, clip.height, clip.width, interpolation)
                 return partial(job.frames, interpolator, log_cut, check=check_cancelled)
 
             result = render_video(
@@ -210,12 +213,12 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 encoding,
                 prefix=filename_prefix,
                 audio=audio,
-                resume=model_settings(model, how) if resume else None,
+                resume=model_settings(model, interpolation) if resume else None,
                 load=load,
             )
         counts, rates = (clip.num_frames, result.count), (clip.rate, job.shown_rate)
         show_text(cls, result.stopwatch.summary(counts, rates, model.rife.name))
-        return io.NodeOutput(result.video, float(job.shown_rate), result.count, ui=result.shown)
+        return io.NodeOutput(result.video, float(job.shown_rate), result.count, ui=result.ui)
 
 
 def _plan(
@@ -223,8 +226,8 @@ def _plan(
 ) -> InterpolationJob:
     name = values.get("mode", "")
     mode = _MODES.get(name)
-    if mode is None:  # ComfyUI does not check this one
-        raise InputError(f"mode: expected one of {', '.join(_MODES)}, got {name or 'none'}.")
+    if mode is None:  # ComfyUI does not validate a DynamicCombo
+        raise InputError(f"mode must be one of {', '.join(_MODES)}, got {name or 'none'}.")
     rate, speed = mode.read(clip.rate, values)
     return plan_job(
         clip,

@@ -1,4 +1,4 @@
-"""RIFEJoinClips: several image batches become one."""
+"""RIFEJoinClips: join image batches end to end."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .support.progress import cancellable
 from .support.sockets import CATEGORY, require_frames
 
 _MOST_CLIPS = 50
-_TICK = Fraction(1)  # a batch has no rate, and joining needs none
+_FRAME_DURATION = Fraction(1)  # any will do: a batch has no frame rate, and joining needs none
 
 
 class RIFEJoinClips(io.ComfyNode):
-    """Put image batches one behind the other."""
+    """Join image batches end to end."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -28,9 +28,9 @@ class RIFEJoinClips(io.ComfyNode):
             node_id="RIFEJoinClips",
             display_name="RIFE Join Clips",
             category=CATEGORY,
-            description="Put the parts of a long generation one behind the other. Where a part "
-            "begins with the last frame of the one before, that frame is dropped once. Interpolate "
-            "the result, and the seams are interpolated as well.",
+            description="Join the parts of a long generation end to end. If a part begins with the "
+            "last frame of the previous one, that repeated frame is dropped. Interpolate the result "
+            "to make the seams smooth as well.",
             search_aliases=[
                 "rife",
                 "concatenate",
@@ -48,7 +48,7 @@ class RIFEJoinClips(io.ComfyNode):
                         names=[f"clip_{number}" for number in range(1, _MOST_CLIPS + 1)],
                         min=2,
                     ),
-                    tooltip="The parts in their order, of one size, all RGB or all RGBA. A free "
+                    tooltip="The parts in order, all of the same size, all RGB or all RGBA. A new "
                     "socket appears when the last one is connected.",
                 ),
                 io.Int.Input(
@@ -56,13 +56,13 @@ class RIFEJoinClips(io.ComfyNode):
                     default=0,
                     min=0,
                     max=100,
-                    tooltip="How many frames at the end of a part the next one shows again; they "
-                    "are cross-faded. 0: a single repeated frame is recognised and dropped.",
+                    tooltip="How many frames at the end of a part are repeated at the start of the "
+                    "next; they are cross-faded. 0: a single repeated frame is detected and dropped.",
                 ),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="All parts in one batch."),
-                io.Int.Output(display_name="count", tooltip="How many frames there are now."),
+                io.Int.Output(display_name="count", tooltip="Number of frames."),
             ],
         )
 
@@ -72,11 +72,13 @@ class RIFEJoinClips(io.ComfyNode):
         batches = list(clips.values())
         for batch in batches:
             require_frames(batch)
-        # Views of the batches, save those that are cross-faded.
-        frames = list(concatenate(map(_frames, batches), _TICK, overlap))
+        # Views of the batches, except for the frames that are cross-faded.
+        frames = list(concatenate(map(_frames, batches), _FRAME_DURATION, overlap))
         out = to_batch((frame.pixels for frame in frames), len(frames), batches[0])
         return io.NodeOutput(out, len(out))
 
 
 def _frames(images: Tensor) -> Iterator[Frame]:
-    return (Frame(pixels, index * _TICK) for index, pixels in enumerate(cancellable(images)))
+    return (
+        Frame(pixels, index * _FRAME_DURATION) for index, pixels in enumerate(cancellable(images))
+    )

@@ -1,4 +1,4 @@
-"""RIFELoadModel: a checkpoint becomes a RIFE_MODEL."""
+"""RIFELoadModel: load a checkpoint as a RIFE_MODEL."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class RIFELoadModel(io.ComfyNode):
             node_id="RIFELoadModel",
             display_name="Load RIFE Model",
             category=CATEGORY,
-            description="Load a RIFE frame interpolation checkpoint. Versions are downloaded to "
-            "models/frame_interpolation when they are not on disk.",
+            description="Load a RIFE frame interpolation checkpoint. A version that is not on disk "
+            "is downloaded to models/frame_interpolation.",
             search_aliases=[
                 "rife",
                 "frame interpolation",
@@ -39,27 +39,30 @@ class RIFELoadModel(io.ComfyNode):
                     "model",
                     options=list_choices(),
                     default="4.25",
-                    tooltip="A version (found on disk under its usual names, else downloaded once) "
-                    "or a file of your own. 4.25 suits most clips.",
+                    tooltip="A version (found on disk under its usual names, otherwise downloaded "
+                    "once) or a file of your own. 4.25 suits most clips.",
                 ),
                 io.Combo.Input(
                     "precision",
                     options=list(PRECISIONS),
                     default="auto",
                     advanced=True,
-                    tooltip="Of the convolutions; motion and blending always use fp32. auto takes "
-                    "fp16 where the GPU does it well, bf16 on CPUs made for it, else fp32.",
+                    tooltip="Precision of the convolutions; motion and blending always use fp32. auto "
+                    "uses fp16 on GPUs that are fast at it, bf16 on such CPUs, otherwise fp32.",
                 ),
                 io.Boolean.Input(
                     "torch_compile",
                     default=False,
                     optional=True,  # appended: workflows saved without it still run
                     advanced=True,
-                    tooltip="Let torch compile the network: the first frame of a size takes a "
-                    "minute, the others may be faster on a GPU. Goes on without where it fails.",
+                    tooltip="Compile the network with torch: the first frame of each size takes about "
+                    "a minute, the others may be faster on a GPU. Where compiling fails, the network "
+                    "runs uncompiled.",
                 ),
             ],
-            outputs=[RifeModelType.Output(display_name="model", tooltip="For the RIFE nodes.")],
+            outputs=[
+                RifeModelType.Output(display_name="model", tooltip="Connect it to the RIFE nodes.")
+            ],
             hidden=[io.Hidden.unique_id],
         )
 
@@ -67,7 +70,7 @@ class RIFELoadModel(io.ComfyNode):
     def execute(
         cls, model: str, precision: Precision, torch_compile: bool = False
     ) -> io.NodeOutput:
-        """Load the checkpoint into main memory; the GPU gets it when a node runs."""
+        """Load the checkpoint into main memory; it moves to the GPU when a node uses it."""
         path = find_checkpoint(model)
         rife = load_rife(path, precision=host_precision(precision), torch_compile=torch_compile)
         _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)

@@ -1,4 +1,4 @@
-"""RIFELoadEnhancer: a checkpoint becomes a RIFE_ENHANCER."""
+"""RIFELoadEnhancer: load a checkpoint as a RIFE_ENHANCER."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class RIFELoadEnhancer(io.ComfyNode):
-    """Load a network that enhances, recognised by its weights."""
+    """Load an enhancement network, recognised by its weights."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -34,8 +34,8 @@ class RIFELoadEnhancer(io.ComfyNode):
             node_id="RIFELoadEnhancer",
             display_name="Load RIFE Enhancer",
             category=CATEGORY,
-            description="Load SAFA, which cleans up the frames of a video. Its file has to be saved "
-            "by hand, into models/frame_interpolation; without it, the error says from where.",
+            description="Load SAFA, which cleans up the frames of a video. Save its weights by hand "
+            "to models/frame_interpolation; while they are missing, the error says where to get them.",
             search_aliases=SAFA_ALIASES,
             inputs=[
                 io.Combo.Input(
@@ -49,19 +49,21 @@ class RIFELoadEnhancer(io.ComfyNode):
                     options=list(PRECISIONS),
                     default="auto",
                     advanced=True,
-                    tooltip="Of most convolutions; motion and the choice of scales always use fp32. "
-                    "auto takes fp16 where the GPU does it well, else fp32.",
+                    tooltip="Precision of most convolutions; motion and the choice of scales always "
+                    "use fp32. auto uses fp16 on GPUs that are fast at it, otherwise fp32.",
                 ),
             ],
             outputs=[
-                EnhancerType.Output(display_name="enhancer", tooltip="For the nodes that enhance.")
+                EnhancerType.Output(
+                    display_name="enhancer", tooltip="Connect it to the enhancing nodes."
+                )
             ],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
     def execute(cls, model: str, precision: Precision) -> io.NodeOutput:
-        """Load the checkpoint into main memory; the GPU gets it when a node runs."""
+        """Load the checkpoint into main memory; it moves to the GPU when a node uses it."""
         path = find_checkpoint(model, load_enhancers())
         enhancer = load_enhancer(path, precision=host_precision(precision))
         _log.info("loaded %s (%s) from %s", enhancer.name, enhancer.precision, path)

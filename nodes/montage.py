@@ -1,4 +1,4 @@
-"""RIFEMontage: two image batches in one picture, each at its own rate."""
+"""RIFEMontage: show two image batches in one, each at its own frame rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .support.sockets import CATEGORY, exact_rate
 
 
 class RIFEMontage(io.ComfyNode):
-    """Show a clip before and after, at the same moments."""
+    """Show a clip before and after, in sync."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -27,9 +27,10 @@ class RIFEMontage(io.ComfyNode):
             node_id="RIFEMontage",
             display_name="RIFE Montage",
             category=CATEGORY,
-            description="See what interpolation does: the clip before and after, in one picture and "
-            "at the same moments. The slower one shows each frame until its next one is due, the "
-            "shorter one its last frame until the end. Also for two checkpoints or settings.",
+            description="See what interpolation does: the clip before and after, in one frame and in "
+            "sync. The clip with the lower frame rate holds each frame until its next one is due; the "
+            "shorter clip holds its last frame until the end. Also compares two checkpoints or "
+            "settings.",
             search_aliases=[
                 "rife",
                 "compare",
@@ -39,22 +40,23 @@ class RIFEMontage(io.ComfyNode):
                 "split",
             ],
             inputs=[
-                io.Image.Input("before", tooltip="The clip as it was."),
-                io.Image.Input("after", tooltip="The clip as it is now, of the same size."),
+                io.Image.Input("before", tooltip="The original clip."),
+                io.Image.Input("after", tooltip="The clip to compare it with, of the same size."),
                 *rate_inputs(),
                 io.Combo.Input(
                     "layout",
                     options=[layout.value for layout in Layout],
                     default=Layout.SIDE_BY_SIDE.value,
                     tooltip="side-by-side is twice as wide, stacked twice as high. split keeps the "
-                    "size: a line moves to and fro, before is at its left and after at its right.",
+                    "size: a line moves back and forth, with before on its left and after on its "
+                    "right.",
                 ),
                 *_label_inputs(),
             ],
             outputs=[
-                io.Image.Output(display_name="images", tooltip="Both clips, at the higher rate."),
-                io.Float.Output(display_name="fps", tooltip="The higher rate, for the export."),
-                io.Int.Output(display_name="count", tooltip="How many frames there are now."),
+                io.Image.Output(display_name="images", tooltip="Both clips in one."),
+                io.Float.Output(display_name="fps", tooltip="The higher of both frame rates."),
+                io.Int.Output(display_name="count", tooltip="Number of frames."),
             ],
         )
 
@@ -75,14 +77,14 @@ class RIFEMontage(io.ComfyNode):
         rates = exact_rate(before_fps), exact_rate(after_fps)
         labels = label_texts((before_label, after_label), rates)
         montage = Montage(Layout(layout), height, width, max(rates), labels)
-        moments = frames_on_screen((len(before), len(after)), rates)
-        pictures = (
+        pairs = frames_on_screen((len(before), len(after)), rates)
+        frames = (
             montage.compose(before[first], after[second], number)
-            for number, (first, second) in enumerate(moments)
+            for number, (first, second) in enumerate(pairs)
         )
         like = before.new_empty((1, montage.height, montage.width, channels))
-        images = to_batch(pictures, len(moments), like)
-        return io.NodeOutput(images, float(max(rates)), len(moments))
+        images = to_batch(frames, len(pairs), like)
+        return io.NodeOutput(images, float(max(rates)), len(pairs))
 
 
 def _label_inputs() -> list[io.Input]:
@@ -92,8 +94,8 @@ def _label_inputs() -> list[io.Input]:
             default=DEFAULT_LABEL,
             optional=True,
             advanced=True,
-            tooltip=f"Written into a lower corner of {clip}, in ASCII; fps in braces stands for "
-            "its rate. Empty: nothing is written.",
+            tooltip=f"Text in a lower corner of {clip}, ASCII only; fps in braces stands for its "
+            "frame rate. Empty: no text.",
         )
         for clip in ("before", "after")
     ]

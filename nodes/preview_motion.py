@@ -1,4 +1,4 @@
-"""RIFEPreviewMotion: what the network finds between two frames."""
+"""RIFEPreviewMotion: show the motion that the network estimates between two frames."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .support.batch import estimate_working_bytes
 from .support.interpolation_inputs import model_inputs, scale_input
 from .support.sockets import CATEGORY, ManagedModel, require_frames
 
-_LEAST_MOTION = 1.0  # px; below it, noise would get full colours
+_LEAST_MOTION = 1.0  # px; with less, noise would get the full colour
 
 
 class RIFEPreviewMotion(io.ComfyNode):
-    """Look into a pair of frames."""
+    """Show how a pair of frames is interpolated."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -27,9 +27,9 @@ class RIFEPreviewMotion(io.ComfyNode):
             node_id="RIFEPreviewMotion",
             display_name="RIFE Preview Motion",
             category=CATEGORY,
-            description="Look into a pair of frames that comes out badly: the motion found in both "
-            "directions, both frames moved along it, which of them is trusted where, and where they "
-            "disagree.",
+            description="Find out why a pair of frames interpolates badly: shows the motion estimated "
+            "in both directions, both frames moved along it, which of them is trusted where, and "
+            "where they disagree.",
             search_aliases=["rife", "optical flow", "debug", "motion vectors", "flow"],
             inputs=[
                 *model_inputs(),
@@ -47,20 +47,20 @@ class RIFEPreviewMotion(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="The moment between the two: 0 is the earlier frame, 1 the later.",
+                    tooltip="Position between the two frames: 0 is the earlier one, 1 the later.",
                 ),
                 scale_input(),
             ],
             outputs=[
-                io.Image.Output(display_name="sheet", tooltip="Everything in one picture."),
+                io.Image.Output(display_name="sheet", tooltip="Everything in one image."),
                 io.Image.Output(
                     display_name="flow",
-                    tooltip="Where the earlier frame's pixels go: the hue is the direction (right "
-                    "is red, left cyan), white stands still.",
+                    tooltip="Where the pixels of the earlier frame move: the hue is the direction "
+                    "(right is red, left is cyan), white is no motion.",
                 ),
                 io.Mask.Output(
                     display_name="mask",
-                    tooltip="1 where the earlier frame is trusted, 0 the later.",
+                    tooltip="1 where the earlier frame is trusted, 0 where the later one is.",
                 ),
             ],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -76,11 +76,11 @@ class RIFEPreviewMotion(io.ComfyNode):
         _require_pair(images, frame)
         pair = images[frame : frame + 2]
         motion = _find_motion(model, pair, timestep, float(scale))
-        # Backward flow points to where a pixel comes from; people think of where it goes.
+        # Backward flow points to where a pixel comes from; the sheet shows where it goes.
         flow0, flow1 = -_pixels(motion.flow[:, :2]), _pixels(motion.flow[:, 2:])
         longest = max(longest_motion(flow0), longest_motion(flow1), _LEAST_MOTION)
         warped0, warped1, mask = map(_pixels, (motion.warped0, motion.warped1, motion.mask))
-        shown = colour_motion(flow0, longest)
+        coloured = colour_motion(flow0, longest)
         sheet = draw_tiles(
             [
                 (f"frame {frame}", premultiply(pair[0])[..., :3].float()),
@@ -89,27 +89,26 @@ class RIFEPreviewMotion(io.ComfyNode):
                 (f"frame {frame}, moved", warped0),
                 (f"white: frame {frame} is trusted", mask),
                 (f"frame {frame + 1}, moved", warped1),
-                (f"motion from {frame}, full colour {longest:.1f} px", shown),
+                (f"motion from {frame}, full colour {longest:.1f} px", coloured),
                 ("where they disagree, x4", difference(warped0, warped1)),
                 (f"motion to {frame + 1}", colour_motion(flow1, longest)),
             ],
             num_columns=3,
         )[None]
         return io.NodeOutput(
-            sheet, shown[None], mask[None, ..., 0], ui=ui.PreviewImage(sheet, cls=cls)
+            sheet, coloured[None], mask[None, ..., 0], ui=ui.PreviewImage(sheet, cls=cls)
         )
 
 
 def _require_pair(images: Tensor, frame: int) -> None:
     if len(images) < 2:
         raise InputError(
-            "images: expected at least two frames to look for motion between, got one. Connect a "
-            "clip."
+            f"Motion is estimated between two frames, got {len(images)}. Connect a longer clip."
         )
     if frame + 1 >= len(images):
         raise InputError(
-            f"frame: expected 0 to {len(images) - 2}, the earlier one of two neighbours, got "
-            f"{frame}. There are {len(images)} frames."
+            f"There is no pair of frames {frame} and {frame + 1}: the clip has {len(images)} frames. "
+            f"Choose frame 0 to {len(images) - 2}."
         )
 
 

@@ -1,4 +1,4 @@
-"""RIFERetime and RIFESpeedRamp: an image batch at another rate, another speed, or both."""
+"""RIFERetime and RIFESpeedRamp: change the frame rate or the speed of an image batch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NUM_CURVE_POINTS = 33
 
 
 class Curve(Protocol):
-    """What ComfyUI's CURVE socket carries, as much of it as is used."""
+    """The part of ComfyUI's CURVE that is used here."""
 
     def interp(self, x: float) -> float:
         """Return the height of the curve at ``x``, both in [0, 1]."""
@@ -39,7 +39,7 @@ class Curve(Protocol):
 
 
 class RIFERetime(io.ComfyNode):
-    """Resample an image batch to a rate, and change its speed."""
+    """Resample an image batch to a frame rate, and change its speed."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -48,8 +48,8 @@ class RIFERetime(io.ComfyNode):
             node_id="RIFERetime",
             display_name="RIFE Retime",
             category=CATEGORY,
-            description="Give a clip any frame rate, such as 16 to 24 or 60 fps, and any speed. "
-            "Frames whose moment is asked for are passed on untouched.",
+            description="Convert a clip to any frame rate, such as 16 to 24 or 60 fps, and to any "
+            "speed. Source frames that fall exactly on a timestamp of the result are kept unchanged.",
             search_aliases=[*ALIASES, "convert fps", "resample", "speed", "time lapse"],
             inputs=[
                 *model_inputs(),
@@ -60,7 +60,7 @@ class RIFERetime(io.ComfyNode):
                     min=0.01,
                     max=100.0,
                     step=0.01,
-                    tooltip="How fast the clip plays: 0.5 is slow motion, 2 a time lapse.",
+                    tooltip="Playback speed: 0.5 is half speed (slow motion), 2 is double speed.",
                 ),
                 scale_input(),
                 *option_inputs(EndRule.FULL_DURATION),
@@ -85,7 +85,7 @@ class RIFERetime(io.ComfyNode):
 
 
 class RIFESpeedRamp(io.ComfyNode):
-    """Change the speed of an image batch on the way."""
+    """Vary the speed of an image batch."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -94,8 +94,8 @@ class RIFESpeedRamp(io.ComfyNode):
             node_id="RIFESpeedRamp",
             display_name="RIFE Speed Ramp",
             category=CATEGORY,
-            description="Play a clip slower here and faster there. Give the points of the ramp as "
-            "text, or connect a Curve Editor.",
+            description="Vary the speed of a clip: slow it down in one place, speed it up in another. "
+            "Write the points of the ramp as text, or connect a Curve Editor.",
             search_aliases=[*ALIASES, "time remap", "speed curve", "velocity edit"],
             inputs=[
                 *model_inputs(),
@@ -103,19 +103,19 @@ class RIFESpeedRamp(io.ComfyNode):
                 io.String.Input(
                     "ramp",
                     default="0:1 1:0.25 2:1",
-                    tooltip="Points time:speed, in seconds of the source: this one slows down to a "
-                    "quarter until second 1 and is back to normal at second 2. Between two points "
-                    "the speed changes evenly.",
+                    tooltip="Points as time:speed, in seconds of the source. The default slows down "
+                    "to a quarter of the speed at second 1 and is back to normal at second 2. Between "
+                    "points the speed changes evenly.",
                 ),
                 scale_input(),
                 *option_inputs(EndRule.FULL_DURATION),
                 io.Custom("CURVE").Input(
                     "curve",
                     optional=True,
-                    tooltip="From a Curve Editor, in place of the text: from left to right the "
-                    "whole clip, from bottom to top a quarter of the speed to four times, the "
-                    "middle is normal.",
-                    extra_dict={"forceInput": True},  # a socket: an own editor has no off switch
+                    tooltip="From a Curve Editor, instead of the text. Left to right is the whole "
+                    "clip; bottom to top is a quarter of the speed to four times the speed, and the "
+                    "middle is normal speed.",
+                    extra_dict={"forceInput": True},  # a socket: a built-in editor is never empty
                 ),
             ],
             outputs=_outputs(),
@@ -142,10 +142,10 @@ class RIFESpeedRamp(io.ComfyNode):
 
 
 def read_curve(curve: Curve, duration: Fraction) -> SpeedCurve:
-    """Turn a curve over [0, 1] into speeds: height 0 is 1/4, 0.5 is 1, 1 is 4.
+    """Convert a curve over [0, 1] to speeds: height 0 is 1/4, 0.5 is 1, 1 is 4.
 
     Args:
-        curve: as drawn.
+        curve: x is the position in the clip.
         duration: of the clip, seconds.
     """
     points: list[SpeedPoint] = []
@@ -184,22 +184,18 @@ def _rate_inputs() -> list[io.Input]:
             max=1000.0,
             step=0.001,
             round=0.001,
-            tooltip=f"{meaning} 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+            tooltip=f"{text} 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
         )
-        for name, default, meaning in (
-            (
-                "source_fps",
-                16.0,
-                "Frames per second of the source: 16 for Wan, 24 for most others.",
-            ),
-            ("target_fps", 24.0, "Frames per second of the result, above or below the source's."),
+        for name, default, text in (
+            ("source_fps", 16.0, "Frame rate of the source: 16 for Wan, 24 for most others."),
+            ("target_fps", 24.0, "Frame rate of the result, above or below the source's."),
         )
     ]
 
 
 def _outputs() -> list[io.Output]:
     return [
-        io.Image.Output(display_name="images", tooltip="Frames at the target rate."),
-        io.Float.Output(display_name="fps", tooltip="The target rate, for the export."),
-        io.Int.Output(display_name="count", tooltip="How many frames there are now."),
+        io.Image.Output(display_name="images", tooltip="Frames at the target frame rate."),
+        io.Float.Output(display_name="fps", tooltip="The target frame rate."),
+        io.Int.Output(display_name="count", tooltip="Number of frames."),
     ]

@@ -1,4 +1,4 @@
-"""What the node files share: sockets, inputs, progress, files, and ComfyUI's model folders.
+"""Shared by the nodes: sockets, inputs, progress, files, and ComfyUI's model folders.
 
 May import ``rife_arch``, ``vfi`` and ComfyUI; never a node file.
 """

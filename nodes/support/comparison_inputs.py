@@ -9,24 +9,23 @@ from ...vfi.errors import InputError
 
 
 def require_comparable(before: Tensor, after: Tensor) -> None:
-    """Refuse clips whose frames cannot stand beside each other."""
+    """Refuse clips that are empty or differ in size."""
     for name, images in (("before", before), ("after", after)):
         if not len(images):
-            raise InputError(
-                f"{name}: expected at least one frame, got none. Look at what is connected there."
-            )
+            raise InputError(f"{name} has no frames. Check what is connected to it.")
     sizes = [
         f"{width}x{height} with {channels} channels"
         for _, height, width, channels in (before.shape, after.shape)
     ]
     if sizes[0] != sizes[1]:
         raise InputError(
-            f"after: expected {sizes[0]} like before, got {sizes[1]}. Scale or convert one of them."
+            f"The clips differ in size: before is {sizes[0]}, after is {sizes[1]}. Scale or convert "
+            "one of them."
         )
 
 
 def rate_inputs() -> list[io.Input]:
-    """Ask for the rate of each clip."""
+    """Describe the frame rate inputs of both clips."""
     return [
         io.Float.Input(
             name,
@@ -35,11 +34,16 @@ def rate_inputs() -> list[io.Input]:
             max=1000.0,
             step=0.001,
             round=0.001,
-            tooltip=f"Frames per second of {clip}. 23.976, 29.97 and 59.94 mean the exact "
-            f"broadcast rates.{more}",
+            tooltip=f"Frame rate of {clip}. 23.976, 29.97 and 59.94 mean the exact broadcast rates."
+            f"{more}",
         )
         for name, default, clip, more in (
-            ("before_fps", 16.0, "before", " For slow motion, the slowed rate."),
+            (
+                "before_fps",
+                16.0,
+                "before",
+                " If after is slow motion, enter the rate of before slowed down as well.",
+            ),
             ("after_fps", 32.0, "after", ""),
         )
     ]

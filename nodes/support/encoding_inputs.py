@@ -1,4 +1,4 @@
-"""Inputs that decide how files are written, and what is made of them."""
+"""Inputs that decide how files are written, and the settings they give."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ _WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not prese
 
 
 def pop_encoding(options: dict[str, Any]) -> EncodingSettings:
-    """Take the inputs that decide how a video is encoded out of the others.
+    """Remove the encoding inputs from ``options``, and return them as settings.
 
-    A node shows ``crf`` and ``encoder_speed`` for every preset; where a preset has none, they are
-    ignored.
+    A node shows ``crf`` and ``encoder_speed`` for every preset; presets that have none ignore them.
     """
     preset = find_preset(options.pop("preset", DEFAULT_PRESET))
     crf, speed = options.pop("crf", 20), options.pop("encoder_speed", "normal")
@@ -42,8 +41,8 @@ def prefix_input(default: str) -> io.Input:
     return io.String.Input(
         "filename_prefix",
         default=default,
-        tooltip="Name of the result in ComfyUI's output folder; a/b puts it into a subfolder. "
-        "A number is added, so nothing is overwritten.",
+        tooltip="Name of the result in ComfyUI's output folder; a/b saves it in a subfolder. A "
+        "number is added, so nothing is overwritten.",
     )
 
 
@@ -55,9 +54,9 @@ def crf_input() -> io.Input:
         min=0,
         max=51,
         display_mode=io.NumberDisplay.slider,
-        tooltip="Quality: lower is better and larger. 17 looks lossless, 20 is very "
-        "good, 28 is small; in web and webm, 24 is about as good as 20 in share. "
-        f"Not for {_WITHOUT_CRF}.",
+        tooltip="Quality: lower is better and larger. 17 looks lossless, 20 is very good, 28 is "
+        "small; in web and webm, 24 is about as good as 20 in share. "
+        f"Not used by {_WITHOUT_CRF}.",
     )
 
 
@@ -76,13 +75,14 @@ def audio_mode_input(more: str = "") -> io.Input:
     """Describe the input ``audio`` of nodes that read a video.
 
     Args:
-        more: of the tooltip.
+        more: appended to the tooltip.
     """
     return io.Combo.Input(
         "audio",
         options=[mode.value for mode in AudioMode],
         default=AudioMode.COPY.value,
-        tooltip=f"copy keeps the audio as it is, aac re-encodes it, none drops it.{more}",
+        tooltip="copy keeps the audio as it is where the container can hold it, aac re-encodes it, "
+        f"none drops it.{more}",
     )
 
 
@@ -93,8 +93,8 @@ def resume_input() -> io.Input:
         default=True,
         optional=True,
         advanced=True,
-        tooltip="Keep what a cancelled or crashed run has made, and go on from there when the same "
-        "job is queued again. Off: nothing is kept, and each run begins anew.",
+        tooltip="Keep the finished part of a cancelled or crashed run, and resume from there when the "
+        "same job is queued again. Off: nothing is kept, and every run starts over.",
     )
 
 
@@ -105,7 +105,8 @@ def encoder_options_input() -> io.Input:
         default="",
         optional=True,
         advanced=True,
-        tooltip="Options of the encoder, which take precedence, such as: -preset slow -tune film",
+        tooltip="Options for the encoder, such as: -preset slow -tune film. They override the other "
+        "settings.",
     )
 
 
@@ -116,10 +117,10 @@ def dither_input() -> io.Input:
         default=False,
         optional=True,
         advanced=True,
-        tooltip="Against bands in skies and other gradients where the file has 8 bits: what lies "
-        "between two levels is spread over the pixels around. Worth it for PNG, lossless, webm, and "
-        "share with a crf of 14 or less; files get larger. Above that the encoder of share smooths "
-        "it away. Presets of 10 bits need none.",
+        tooltip="Reduces banding in skies and other gradients in 8-bit files: values between two "
+        "levels are spread over neighbouring pixels. Worth it for PNG, lossless, webm, and share with "
+        "a crf of 14 or less; at a higher crf, the encoder of share smooths it away. Files get "
+        "larger. 10-bit presets do not need it.",
     )
 
 
@@ -131,7 +132,6 @@ def encoder_speed_input() -> io.Input:
         default="normal",
         optional=True,
         advanced=True,
-        tooltip="How long the encoder may search: fast takes less time, for a picture that is a "
-        "little worse or a file that is larger; slow is the reverse. "
-        f"Not for {_WITHOUT_SPEEDS}.",
+        tooltip="How hard the encoder works: fast is quicker, with slightly worse quality or larger "
+        f"files; slow is the reverse. Not used by {_WITHOUT_SPEEDS}.",
     )

@@ -1,4 +1,4 @@
-"""Inputs that the enhancing nodes share, and the model they use."""
+"""Inputs that the enhancing nodes share, and their model."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def enhancer_input() -> io.Input:
 
 
 def cut_inputs() -> list[io.Input]:
-    """Describe the optional inputs that say where scenes begin."""
+    """Describe the optional inputs for scene cuts."""
     return [
         scene_threshold_input(
-            "How much a frame must stand out to count as the first of a new scene, which is enhanced "
-            "with itself. Lower finds more cuts; 0 finds none."
+            "How much a frame must differ from its neighbours to count as a scene cut. The first frame "
+            "of a new scene is enhanced on its own. Lower finds more cuts; 0 turns detection off."
         ),
         cuts_input(),
     ]
@@ -31,7 +31,7 @@ def cut_inputs() -> list[io.Input]:
 def make_frame_enhancer(
     managed: ManagedEnhancer, height: int, width: int
 ) -> FrameEnhancer[EncodedFrame]:
-    """Bring the network onto its device, and make of it what a stream needs."""
-    # Peak of the process over that before, on a CPU, fp32, 832x512: 1570 bytes per pixel.
+    """Load the network onto its device, and wrap it for ``enhance_stream``."""
+    # Measured as growth of the process's peak memory, CPU, fp32, 832x512: 1570 bytes per pixel.
     enhancer = managed.load(1800 * height * width)
     return FrameEnhancer(enhancer.encode, enhancer.enhance, enhancer.device)

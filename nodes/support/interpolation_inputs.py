@@ -1,4 +1,4 @@
-"""Inputs that the interpolating nodes share, and what is made of them."""
+"""Inputs that the interpolating nodes share, and the settings they give."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SCALES = ["0.25", "0.5", "1", "2", "4"]
 
 @dataclass(frozen=True)
 class InterpolationOptions:
-    """The inputs that the interpolating nodes share, by their names."""
+    """Values of the inputs that the interpolating nodes share, by input id."""
 
     scale: str = "1"
     quality: Quality = "fast"
@@ -33,7 +33,11 @@ class InterpolationOptions:
     cuts: str = ""
 
     def preparation(self, num_frames: int | None) -> Preparation:
-        """Say what is done to the frames of a clip; None: nobody knows how many there are."""
+        """Return how the frames are prepared before interpolation.
+
+        Args:
+            num_frames: of the clip; None if unknown.
+        """
         return Preparation(
             scene_threshold=self.scene_threshold,
             cuts=parse_cuts(self.cuts),
@@ -44,23 +48,23 @@ class InterpolationOptions:
 
 
 def _masks(mask: Tensor | None, num_frames: int | None) -> Sequence[Tensor]:
-    """Split a MASK [H, W] or [M, H, W] into one for all frames or one for each."""
+    """Split a MASK, [H, W] or [M, H, W], into one mask for all frames or one per frame."""
     if mask is None:
         return ()
     masks = list(mask if mask.ndim == 3 else mask[None])
     if num_frames is not None and len(masks) not in (1, num_frames):
         raise InputError(
-            f"mask: expected one mask, or one for each of {num_frames} frames, got {len(masks)}. "
-            "Take one of them, or as many as there are frames."
+            f"Got {len(masks)} masks for {num_frames} frames. Connect one mask for all frames, or one "
+            "per frame."
         )
     return masks
 
 
 def model_inputs() -> list[io.Input]:
-    """Describe what every interpolating node begins with."""
+    """Describe the first inputs of the nodes that interpolate image batches."""
     return [
         RifeModelType.Input("model", tooltip="From Load RIFE Model."),
-        io.Image.Input("images", tooltip="The frames in order, at least two, RGB or RGBA."),
+        io.Image.Input("images", tooltip="Frames in order, at least two, RGB or RGBA."),
     ]
 
 
@@ -70,13 +74,13 @@ def scale_input() -> io.Input:
         "scale",
         options=_SCALES,
         default="1",
-        tooltip="Resolution at which motion is estimated. Try 0.5 for 4K or when fast "
-        "things tear; 2 for small, fine motion.",
+        tooltip="Resolution at which motion is estimated; the frames keep theirs. Try 0.5 for 4K or "
+        "when fast motion tears, 2 for small, fine motion.",
     )
 
 
 def scene_threshold_input(tooltip: str) -> io.Input:
-    """Describe the input ``scene_threshold``, whose cuts are used in one way or another."""
+    """Describe the input ``scene_threshold``; the tooltip depends on what a cut means to the node."""
     return io.Float.Input(
         "scene_threshold",
         default=DEFAULT_THRESHOLD,
@@ -96,16 +100,16 @@ def cuts_input() -> io.Input:
         default="",
         optional=True,
         advanced=True,
-        tooltip="Cuts you know, in addition: numbers from 0 of the first frames of scenes, such "
-        "as 48, 96. RIFE Detect Cuts gives such a list.",
+        tooltip="Known scene cuts, in addition to those found: numbers of the first frames of new "
+        "scenes, from 0, such as 48, 96. RIFE Detect Cuts outputs such a list.",
     )
 
 
 def option_inputs(end: EndRule) -> list[io.Input]:
-    """Describe the optional inputs in their order; workflows saved without them still run.
+    """Describe the optional inputs, in order; workflows saved without them still run.
 
     Args:
-        end: the default of the input of this name.
+        end: the default of the input ``end``.
     """
     return [
         io.Combo.Input(
@@ -113,19 +117,20 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             options=list(QUALITIES),
             default="fast",
             optional=True,
-            tooltip="better averages each new frame with one made from the pair in reverse "
-            "order, at twice the time; best also with mirrored ones, at four times.",
+            tooltip="fast suits most clips. better averages each new frame with one from the pair "
+            "reversed in time, which takes twice as long; best also with flipped ones, four times as "
+            "long.",
         ),
         io.Boolean.Input(
             "loop",
             default=False,
             optional=True,
-            tooltip="For a clip that repeats: interpolate from the last frame to the first as "
-            "well. A last frame that is the first one already is left out.",
+            tooltip="For a clip that repeats: also interpolate from the last frame to the first. A "
+            "last frame that repeats the first is dropped.",
         ),
         scene_threshold_input(
-            "How much a frame must stand out to count as the first of a new scene. Lower finds more "
-            "cuts; 0 finds none. Two scenes are never mixed by the network."
+            "How much a frame must differ from its neighbours to count as a scene cut. Frames are not "
+            "interpolated across a cut. Lower finds more cuts; 0 turns detection off."
         ),
         io.Combo.Input(
             "at_cut",
@@ -133,8 +138,8 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             default=AtCut.NEAREST.value,
             optional=True,
             advanced=True,
-            tooltip="What is shown between two scenes: the nearest frame, the last one of the "
-            "scene (hold), or a cross-fade (blend).",
+            tooltip="What is shown across a scene cut: the nearest frame (nearest), the last frame "
+            "of the scene (hold), or a cross-fade (blend).",
         ),
         io.Combo.Input(
             "duplicates",
@@ -142,8 +147,8 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             default=Duplicates.KEEP.value,
             optional=True,
             advanced=True,
-            tooltip="smooth leaves repeated frames out and spreads the motion evenly over their "
-            "time, as for 12 fps animation at 24 fps. keep takes every frame as it is.",
+            tooltip="smooth drops repeated frames and spreads the motion evenly over their time, for "
+            "example in 12 fps animation at 24 fps. keep uses every frame as it is.",
         ),
         io.Combo.Input(
             "end",
@@ -151,14 +156,14 @@ def option_inputs(end: EndRule) -> list[io.Input]:
             default=end.value,
             optional=True,
             advanced=True,
-            tooltip="last-frame ends on the last source frame; full-duration shows it as long as "
-            "the source does, so that the length fits the sound. A loop has no end.",
+            tooltip="last-frame ends on the last source frame; full-duration shows that frame as "
+            "long as the source does, so that the length matches the audio. Ignored in a loop.",
         ),
         io.Mask.Input(
             "mask",
             optional=True,
-            tooltip="Where nothing may move, such as text and logos: there the nearest source "
-            "frame is shown. One mask for all frames, or one for each.",
+            tooltip="White where nothing may move, such as text and logos: the nearest source frame "
+            "is shown there. One mask for all frames, or one per frame.",
         ),
         cuts_input(),
     ]

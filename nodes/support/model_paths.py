@@ -1,4 +1,4 @@
-"""Where ComfyUI users keep RIFE checkpoints, and how one is chosen."""
+"""Where ComfyUI users keep RIFE checkpoints, and how a choice becomes a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 def search_folders() -> list[Path]:
-    """List the folders that may hold checkpoints, most specific to ComfyUI first."""
+    """List the folders that may hold checkpoints: ComfyUI's own, this pack's, other packs'."""
     own = [Path(folder) for folder in folder_paths.get_folder_paths(_FOLDER)]
     models = Path(folder_paths.models_dir)
     others = [*(models / name for name in _OTHERS), PACK / "ckpts"]
@@ -41,15 +41,15 @@ def search_folders() -> list[Path]:
 
 
 def list_enhancers() -> list[str]:
-    """List what the loader of enhancers offers: all releases, then every file found."""
+    """List the choices of the enhancer loader: all releases, then every file found."""
     return [entry.name for entry in load_enhancers()] + _list_files()
 
 
 def list_choices() -> list[str]:
-    """List what the loader offers: versions on disk or for download, then every file found.
+    """List the choices of the loader: versions on disk or for download, then every file found.
 
-    A version means the same on every machine, on disk or not, so it is what shared workflows
-    should hold; a file name is for checkpoints of one's own.
+    A version means the same on every machine, on disk or not, so shared workflows should use it; a
+    file name is for users' own checkpoints.
     """
     rows = catalog_rows(search_folders())
     return [row.name for row in rows if row.path or row.how == "https"] + _list_files()
@@ -66,11 +66,11 @@ def _list_files() -> list[str]:
 
 
 def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) -> Path:
-    """Turn a choice into a file, downloading it into ComfyUI's folder if it is on no disk.
+    """Find the file of a choice, or download it to ComfyUI's folder.
 
     Args:
         choice: a version or a file name.
-        catalog: the entries to choose from; None means the shipped catalogue.
+        catalog: the entries to choose from; None for the shipped catalogue of RIFE versions.
     """
     folders = search_folders()
     for folder in folders:
@@ -88,5 +88,5 @@ def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) 
         comfy.model_management.throw_exception_if_processing_interrupted()
         bar.update_absolute(done, total or max(done, 1))
 
-    # Without pip: nothing may change the environment of a running ComfyUI.
+    # No pip: it could change the environment of the running ComfyUI.
     return download(entry, target, allow_pip=False, progress=report)

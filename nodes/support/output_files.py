@@ -1,4 +1,4 @@
-"""Files that nodes make: their names, what is embedded in them, and how they are shown."""
+"""Files that nodes write: names, embedded metadata and previews; and audio on its way into them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ...vfi.write import write_wav
 
 
 def preview(encoding: EncodingSettings, path: Path, subfolder: str) -> io.UIOutput | None:
-    """Show a file of the output folder, if browsers can play it."""
+    """Return the preview of a file in the output folder; None if browsers cannot play it."""
     preset = find_preset(encoding.preset)
     saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
     codecs = {encoder.codec for encoder in preset.encoders}
@@ -34,7 +34,7 @@ def preview(encoding: EncodingSettings, path: Path, subfolder: str) -> io.UIOutp
 
 
 def new_output(prefix: str, width: int, height: int) -> tuple[Path, str]:
-    """Find a free name in ComfyUI's output folder; returns it and its subfolder."""
+    """Find a free name in ComfyUI's output folder; returns the path and its subfolder."""
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
         prefix, folder_paths.get_output_directory(), width, height
     )
@@ -42,7 +42,7 @@ def new_output(prefix: str, width: int, height: int) -> tuple[Path, str]:
 
 
 def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:
-    """Collect the tags from which ComfyUI's front end restores the graph."""
+    """Collect the tags from which ComfyUI's front end restores the workflow."""
     if comfy_args.disable_metadata:
         return {}
     tags: dict[str, Any] = dict(node.hidden.extra_pnginfo or {})
@@ -55,7 +55,7 @@ def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:
 def audio_file(
     audio: dict[str, Any] | None, duration: Fraction
 ) -> Generator[SourceTracks | None, None, None]:
-    """Lend the first ``duration`` seconds of ComfyUI's AUDIO as a file."""
+    """Write the first ``duration`` seconds of an AUDIO to a temporary WAV file."""
     if audio is None:
         yield None
         return

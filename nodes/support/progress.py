@@ -1,4 +1,4 @@
-"""What a node shows while it works and when it is done; and how it is cancelled."""
+"""Progress, cancellation, and the result line of a node."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ ItemT = TypeVar("ItemT")
 
 
 def check_cancelled() -> None:
-    """Raise what ends a node if the user has cancelled it."""
+    """Raise ComfyUI's interrupt if the user has cancelled the run."""
     comfy.model_management.throw_exception_if_processing_interrupted()
 
 
 def cancellable(items: Iterable[ItemT]) -> Iterator[ItemT]:
-    """Pass items on; a cancel ends it before any item."""
+    """Pass items on, and check for a cancel before each."""
     for item in items:
         check_cancelled()
         yield item
 
 
 class Progress:
-    """A node's progress bar, and over it a frame that was just made; a cancel ends the work here."""
+    """A node's progress bar, with a preview of the newest frame; also checks for a cancel."""
 
     def __init__(self, total: int | None, *, shows_frames: bool = True) -> None:
-        """Begin at 0.
+        """Start at 0.
 
         Args:
-            total: how many frames there will be; an estimate, None if unknown.
-            shows_frames: send small pictures of the frames to the front end.
+            total: estimated number of frames, None if unknown.
+            shows_frames: send small previews of the frames to the front end.
         """
         self._total = total or 0
         self._bar = comfy.utils.ProgressBar(self._total)
         self._next_preview = 0.0 if shows_frames else inf
 
     def __call__(self, number: int, pixels: Tensor | None = None) -> None:
-        """Say that ``number`` frames are there, the last of which is ``pixels``, [H, W, C]."""
+        """Report that ``number`` frames are done, the last of which is ``pixels``, [H, W, C]."""
         check_cancelled()
         preview = None
         if pixels is not None and monotonic() >= self._next_preview:
@@ -66,7 +66,7 @@ class Progress:
 
 
 def with_progress(items: Iterable[ItemT], total: int) -> Iterator[ItemT]:
-    """Pass items on, moving the node's progress bar; a cancel ends it at any item."""
+    """Pass items on and update the node's progress bar; checks for a cancel after each item."""
     progress = Progress(total, shows_frames=False)
     for number, item in enumerate(items, 1):
         yield item
@@ -75,41 +75,41 @@ def with_progress(items: Iterable[ItemT], total: int) -> Iterator[ItemT]:
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Tells what became of a clip, and how fast."""
+    """Measures a run, and writes the node's result line."""
 
     started: float = field(default_factory=monotonic)
 
     def summary(
         self, counts: tuple[int | None, int], rates: tuple[Fraction, Fraction], model_name: str
     ) -> str:
-        """Say it in a line.
+        """Return the result line of an interpolation.
 
         Args:
-            counts: frames before and after.
-            rates: frames per second before and after.
+            counts: number of frames of source and result; None if unknown.
+            rates: frame rates of source and result.
             model_name: the checkpoint's version.
         """
         seconds = max(monotonic() - self.started, 1e-3)
-        before, after = (format_rate(rate) for rate in rates)
+        source_rate, rate = (format_rate(rate) for rate in rates)
         return (
-            f"{'?' if counts[0] is None else counts[0]} -> {counts[1]} frames, {before} -> {after} fps, "
-            f"{float(counts[1] / rates[1]):.1f} s; RIFE {model_name}, {counts[1] / seconds:.1f} "
-            "frames per second"
+            f"{'?' if counts[0] is None else counts[0]} -> {counts[1]} frames, "
+            f"{source_rate} -> {rate} fps, {float(counts[1] / rates[1]):.1f} s; "
+            f"RIFE {model_name}, {counts[1] / seconds:.1f} frames per second"
         )
 
     def speed(self, count: int, model_name: str) -> str:
-        """Say it of a clip that has as many frames as before."""
+        """Return the result line of a run that keeps the number of frames."""
         seconds = max(monotonic() - self.started, 1e-3)
         return f"{count} frames; {model_name}, {count / seconds:.2f} frames per second"
 
 
 def log_cut(cut: Cut) -> None:
-    """Write a scene cut into ComfyUI's log."""
-    _log.info("cut at frame %d, %.2f s", cut.number, cut.time)
+    """Log a scene cut."""
+    _log.info("scene cut at frame %d, %.2f s", cut.number, cut.time)
 
 
 def show_text(node: type[io.ComfyNode], text: str) -> None:
-    """Show a line in the running node, where there is a front end to show it."""
+    """Show a line of text in the node, if a front end is connected."""
     server = getattr(PromptServer, "instance", None)
     if server is not None and node.hidden.unique_id:
         server.send_progress_text(text, node.hidden.unique_id)

@@ -21,18 +21,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VideoResult:
-    """A video that was made.
+    """A rendered video.
 
     Attributes:
         video: the finished file.
-        count: how many frames it has.
-        shown: what the front end shows of it.
-        stopwatch: runs since the model was there.
+        count: number of frames.
+        ui: preview for the front end; None if browsers cannot play the file.
+        stopwatch: started when the model was loaded.
     """
 
     video: Input.Video
     count: int
-    shown: io.UIOutput | None
+    ui: io.UIOutput | None
     stopwatch: Stopwatch
 
 
@@ -46,18 +46,18 @@ def render_video(
     resume: Sequence[str] | None,
     load: Callable[[], FrameSource],
 ) -> VideoResult:
-    """Write a video, which appears under its name when it is complete.
+    """Render a video; the file gets its name when it is complete.
 
     Args:
-        node: whose workflow is embedded.
-        job: what is written.
-        encoding: how.
-        prefix: of the name, as people write it.
-        audio: what happens to the audio, a value of :class:`AudioMode`.
-        resume: what decides the pixels beside the job, to go on with what a cancelled run of the
-            same job has left; None: start over.
-        load: brings the model onto its device, after everything else was checked, and returns what
-            makes the frames.
+        node: its workflow is embedded.
+        job: what is rendered.
+        encoding: how it is encoded.
+        prefix: of the file name, as the user wrote it.
+        audio: a value of :class:`AudioMode`.
+        resume: settings that change the pixels, besides those of the job; a cancelled run with the
+            same ones is resumed. None: start over.
+        load: loads the model onto its device and returns the source of the frames; called when
+            everything else has been checked.
     """
     base, subfolder = new_output(prefix, job.width, job.height)
     path = base.with_name(f"{base.name}{encoding.suffixes[0]}")
@@ -76,8 +76,8 @@ def render_video(
     writer.validate()
     frames = load()
     stopwatch = Stopwatch()
-    # The front end would show the last picture in place of the video, or break the player.
-    shown = preview(encoding, path, subfolder)
-    progress = Progress(job.num_frames, shows_frames=shown is None)
+    # After a live preview, the front end would keep its last frame in place of the player.
+    player = preview(encoding, path, subfolder)
+    progress = Progress(job.num_frames, shows_frames=player is None)
     count = render(frames, [writer], on_frame=progress, dither=job.dither)
-    return VideoResult(InputImpl.VideoFromFile(str(path)), count, shown, stopwatch)
+    return VideoResult(InputImpl.VideoFromFile(str(path)), count, player, stopwatch)

@@ -1,4 +1,4 @@
-"""What travels between the nodes: sockets, models that ComfyUI manages, checked values."""
+"""Sockets, models that ComfyUI manages, and checks of input values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...vfi.errors import InputError
 from ...vfi.timing import parse_rate
 
 CATEGORY = "video/RIFE"
-# What people type who look for a node that makes new frames; other packs call theirs RIFE VFI.
+# Search terms for the interpolating nodes; other packs call theirs RIFE VFI.
 ALIASES = (
     "rife",
     "RIFE VFI",
@@ -39,33 +39,33 @@ class ManagedModel:
 
     Attributes:
         rife: the model.
-        patcher: ComfyUI's handle on its network, which moves it to the GPU and off again.
+        patcher: ComfyUI's wrapper of its network, which moves it to the GPU and back.
     """
 
     rife: RifeModel
     patcher: ModelPatcher
 
     def load(self, working_bytes: int) -> RifeModel:
-        """Bring the network onto its device, with room for ``working_bytes`` beside it."""
+        """Load the network onto its device, and keep ``working_bytes`` free for running it."""
         _load(self.patcher, working_bytes)
         return self.rife
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedEnhancer:
-    """The same of a RIFE_ENHANCER socket."""
+    """What a RIFE_ENHANCER socket carries; see :class:`ManagedModel`."""
 
     enhancer: Enhancer
     patcher: ModelPatcher
 
     def load(self, working_bytes: int) -> Enhancer:
-        """Bring the network onto its device, with room for ``working_bytes`` beside it."""
+        """Load the network onto its device, and keep ``working_bytes`` free for running it."""
         _load(self.patcher, working_bytes)
         return self.enhancer
 
 
 def host_precision(precision: Precision) -> Precision:
-    """Choose what ``auto`` means where ComfyUI runs networks; a CPU's choice is the network's."""
+    """Resolve ``auto`` for ComfyUI's GPU; on a CPU, the network decides."""
     device = comfy.model_management.get_torch_device()
     if precision != "auto" or device.type == "cpu":
         return precision
@@ -82,7 +82,7 @@ def make_patcher(network: nn.Module) -> ModelPatcher:
 
 
 def _load(patcher: ModelPatcher, working_bytes: int) -> None:
-    # Full load: the network's plain layers cannot run from a partly loaded state.
+    # Full load: plain torch layers cannot run partly offloaded.
     comfy.model_management.load_models_gpu(
         [patcher], memory_required=working_bytes, force_full_load=True
     )
@@ -93,11 +93,11 @@ def require_frames(images: Tensor) -> None:
     channels = images.shape[-1]
     if channels not in (3, 4):
         raise InputError(
-            f"images: expected RGB or RGBA frames (3 or 4 channels), got {channels}. "
-            "Make them RGB, for a mask with Convert Mask to Image."
+            f"The frames must be RGB or RGBA (3 or 4 channels), got {channels}. Convert them to RGB; "
+            "for a mask, use Convert Mask to Image."
         )
 
 
 def exact_rate(fps: float) -> Fraction:
-    """Read a rate from a FLOAT socket: 23.976 means 24000/1001."""
+    """Convert the frame rate of a FLOAT input to a fraction: 23.976 means 24000/1001."""
     return parse_rate(f"{fps:.3f}".rstrip("0").rstrip("."))

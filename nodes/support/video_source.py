@@ -1,7 +1,7 @@
 """ComfyUI's VIDEO as a source of frames.
 
-Its own methods hold every frame in memory, count a trimmed video wrongly, and flatten a variable
-frame rate; so a file is read as the file it is, and the trim is done here.
+Its own methods keep every frame in memory, miscount a trimmed video, and make a variable frame rate
+constant. So the file behind it is read directly, and trimmed here.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .output_files import audio_file
 
 @contextmanager
 def open_source(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, None]:
-    """Lend a VIDEO as a clip.
+    """Open a VIDEO as a clip.
 
     Args:
         video: a file, bytes in memory, or images.
         alpha: keep transparency, if there is any.
 
     Raises:
-        InputError: nothing of the file is within its trim.
-        DecodeError: it does not decode.
+        InputError: no frame is within the trim.
+        DecodeError: the file cannot be decoded.
     """
     if not isinstance(video, InputImpl.VideoFromFile):
         with _from_images(video, alpha=alpha) as clip:
@@ -55,17 +55,17 @@ def open_source(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, Non
 
 
 def _window(video: InputImpl.VideoFromFile) -> tuple[Fraction, Fraction | None]:
-    """Return from where to where a VIDEO was trimmed, seconds of its file."""
+    """Return start and end of the trim, seconds of the file; None: to the end."""
     start, duration = video.get_active_trim_window()
     begin = Fraction(start).limit_denominator(1_000_000)
-    if not duration:  # ComfyUI's way to say: to the end
+    if not duration:  # in ComfyUI: to the end
         return begin, None
     return begin, begin + Fraction(duration).limit_denominator(1_000_000)
 
 
 @contextmanager
 def _from_images(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, None]:
-    """Lend a VIDEO that is in memory, images and audio."""
+    """Open a VIDEO made of images and audio in memory."""
     components = video.get_components()
     images, rate = components.images, Fraction(components.frame_rate)
     mask = components.alpha if alpha else None

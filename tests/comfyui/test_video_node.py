@@ -217,5 +217,5 @@ def test_wrong_mode_is_explained(comfy: Comfy, talkie: Path) -> None:
         "video": node("LoadVideo", file="talkie.mp4"),
         "smooth": smooth("faster", ["video", 0], "wrong"),
     }
-    assert "mode: expected one of multiplier, target fps" in complaint(comfy, workflow)
+    assert "mode must be one of multiplier, target fps" in complaint(comfy, workflow)
     assert everything_in(comfy.output / "wrong") == []

@@ -546,7 +546,7 @@ def test_montage_gives_its_rate_and_length(
 def test_montage_of_two_sizes_is_explained(comfy: Comfy) -> None:
     montage = compare(after=["other", 0])
     workflow = {**PAIR, "other": blank(2), "compare": montage, "png": png("no/R", ["compare", 0])}
-    expected = "after: expected 96x64 with 3 channels like before, got 64x64 with 3 channels."
+    expected = "before is 96x64 with 3 channels, after is 64x64 with 3 channels. Scale or convert"
     assert expected in complaint(comfy, workflow)
 
 
@@ -604,12 +604,12 @@ def test_slider_gets_transparent_pictures_as_they_are_seen(comfy: Comfy) -> None
     [
         (
             {"after": ["other", 0]},
-            "after: expected 96x64 with 3 channels like before, got 64x64 with 3 channels.",
+            "before is 96x64 with 3 channels, after is 64x64 with 3 channels. Scale or convert",
         ),
-        ({"after": ["nothing", 0]}, "after: expected at least one frame, got none."),
+        ({"after": ["nothing", 0]}, "after has no frames. Check what is connected to it."),
         (
             {"frame": 6},
-            "frame: expected 0 to 5, or -1 for the one where the clips differ most, got 6.",
+            "There is no frame 6. Choose 0 to 5, or -1 for the frame where the clips differ most.",
         ),
     ],
     ids=["sizes", "empty", "frame"],
@@ -793,7 +793,7 @@ def test_result_that_cannot_fit_is_refused_with_the_sizes(comfy: Comfy) -> None:
     workflow = {"images": blank(2, side, side), "model": load()}
     workflow["smooth"] = interpolate(["images", 0], multi=64)
     message = complaint(comfy, {**workflow, "png": png("huge/RIFE", ["smooth", 0])})
-    assert f"65 frames of {side}x{side} to fit into memory" in message
+    assert f"Not enough memory: 65 frames of {side}x{side} take" in message
     assert "RIFE Interpolate Video" in message
 
 
