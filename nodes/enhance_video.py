@@ -95,7 +95,7 @@ class RIFEEnhanceVideo(io.ComfyNode):
                 encoding,
                 prefix=filename_prefix,
                 audio=audio,
-                resume=[network.identity] if resume else None,
+                resume_key=job.resume_key(network.identity) if resume else None,
                 load=load,
             )
         show_text(cls, result.stopwatch.speed(result.count, network.name))

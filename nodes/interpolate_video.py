@@ -213,7 +213,9 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 encoding,
                 prefix=filename_prefix,
                 audio=audio,
-                resume=model_settings(model, interpolation) if resume else None,
+                resume_key=job.resume_key(*model_settings(model, interpolation))
+                if resume
+                else None,
                 load=load,
             )
         counts, rates = (clip.num_frames, result.count), (clip.rate, job.shown_rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ def render_video(
     *,
     prefix: str,
     audio: str,
-    resume: Sequence[str] | None,
+    resume_key: str | None,
     load: Callable[[], FrameSource],
 ) -> VideoResult:
     """Render a video; the file gets its name when it is complete.
@@ -54,14 +54,12 @@ def render_video(
         encoding: how it is encoded.
         prefix: of the file name, as the user wrote it.
         audio: a value of :class:`AudioMode`.
-        resume: settings that change the pixels, besides those of the job; a cancelled run with the
-            same ones is resumed. None: start over.
+        resume_key: of the job, to resume a cancelled run of it; None: start over.
         load: loads the model onto its device and returns the source of the frames; called when
             everything else has been checked.
     """
     base, subfolder = new_output(prefix, job.width, job.height)
     path = base.with_name(f"{base.name}{encoding.suffixes[0]}")
-    resume_key = None if resume is None else job.resume_key(*resume)
     writer = VideoWriter(
         path,
         plan_video(job, path, encoding),

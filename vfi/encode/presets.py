@@ -255,14 +255,14 @@ _PRESETS = (
     ),
     Preset(
         name="gif",
-        purpose="for chats and pages that take nothing else: 256 colours",
+        purpose="for chats and pages that accept nothing else: 256 colours",
         suffixes=(".gif",),
         encoders=(Encoder("gif", "gif", "pal8", filters=_OWN_PALETTES),),
         max_rate=Fraction(50),  # GIF counts hundredths of a second, and players slow down at 1
     ),
     Preset(
         name="webp",
-        purpose="a picture that moves, with transparency: animated WebP",
+        purpose="animations, with transparency: animated WebP",
         suffixes=(".webp",),
         encoders=tuple(
             # The encoder makes YUV of it itself, with the matrix that WebP prescribes.
