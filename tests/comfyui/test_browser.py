@@ -22,10 +22,10 @@ from PIL import Image
 
 from tests.comfyui.conftest import serve
 from tests.comfyui.test_examples import BLUEPRINT, EXAMPLES, read, with_small_inputs
-from tests.comfyui.test_workflows import PAIR, behind_slider, png, shown_files
 from tests.helpers.clips import moving_pictures, sound_duration, write_clip
 from tests.helpers.comfy_server import PACK_FOLDER, ROOT, Comfy
 from tests.helpers.ui_form import to_api
+from tests.helpers.workflows import PAIR, behind_slider, png, shown_files
 
 SCRIPT = Path(__file__).with_name("browser.cjs")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.comfyui.test_workflows import (
+from tests.helpers.clips import moving_pictures, write_clip
+from tests.helpers.comfy_server import Comfy, Workflow
+from tests.helpers.networks import save_enhancer
+from tests.helpers.workflows import (
     NO_CUTS,
     blank,
     everything_in,
@@ -19,9 +22,6 @@ from tests.comfyui.test_workflows import (
     smooth_pair,
     video,
 )
-from tests.helpers.clips import moving_pictures, write_clip
-from tests.helpers.comfy_server import Comfy, Workflow
-from tests.helpers.networks import save_enhancer
 
 MOST_AFTER = 2
 NUM_PICTURES = 40

@@ -9,16 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.comfyui.test_workflows import (
-    complaint,
-    everything_in,
-    interpolate,
-    load,
-    node,
-    png,
-    several,
-    shown_files,
-)
 from tests.helpers.clips import (
     count_frames,
     frame_rate,
@@ -29,6 +19,16 @@ from tests.helpers.clips import (
 )
 from tests.helpers.comfy_server import Comfy, Ended, run_script
 from tests.helpers.networks import save_enhancer
+from tests.helpers.workflows import (
+    complaint,
+    everything_in,
+    interpolate,
+    load,
+    node,
+    png,
+    several,
+    shown_files,
+)
 from vfi.read.video import probe_video, read_video
 
 NO_CUTS = {"scene_threshold": 0.0}  # random colours look like scenes of their own

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from tests.comfyui.test_workflows import node, shown_files
 from tests.helpers.clips import (
     count_frames,
     frame_rate,
@@ -24,6 +23,7 @@ from tests.helpers.clips import (
 from tests.helpers.comfy_server import PACK_FOLDER, ROOT, Comfy
 from tests.helpers.networks import save_enhancer
 from tests.helpers.ui_form import ONLY_SHOWN, Schemas, to_api
+from tests.helpers.workflows import node, shown_files
 
 if sys.version_info >= (3, 11):
     import tomllib

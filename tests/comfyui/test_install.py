@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.comfyui.test_registration import CONTRACT
 from tests.helpers.comfy_server import HostError, find_host
+from tests.helpers.contract import CONTRACT
 from tests.test_package import packed_files
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.comfyui.test_registration import CONTRACT, options
 from tests.helpers.comfy_server import PACK_FOLDER, Comfy
+from tests.helpers.contract import CONTRACT, options
 from tests.test_locales import LANGUAGES, ROOT, explained, read
 
 

@@ -12,10 +12,10 @@ import torch
 from migrate import migrate_workflow
 from migrate.forms import CORE_INTERPOLATE, CORE_LOADER, OURS, RIFE_VFI, Form
 from rife_arch.networks.config import EncoderConfig
-from tests.comfyui.test_workflows import PAIR, node, png, shown_files
 from tests.helpers.clips import read_pictures
 from tests.helpers.comfy_server import Comfy
 from tests.helpers.networks import TINY_CONFIG, random_weights
+from tests.helpers.workflows import PAIR, node, png, shown_files
 
 SOCKETS = {"IMAGE", "MASK", "RIFE_MODEL", "INTERP_MODEL", "CURVE"}
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.comfyui.test_workflows import complaint, everything_in, load, node, shown_files
 from tests.helpers.clips import (
     count_frames,
     frame_rate,
@@ -20,6 +19,7 @@ from tests.helpers.clips import (
     write_clip,
 )
 from tests.helpers.comfy_server import Comfy, Ended, run_script
+from tests.helpers.workflows import complaint, everything_in, load, node, shown_files
 from vfi.read.video import probe_video, read_video
 
 NUM_FRAMES = 12

@@ -18,70 +18,29 @@ from PIL import Image
 
 from tests.helpers.clips import count_frames, frame_rate, moving_pictures, read_pictures
 from tests.helpers.comfy_server import Comfy, Workflow
+from tests.helpers.workflows import (
+    NO_CUTS,
+    PAIR,
+    behind_slider,
+    blank,
+    complaint,
+    everything_in,
+    inputs,
+    interpolate,
+    load,
+    node,
+    png,
+    several,
+    shown,
+    shown_files,
+    smooth_pair,
+    video,
+)
 from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD
 from vfi.read.image_sequence import probe_image_folder, read_image_folder
 from vfi.read.video import probe_video, read_video
 
 PICTURES = moving_pictures(2, width=96, height=64)
-NO_CUTS = {"scene_threshold": 0.0}  # two pictures of random colours look like two scenes
-
-
-def node(class_type: str, **inputs: object) -> dict[str, Any]:
-    return {"class_type": class_type, "inputs": inputs}
-
-
-def load(model: str = "rife_tiny.pth") -> dict[str, Any]:
-    return node("RIFELoadModel", model=model, precision="fp32")
-
-
-def interpolate(images: list[Any], multi: int = 2, scale: str = "1") -> dict[str, Any]:
-    how = {"multi": multi, "scale": scale, **NO_CUTS}
-    return node("RIFEInterpolate", model=["model", 0], images=images, **how)
-
-
-def png(prefix: str, images: list[Any], **optional: object) -> dict[str, Any]:
-    return node("RIFEExportPNG", images=images, filename_prefix=prefix, **optional)
-
-
-def video(prefix: str, images: list[Any], fps: float = 32.0, **optional: object) -> dict[str, Any]:
-    return node(
-        "RIFEExportVideo", images=images, fps=fps, filename_prefix=prefix, crf=20, **optional
-    )
-
-
-def blank(count: int, width: int = 64, height: int = 64) -> dict[str, Any]:
-    return node("EmptyImage", width=width, height=height, batch_size=count, color=0x336699)
-
-
-def inputs(workflow: Workflow) -> dict[str, Any]:
-    """A workflow without what ComfyUI adds to its nodes."""
-    return {name: node["inputs"] for name, node in workflow.items()}
-
-
-PAIR = {
-    "first": node("LoadImage", image="frame_0.png"),
-    "second": node("LoadImage", image="frame_1.png"),
-    "pair": node("ImageBatch", image1=["first", 0], image2=["second", 0]),
-}
-
-
-def smooth_pair(multi: int = 2, scale: str = "1") -> Workflow:
-    """A pair of pictures, interpolated: node "smooth"."""
-    return {**PAIR, "model": load(), "smooth": interpolate(["pair", 0], multi, scale)}
-
-
-def shown_files(comfy: Comfy, shown: dict[str, Any]) -> list[Path]:
-    """The files that a node gave the front end to show."""
-    return [comfy.output / image["subfolder"] / image["filename"] for image in shown["images"]]
-
-
-def complaint(comfy: Comfy, workflow: Workflow) -> str:
-    """What the user reads when a workflow fails."""
-    return comfy.run(workflow).messages["execution_error"]["exception_message"]
-
-
-def everything_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*"))
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -315,30 +274,10 @@ def test_core_nodes_can_use_the_video(comfy: Comfy) -> None:
 # --- rates, speeds, loops, cuts, masks -----------------------------------------------------------
 
 
-def several(*names: str, **single: dict[str, Any]) -> Workflow:
-    """A batch of the named nodes' pictures, in order: node "clip"."""
-    workflow: dict[str, dict[str, Any]] = {**PAIR, **single}
-    images: list[Any] = [names[0], 0]
-    for number, name in enumerate(names[1:]):
-        key = "clip" if number == len(names) - 2 else f"part{number}"
-        workflow[key] = node("ImageBatch", image1=images, image2=[name, 0])
-        images = [key, 0]
-    return workflow
-
-
 def retime(source: float, target: float, speed: float = 1.0, **options: object) -> dict[str, Any]:
     rates = {"source_fps": source, "target_fps": target, "speed": speed, "scale": "1"}
     rates |= NO_CUTS
     return node("RIFERetime", model=["model", 0], images=["clip", 0], **rates, **options)
-
-
-def shown(comfy: Comfy, workflow: Workflow, name: str) -> tuple[list[Any], dict[str, str]]:
-    """The pictures node "out" gives, and its other outputs as text."""
-    texts = {f"text{number}": node("PreviewAny", source=["out", number]) for number in (1, 2)}
-    exported = {"png": png(f"{name}/RIFE", ["out", 0])}
-    ended = comfy.run({**workflow, "model": load(), **texts, **exported})
-    folder = shown_files(comfy, ended.outputs["png"])[0].parent
-    return read_pictures(folder), {key: ended.text(key) for key in texts}
 
 
 @pytest.mark.parametrize(
@@ -548,13 +487,6 @@ def test_montage_of_two_sizes_is_explained(comfy: Comfy) -> None:
     workflow = {**PAIR, "other": blank(2), "compare": montage, "png": png("no/R", ["compare", 0])}
     expected = "before is 96x64 with 3 channels, after is 64x64 with 3 channels. Scale or convert"
     assert expected in complaint(comfy, workflow)
-
-
-def behind_slider(**optional: object) -> dict[str, Any]:
-    """The pair at 8 fps before what is made of it at 24, or what is given."""
-    given = {"before": ["pair", 0], "after": ["smooth", 0], "before_fps": 8.0, "after_fps": 24.0}
-    given |= {"frame": -1}
-    return node("RIFECompare", **(given | optional))
 
 
 def read_temporary(comfy: Comfy, shown: list[dict[str, str]]) -> list[Any]:
