@@ -346,7 +346,7 @@ def test_canonical_hash_decides_where_the_file_has_none(server: Server, tmp_path
     ("content", "reason"),
     [
         (pickled(0.25)[0], f"expected canonical sha256 {'ab' * 32}, got {pickled(0.25)[1]}"),
-        (b"<!DOCTYPE html><p>Sign in</p>", "got a web page"),
+        (b"<!DOCTYPE html><p>Sign in</p>", "is not a checkpoint but a web page"),
     ],
     ids=["other weights", "web page"],
 )
@@ -519,7 +519,7 @@ def plain_ifnet(version: str) -> IFNetConfig:
             stand_in(replace(plain_ifnet(LITE), widths=(128, 96, 64, 32))),
             "got one that was never released",
         ),
-        ({"weight": torch.zeros(2)}, "expected the weights of a RIFE network"),
+        ({"weight": torch.zeros(2)}, "this is not a RIFE network"),
         (
             {k: v for k, v in stand_in(preset_config(LITE)).items() if "lastconv" not in k},
             "missing: blocks.0.lastconv",
