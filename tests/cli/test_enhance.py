@@ -223,7 +223,10 @@ def test_without_weights_it_says_where_they_are(
         (("--video", "clip.mkv", "--png"), "--png was removed: use --png-only"),
         (("--video", "clip.mkv", "--end", "last-frame"), "expected seconds such as 12.5"),
         (("--video", "clip.mkv", "--source-fps", "5"), "--source-fps requires --img"),
-        (("--video", "clip.mkv", "--model", "4.25"), "expected one of SAFA 0.5"),
+        (
+            ("--video", "clip.mkv", "--model", "4.25"),
+            "there is no such version. Known are SAFA 0.5",
+        ),
         (("--video", "clip.mkv", "--model", "no.pkl"), "give a version such as SAFA 0.5"),
         ((), "one of the arguments --video --img"),
     ],

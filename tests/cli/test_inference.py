@@ -665,11 +665,15 @@ WRONG = {
         1,
         "other.pth: this is not a RIFE network",
     ),
-    "unknown version": ("--video clip.mkv --model 9.99", 2, 'model "9.99": expected one of 4.25'),
+    "unknown version": (
+        "--video clip.mkv --model 9.99",
+        2,
+        'model "9.99": there is no such version. Known are 4.25',
+    ),
     "missing checkpoint": (
         "--video clip.mkv --model none.pth",
         2,
-        "none.pth: expected a checkpoint",
+        "none.pth: there is no such file or folder",
     ),
     "inspect nothing": ("--inspect none.pth", 1, "none.pth: there is no such file or folder"),
     "inspect text": ("--inspect text.mp4", 1, "text.mp4 is not a PyTorch checkpoint"),

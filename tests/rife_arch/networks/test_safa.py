@@ -380,7 +380,7 @@ def test_other_weights_under_a_recorded_name_are_refused(tmp_path: Path) -> None
     path = save_release(tmp_path / "safa_v0.5.pkl")
     choose(tmp_path)
     save_release(path, seed=1)
-    with pytest.raises(CheckpointError, match=r"safa_v0\.5\.pkl: expected the weights first"):
+    with pytest.raises(CheckpointError, match=r"safa_v0\.5\.pkl: these are not the weights first"):
         choose(tmp_path)
 
 
@@ -388,7 +388,7 @@ def test_other_weights_under_a_recorded_name_are_refused(tmp_path: Path) -> None
     ("weights", "found"),
     [
         (random_weights(TINY_CONFIG, 0), "this is a RIFE network"),
-        (safa_weights(TINY_SAFA, 0), "got one of other widths"),
+        (safa_weights(TINY_SAFA, 0), "but one of other widths"),
     ],
     ids=["RIFE", "narrow"],
 )
