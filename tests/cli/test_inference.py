@@ -643,7 +643,11 @@ WRONG = {
     "missing file": ("--video none.mp4", 2, "none.mp4: there is no such file"),
     "folder as video": ("--video sizes", 2, "sizes: there is no video in this folder"),
     "no frames": ("--video empty.avi", 1, "empty.avi: this video has no frames"),
-    "one frame": ("--video one.mkv", 2, "expected at least two frames"),
+    "one frame": (
+        "--video one.mkv",
+        2,
+        "This clip has one frame, and interpolation needs at least two",
+    ),
     "text": ("--video text.mp4", 1, "text.mp4: FFmpeg cannot read this file"),
     "damage": ("--video damaged.mkv", 1, "damaged.mkv: frame 4 does not decode"),
     "damage, pngs": (
