@@ -336,7 +336,7 @@ def open_workflow(workflow: Any) -> Opened:
     if isinstance(nodes, dict) and nodes and all(map(_is_api_node, nodes.values())):
         return Opened(_ApiGraph(nodes), {})
     raise InputError(
-        "workflow: expected one of ComfyUI, saved or exported (API), got something else. "
+        "workflow: this is not one that ComfyUI saved or exported (API). "
         "Open it in ComfyUI and save it again."
     )
 

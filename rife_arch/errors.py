@@ -9,8 +9,9 @@
     └── CatalogError                        a name or an entry of the catalogue is wrong
         └── DownloadError                   no source of an entry could be fetched and verified
 
-A message names the file, says what is wrong with it, and then what to do. Functions on tensors
-raise plain ``ValueError``.
+A message begins with the file or option it is about, and says what is wrong and what to do next;
+``expected <x>, got <y>`` only where that is clearest. Functions on tensors raise plain
+``ValueError``.
 """
 
 

@@ -9,7 +9,8 @@
         ├── DecodeError             a video or image could not be read
         └── EncodeError             ffmpeg, or the disk, refused the output
 
-A message has the form ``<thing>: expected <x>, got <y>. <next step>``.
+A message begins with the file or option it is about, and says what is wrong and what to do next;
+``expected <x>, got <y>`` only where that is clearest.
 """
 
 

@@ -106,8 +106,8 @@ def _existing_path(name: str, example: CatalogEntry) -> Path | None:
         return path
     if "/" in name or "\\" in name or path.suffix.lower() in CHECKPOINT_SUFFIXES:
         raise CatalogError(
-            f"{name}: expected a checkpoint file or folder, got a path that does not exist. "
-            f"Check the spelling, or give a version such as {example.name}."
+            f"{name}: there is no such file or folder. "
+            f"Check the path, or give a version such as {example.name}."
         )
     return None
 
@@ -191,7 +191,7 @@ def _explain_failure(entry: CatalogEntry, folder: Path, failures: Sequence[str])
     # What to do comes before the reasons: ComfyUI shows four lines, and the rest in a report.
     lines = "\n  ".join(failures)
     return (
-        f"model {entry.name}: expected the file from one of its sources, got it from none. By hand: "
+        f"model {entry.name} could not be downloaded from any of its sources. By hand: "
         f"{_by_hand(entry, folder)}\nThe sources:\n  {lines}"
     )
 

@@ -116,7 +116,7 @@ def parse_entry(raw: object, where: str) -> CatalogEntry:
         for number, item in enumerate(as_list(values["sources"]), start=1)
     )
     if not values["sources"]:
-        raise invalid(where, "sources", "a list of at least one source", ())
+        raise invalid(where, "sources", "it is not a list of at least one source")
     return CatalogEntry(**values)
 
 
@@ -129,7 +129,7 @@ def _parse_source(raw: object, where: str) -> Source:
         return WheelSource(**_checked_fields(values, WheelSource, where))
     if kind == "page":
         return PageSource(**_checked_fields(values, PageSource, where))
-    raise invalid(where, "kind", '"https", "wheel" or "page"', kind)
+    raise invalid(where, "kind", f'{kind!r} is not "https", "wheel" or "page"')
 
 
 _Record = TypeVar("_Record", HttpsSource, WheelSource, PageSource, CatalogEntry)
@@ -141,7 +141,12 @@ def _checked_fields(raw: object, record: type[_Record], where: str) -> dict[str,
     names = [field.name for field in fields(record)]
     for name in [*names, *values]:
         if name not in values or name not in names:
-            raise invalid(where, name, f"just the fields {', '.join(names)}", sorted(values))
+            raise invalid(
+                where,
+                name,
+                f"it is {'unknown' if name in values else 'missing'}. The fields must be "
+                f"{', '.join(names)}, and are {', '.join(sorted(values)) or 'none'}",
+            )
     for name in names:
         if name != "sources":
             _check_field(name, values[name], where)
@@ -154,11 +159,11 @@ def _check_field(name: str, value: object, where: str) -> None:
     if name == "size":
         # type() and not isinstance(): True is an int.
         if type(value) is not int or value <= 0:
-            raise invalid(where, name, "a number of bytes or null", value)
+            raise invalid(where, name, f"{value!r} is neither a number of bytes nor null")
         return
     pattern = _FIELD_PATTERNS.get(name, r"\S(.*\S)?")
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise invalid(where, name, f"text that matches {pattern}", value)
+        raise invalid(where, name, f"{value!r} is not text that matches {pattern}")
 
 
 def as_list(raw: object) -> list[object]:
@@ -170,6 +175,6 @@ def _as_dict(raw: object) -> dict[str, object]:
     return dict(cast("dict[str, object]", raw)) if isinstance(raw, dict) else {}
 
 
-def invalid(where: str, name: str, expected: str, value: object) -> CatalogError:
+def invalid(where: str, name: str, problem: str) -> CatalogError:
     """Make the error for one wrong field."""
-    return CatalogError(f"{where}, field {name}: expected {expected}, got {value!r}. Correct it.")
+    return CatalogError(f"{where}, field {name}: {problem}. Correct it.")

@@ -66,13 +66,15 @@ def load_catalog(path: Path | None = None) -> tuple[CatalogEntry, ...]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CatalogError(f"{path}: expected a JSON file, got {error}. Restore it.") from error
+        raise CatalogError(
+            f"{path}: this catalogue cannot be read ({error}). Restore it."
+        ) from error
     entries = tuple(
         parse_entry(item, f"{path.name}, entry {number}")
         for number, item in enumerate(as_list(raw), start=1)
     )
     if not entries:
-        raise CatalogError(f"{path}: expected a list of entries, got something else. Restore it.")
+        raise CatalogError(f"{path}: this catalogue is empty or not a list. Restore it.")
     _require_unique("name", (version_key(entry.name) for entry in entries), path)
     # Each source has a file name of its own, so a partial download can only be its own.
     _require_unique("file", (source.file for entry in entries for source in entry.sources), path)
@@ -88,7 +90,7 @@ def _require_unique(name: str, values: Iterable[str], path: Path) -> None:
     seen: set[str] = set()
     for value in values:
         if value in seen:
-            raise invalid(path.name, name, "each value once", f"{value} twice")
+            raise invalid(path.name, name, f"{value} appears twice")
         seen.add(value)
 
 
@@ -103,8 +105,8 @@ def find_entry(catalog: Sequence[CatalogEntry], name: str) -> CatalogEntry:
             return entry
     known = ", ".join(entry.name for entry in catalog)
     raise CatalogError(
-        f'model "{name}": expected one of {known}, or the path of a checkpoint, got neither. '
-        "Choose a name from the list or check the path."
+        f'model "{name}": there is no such version. Known are {known}; or give the path of a '
+        "checkpoint."
     )
 
 

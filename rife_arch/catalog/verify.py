@@ -65,7 +65,7 @@ def verify_download(
     """
     size = partial.stat().st_size
     if source.size is not None and size != source.size:
-        raise DownloadError(f"{source.file}: expected {source.size} bytes, got {size}")
+        raise DownloadError(f"{source.file} has {size} bytes instead of {source.size}")
     if source.sha256 is not None:
         _require_equal(source, "sha256", source.sha256, _sha256(partial))
         return
@@ -76,7 +76,7 @@ def verify_download(
     elif (record := _read_record(target)) is not None:
         if found != record.canonical_sha256:
             raise DownloadError(
-                f"{source.file}: {_expected_again(record, found)} "
+                f"{source.file}: {_not_as_recorded(record, found)} "
                 f"Delete {record_path(target)} if its publisher replaced it."
             )
     else:
@@ -126,7 +126,7 @@ def check_recorded(file: Path) -> None:
     found = canonical_sha256(canonicalize(read_state_dict(file)).weights)
     if found != record.canonical_sha256:
         raise CheckpointError(
-            f"{file}: {_expected_again(record, found)} Delete the file to download it again, "
+            f"{file}: {_not_as_recorded(record, found)} Delete the file to download it again, "
             f"or {record_path(file).name} to accept it as it is."
         )
 
@@ -138,32 +138,34 @@ def record_path(file: Path) -> Path:
 
 def _require_equal(source: _Downloadable, kind: str, expected: str, found: str) -> None:
     if found != expected:
-        raise DownloadError(f"{source.file}: expected {kind} {expected}, got {found}")
+        raise DownloadError(f"{source.file} has {kind} {found} instead of {expected}")
 
 
-def _expected_again(record: Record, found: str) -> str:
+def _not_as_recorded(record: Record, found: str) -> str:
     return (
-        f"expected the weights first downloaded on {record.date}, canonical sha256 "
-        f"{record.canonical_sha256}, got {found}."
+        f"these are not the weights first downloaded on {record.date}. Their canonical sha256 is "
+        f"{found} instead of {record.canonical_sha256}."
     )
 
 
 def _require_release(canonical: CanonicalWeights, digest: str, entry: CatalogEntry) -> None:
     if entry.network == SAFA_RELEASE:
         if detect_enhancer(canonical.weights) != SafaConfig():
-            raise DownloadError(f"expected the network of {SAFA_RELEASE}, got one of other widths")
+            raise DownloadError(
+                f"this is not the network of {SAFA_RELEASE} but one of other widths"
+            )
         return
     found = find_preset(detect({**canonical.weights, **canonical.refinement}))
     named = next((preset for preset in PRESETS if preset.label == entry.network), None)
     # By shapes and not by label, as 3.6 and 3.8 have the same ones.
     if not (found and named and expected_shapes(found.config) == expected_shapes(named.config)):
         raise DownloadError(
-            f"expected the network of {entry.network}, got "
+            f"this is not the network of {entry.network} but "
             + (f"that of {found.label}" if found else "one that was never released")
         )
     known = KNOWN_WEIGHTS.get(digest, entry.name)
     if known != entry.name:
-        raise DownloadError(f"expected the weights of {entry.name}, got those of {known}")
+        raise DownloadError(f"these are not the weights of {entry.name} but those of {known}")
 
 
 def _read_record(file: Path) -> Record | None:
@@ -174,7 +176,7 @@ def _read_record(file: Path) -> Record | None:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError(
-            f"{path}: expected the record of a download, got {error}. Delete it, and {file.name} "
+            f"{path}: this record of a download cannot be read ({error}). Delete it, and {file.name} "
             "with it if you do not know that file."
         ) from error
 

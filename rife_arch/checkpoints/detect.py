@@ -80,11 +80,11 @@ def detect_enhancer(weights: Mapping[str, Tensor]) -> SafaConfig:
     if not looks_like_safa(weights):
         if any(key.startswith("blocks.") for key in shapes):
             raise UnsupportedCheckpointError(
-                "expected SAFA, which enhances video, got a RIFE network, which interpolates. "
-                "Load it with Load RIFE Model or inference_video.py."
+                "this is a RIFE network, which interpolates; SAFA enhances video. Load it with "
+                "Load RIFE Model or inference_video.py; to enhance, choose a SAFA checkpoint."
             )
         raise UnsupportedCheckpointError(
-            f"expected SAFA (block.getscale…), got {len(shapes)} other weights such as "
+            f"this is not SAFA (block.getscale…): it has {len(shapes)} other weights, such as "
             f"{_listed(sorted(shapes))}. Choose a SAFA checkpoint."
         )
     try:
@@ -99,8 +99,8 @@ def detect_enhancer(weights: Mapping[str, Tensor]) -> SafaConfig:
         config = SafaConfig()
     if difference := _difference(shapes, expected_shapes(config)):
         raise CheckpointMismatchError(
-            f"expected the weights of SAFA, but {difference}. "
-            "The file is damaged, was edited, or is a release other than 0.5."
+            f"this looks like SAFA, but with weights {difference}. "
+            "The file is damaged, was edited, or is a release other than 0.5: get SAFA 0.5."
         )
     return config
 
@@ -122,18 +122,18 @@ def _refuse_relatives(shapes: _Shapes) -> None:
     """Refuse related networks that are not supported, by name."""
     if "blocks.0.res0.fc1.weight" in shapes:
         raise UnsupportedCheckpointError(
-            "expected RIFE 2.0 or later, got version 1, which this package does not run. "
+            "this is version 1 of RIFE, and this package runs 2.0 and later. "
             "Choose a later checkpoint; 4.25 is a good one."
         )
     if any(key.startswith(_SAFA) for key in shapes):
         raise UnsupportedCheckpointError(
-            "expected a RIFE interpolation network, got SAFA, which enhances video. Load it with "
-            "Load RIFE Enhancer or inference_video_enhance.py; to interpolate, choose a RIFE "
-            "checkpoint, such as 4.25."
+            "this is SAFA, which enhances video; RIFE networks interpolate. Load it with Load RIFE "
+            "Enhancer or inference_video_enhance.py; to interpolate, choose a RIFE checkpoint, such "
+            "as 4.25."
         )
     if shapes and all(key.startswith(REFINEMENT) for key in shapes):
         raise UnsupportedCheckpointError(
-            "expected flownet.pkl with its contextnet.pkl and unet.pkl, got only the latter two. "
+            "this is a contextnet.pkl or unet.pkl without its flownet.pkl. "
             "Choose the folder that holds all three."
         )
 
@@ -183,7 +183,7 @@ def _with_refinement(config: NetworkConfig, shapes: _Shapes) -> NetworkConfig:
         return config
     if not config.may_refine or not any(key.startswith(REFINEMENT) for key in shapes):
         raise UnsupportedCheckpointError(
-            "expected a checkpoint with a refinement network (some of 3.9-4.4), got one without. "
+            "this checkpoint has no refinement network; some of 3.9-4.4 have one. "
             "Load it without refinement."
         )
     assert isinstance(config, IFNetConfig)  # the only family where it is a choice
@@ -216,17 +216,18 @@ def _explained(
     label = max(in_common, key=lambda name: in_common[name])
     if in_common[label] == 0:
         return UnsupportedCheckpointError(
-            f"expected the weights of a RIFE network (blocks.0.conv0…), got {len(shapes)} other "
-            f"weights such as {_listed(sorted(shapes))}. Choose a RIFE checkpoint."
+            f"this is not a RIFE network (blocks.0.conv0…): it has {len(shapes)} other weights, "
+            f"such as {_listed(sorted(shapes))}. Choose a RIFE checkpoint."
         )
+    name = label if label.startswith("RIFE") else f"RIFE {label}"
     difference = _difference(shapes, candidates[label])
     if 2 * in_common[label] > len(candidates[label]):
         return CheckpointMismatchError(
-            f"expected the weights of RIFE {label}, but {difference}. "
+            f"this looks like {name}, but with weights {difference}. "
             "The file is damaged or was edited: download it again."
         )
     return UnsupportedCheckpointError(
-        f"expected the weights of a known RIFE network; closest is {label}, but {difference}. "
+        f"this is not a known RIFE network. Closest is {name}, but with weights {difference}. "
         "Choose another checkpoint.",
         nearest=label,
     )

@@ -45,7 +45,7 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     if path.is_dir():
         return _read_members(_folder_members(path), path)
     if not path.exists():
-        raise CheckpointError(f"{path}: expected a checkpoint, found nothing there.")
+        raise CheckpointError(f"{path}: there is no such file or folder. Check the path.")
     try:
         archive_members = _archive_members(path)
         if archive_members is not None:
@@ -115,10 +115,14 @@ def _choose_main(names: list[str], where: Path) -> str:
     for found in (flownets, others, names):
         if len(found) == 1:
             return found[0]
-    listed = ", ".join(sorted(names)) or "none"
+    if not names:
+        raise CheckpointError(
+            f"{where}: there is no checkpoint in it. Choose a folder or an archive with flownet.pkl "
+            "or one other checkpoint."
+        )
     raise CheckpointError(
-        f"{where}: expected flownet.pkl or one other checkpoint in it, got {listed}. "
-        "Choose the file itself."
+        f"{where}: it is not clear which of these to load, as none or several are called flownet: "
+        f"{', '.join(sorted(names))}. Choose the file itself."
     )
 
 
@@ -126,7 +130,7 @@ def _read_one(open_: Callable[[], BinaryIO], path: Path) -> dict[str, Tensor]:
     with open_() as file:
         head = file.read(_HEAD_BYTES)
         if reason := _not_a_checkpoint(head):
-            raise CheckpointError(f"{path}: expected RIFE weights, got {reason}.")
+            raise CheckpointError(f"{path} is not a checkpoint but {reason}.")
         file.seek(0)
         is_safetensors = head[8:9] == b"{" and head[:2] != b"PK"
         read = _read_safetensors if is_safetensors else _read_pickle
@@ -159,8 +163,8 @@ def _read_safetensors(file: BinaryIO, path: Path) -> object:
         return safetensors.torch.load(file.read())
     except safetensors.SafetensorError as error:
         raise CheckpointError(
-            f"{path}: expected a complete safetensors file, got a damaged one ({error}). "
-            "Download it again."
+            f"{path} is not a complete safetensors file ({error}). "
+            "Download it again and compare its size."
         ) from error
 
 
@@ -174,8 +178,8 @@ def _read_pickle(file: BinaryIO, path: Path) -> object:
         raise CheckpointError(_explain_unpickling(path, str(error))) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
         raise CheckpointError(
-            f"{path}: expected a PyTorch checkpoint, got a damaged or cut-off file "
-            f"({_first_line(error)}). Download it again."
+            f"{path} is not a complete PyTorch checkpoint ({_first_line(error)}). "
+            "Download it again and compare its size."
         ) from error
 
 
@@ -183,10 +187,10 @@ def _explain_unpickling(path: Path, reason: str) -> str:
     wordings = ("unsupported global", "unsupported class", "is blocked")  # of torch
     if any(wording in reason.lower() for wording in wordings):
         return (
-            f"{path}: expected nothing but weights, got a pickle that wants to run code. "
+            f"{path} is a pickle that wants to run code, which weights never do. "
             "It was not run. Do not use this file; download the checkpoint from its author."
         )
-    return f"{path}: expected a PyTorch checkpoint, got something else. Choose another file."
+    return f"{path} is not a PyTorch checkpoint. Choose another file."
 
 
 def _first_line(error: Exception) -> str:
@@ -208,6 +212,6 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
         if tensors:
             return tensors
     raise CheckpointError(
-        f"{path}: expected weights by name, got a {type(content).__name__} without tensors. "
+        f"{path} has no weights with names: it holds a {type(content).__name__} without tensors. "
         "Choose a RIFE checkpoint."
     )

@@ -220,7 +220,7 @@ class RifeModel(LoadedNetwork[Network]):
                 f"both frames must have one size and scale, got {features0} and {features1}"
             )
         if (features0.alpha is None) != (features1.alpha is None):
-            raise ValueError("both frames must have alpha or neither, got one with and one without")
+            raise ValueError("both frames must have alpha or neither; only one of them has it")
         if ensemble and not self.config.supports_ensemble:
             raise ValueError(
                 f"RIFE {self.name} has no ensemble; use 3.8, 4.0-4.20 or 4.24, or leave it out"

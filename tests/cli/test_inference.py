@@ -643,7 +643,11 @@ WRONG = {
     "missing file": ("--video none.mp4", 2, "none.mp4: there is no such file"),
     "folder as video": ("--video sizes", 2, "sizes: there is no video in this folder"),
     "no frames": ("--video empty.avi", 1, "empty.avi: this video has no frames"),
-    "one frame": ("--video one.mkv", 2, "expected at least two frames"),
+    "one frame": (
+        "--video one.mkv",
+        2,
+        "This clip has one frame, and interpolation needs at least two",
+    ),
     "text": ("--video text.mp4", 1, "text.mp4: FFmpeg cannot read this file"),
     "damage": ("--video damaged.mkv", 1, "damaged.mkv: frame 4 does not decode"),
     "damage, pngs": (
@@ -654,17 +658,29 @@ WRONG = {
     "missing folder": ("--img none", 2, "none does not exist"),
     "empty folder": ("--img no_pictures", 2, "no pictures has no images"),
     "sizes differ": ("--img sizes", 2, "shot_0001.png is 64x48, shot_0002.png is 64x20"),
-    "cut checkpoint": ("--video clip.mkv --model cut.pth", 1, "cut.pth: expected a PyTorch"),
+    "cut checkpoint": (
+        "--video clip.mkv --model cut.pth",
+        1,
+        "cut.pth is not a complete PyTorch checkpoint",
+    ),
     "code": ("--video clip.mkv --model code.pkl", 1, "It was not run"),
-    "other network": ("--video clip.mkv --model other.pth", 1, "other.pth: expected the weights"),
-    "unknown version": ("--video clip.mkv --model 9.99", 2, 'model "9.99": expected one of 4.25'),
+    "other network": (
+        "--video clip.mkv --model other.pth",
+        1,
+        "other.pth: this is not a RIFE network",
+    ),
+    "unknown version": (
+        "--video clip.mkv --model 9.99",
+        2,
+        'model "9.99": there is no such version. Known are 4.25',
+    ),
     "missing checkpoint": (
         "--video clip.mkv --model none.pth",
         2,
-        "none.pth: expected a checkpoint",
+        "none.pth: there is no such file or folder",
     ),
-    "inspect nothing": ("--inspect none.pth", 1, "none.pth: expected a checkpoint"),
-    "inspect text": ("--inspect text.mp4", 1, "text.mp4: expected a PyTorch checkpoint"),
+    "inspect nothing": ("--inspect none.pth", 1, "none.pth: there is no such file or folder"),
+    "inspect text": ("--inspect text.mp4", 1, "text.mp4 is not a PyTorch checkpoint"),
     "unwritable": (
         "--video clip.mkv --output text.mp4/a.mp4",
         2,

@@ -155,7 +155,7 @@ def test_end_is_a_moment_and_a_rule_at_once(cli: RunCli, clip: Path) -> None:
     ("arguments", "message"),
     [
         ("--end soon", "neither a time such as 12.5 or 1:02.5 nor one of last-frame"),
-        ("--start soon", "expected seconds such as 12.5"),
+        ("--start soon", "Write seconds, such as 12.5"),
         ("--start 9", "has no frames from 9.000 s on"),
     ],
 )

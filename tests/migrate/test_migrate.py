@@ -205,7 +205,7 @@ def test_other_methods_are_named() -> None:
 
 @pytest.mark.parametrize("data", [[], {}, {"a": 1}, "text", {"1": {"inputs": {}}}])
 def test_what_is_no_workflow_is_refused(data: object) -> None:
-    with pytest.raises(InputError, match="workflow: expected one of ComfyUI"):
+    with pytest.raises(InputError, match="workflow: this is not one that ComfyUI saved"):
         migrate_workflow(data)
 
 

@@ -210,6 +210,6 @@ def _with_chunks(png: bytes, info: PngInfo) -> bytes:
 
 def _damaged(file: Path, error: Exception) -> DecodeError:
     return DecodeError(
-        f"{file}: expected a picture, got one that does not decode ({error}). "
-        "Make it again, or remove it from the folder."
+        f"{file}: this image cannot be decoded ({error}). "
+        "Export it again, or remove it from the folder."
     )

@@ -148,7 +148,7 @@ def _require_fitting(
             f"{width}x{height} with {channels} channels" for height, width, channels in sizes
         )
         raise InputError(
-            f"clip {number}: expected {before} like the clip before, got {found}. "
+            f"Clip {number} is {found}, not {before} like the clip before. "
             "Scale or convert one of them."
         )
 

@@ -78,7 +78,7 @@ def _interpolate_on_device(
     iterator = iter(frames)
     current = next(iterator, None)
     if current is None:
-        raise _too_few("none")
+        raise _too_few("no frames")
     is_alone = True
     num_scheduled = 0  # outputs of the pairs so far
     number = first  # of the next output
@@ -98,7 +98,7 @@ def _interpolate_on_device(
         held_back = list(outputs)
         current = following
     if is_alone:
-        raise _too_few("one")
+        raise _too_few("one frame")
     ending = repeat(current.pixels)
     if compare:
         ending = _compared(compare, current.pixels, ending, max(num_scheduled, first))
@@ -108,7 +108,7 @@ def _interpolate_on_device(
 
 def _too_few(found: str) -> InputError:
     return InputError(
-        f"expected at least two frames to interpolate between, got {found}. Use a longer clip."
+        f"This clip has {found}, and interpolation needs at least two. Use a longer clip."
     )
 
 

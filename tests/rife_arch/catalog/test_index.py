@@ -122,14 +122,14 @@ def test_entry_without_any_hash_is_read(tmp_path: Path) -> None:
 def test_two_spellings_of_one_version_are_refused(tmp_path: Path) -> None:
     other = entry_fields(name="v4.25", sources=[https_fields(file="b.pkl")])
 
-    with pytest.raises(CatalogError, match="field name: expected each value once"):
+    with pytest.raises(CatalogError, match="field name: 425 appears twice"):
         load_catalog(write(tmp_path / "c.json", [entry_fields(), other]))
 
 
 def test_two_sources_with_one_file_name_are_refused(tmp_path: Path) -> None:
     fields = entry_fields(sources=[https_fields(), wheel_fields(file="a.pkl")])
 
-    with pytest.raises(CatalogError, match=r"field file: .* 'a\.pkl twice'"):
+    with pytest.raises(CatalogError, match=r"field file: a\.pkl appears twice"):
         load_catalog(write(tmp_path / "c.json", [fields]))
 
 
@@ -137,12 +137,12 @@ def test_two_sources_with_one_file_name_are_refused(tmp_path: Path) -> None:
 def test_file_that_is_no_catalogue_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.json").write_text(text)
 
-    with pytest.raises(CatalogError, match=r"c\.json: expected"):
+    with pytest.raises(CatalogError, match=r"c\.json: this catalogue"):
         load_catalog(tmp_path / "c.json")
 
 
 def test_missing_catalogue_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match=r"gone\.json: expected a JSON file"):
+    with pytest.raises(CatalogError, match=r"gone\.json: this catalogue cannot be read"):
         load_catalog(tmp_path / "gone.json")
 
 

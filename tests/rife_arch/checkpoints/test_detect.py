@@ -120,7 +120,7 @@ def test_too_few_blocks_name_the_nearest_family() -> None:
     shapes = expected_shapes(config)
     weights = {key: torch.zeros(1).expand(shape) for key, shape in shapes.items()}
     with pytest.raises(
-        UnsupportedCheckpointError, match=r"4\.2.*, but missing: blocks\.2"
+        UnsupportedCheckpointError, match=r"4\.2.*, but with weights missing: blocks\.2"
     ) as raised:
         detect(weights)
     assert raised.value.nearest
@@ -129,9 +129,9 @@ def test_too_few_blocks_name_the_nearest_family() -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("block0.res0.fc1.weight", "got version 1"),
-        ("block.getscale.0.0.weight", "got SAFA, which enhances"),
-        ("contextnet.conv0.conv1.0.weight", "got only the latter two"),
+        ("block0.res0.fc1.weight", "this is version 1 of RIFE"),
+        ("block.getscale.0.0.weight", "this is SAFA, which enhances"),
+        ("contextnet.conv0.conv1.0.weight", "without its flownet\\.pkl"),
     ],
 )
 def test_relatives_of_rife_are_refused_by_name(key: str, words: str) -> None:

@@ -102,14 +102,14 @@ def test_flownet_of_three_without_the_others_names_what_is_missing(tmp_path: Pat
 def test_folder_with_several_checkpoints_asks_for_one(tmp_path: Path) -> None:
     for name in ("a.pth", "b.pth"):
         torch.save(random_weights(TINY_CONFIG, 0), tmp_path / name)
-    with pytest.raises(CheckpointError, match=r"got a\.pth, b\.pth\. Choose the file itself"):
+    with pytest.raises(CheckpointError, match=r"flownet: a\.pth, b\.pth\. Choose the file itself"):
         load_checkpoint(tmp_path)
 
 
 def test_archive_without_weights_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
         archive.writestr("train_log/RIFE_HDv3.py", "")
-    with pytest.raises(CheckpointError, match=r"code\.zip: expected flownet\.pkl .* got none"):
+    with pytest.raises(CheckpointError, match=r"code\.zip: there is no checkpoint in it"):
         load_checkpoint(tmp_path / "code.zip")
 
 
@@ -163,7 +163,7 @@ def test_pickle_that_would_execute_code_is_refused_and_not_run(
 def test_pickle_of_any_protocol_is_refused_without_being_run(tmp_path: Path, protocol: int) -> None:
     marker = tmp_path / "code was run"
     (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Exploit(os.mkdir, str(marker)), protocol))
-    with pytest.raises(CheckpointError, match=r"evil\.pkl: expected"):
+    with pytest.raises(CheckpointError, match=r"evil\.pkl is (not|a pickle)"):
         load_checkpoint(tmp_path / "evil.pkl")
     assert not marker.exists()
 
@@ -181,7 +181,7 @@ def test_truncated_checkpoint_is_named_as_damaged(
         safetensors.torch.save_file(weights, path)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * fraction)])
-    with pytest.raises(CheckpointError, match=r"a\.(pkl|safetensors): expected.*(damaged|cut-off)"):
+    with pytest.raises(CheckpointError, match=r"a\.(pkl|safetensors) is not a complete"):
         load_checkpoint(path)
 
 
@@ -194,23 +194,23 @@ def test_truncated_checkpoint_is_named_as_damaged(
         (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", "an ONNX export"),
         (b"\x08\x08\x12\x0bonnx-python", "an ONNX export"),
         (b"7767517\n104 130\n", "an ncnn export"),
-        (b"just a few words of text", "expected a PyTorch checkpoint"),
+        (b"just a few words of text", "is not a complete PyTorch checkpoint"),
     ],
 )
 def test_files_that_are_no_checkpoint_are_named(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "flownet.pkl").write_bytes(content)
-    with pytest.raises(CheckpointError, match=rf"flownet\.pkl: .*{words}"):
+    with pytest.raises(CheckpointError, match=rf"flownet\.pkl .*{words}"):
         load_checkpoint(tmp_path / "flownet.pkl")
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"none\.pkl: expected a checkpoint, found nothing"):
+    with pytest.raises(CheckpointError, match=r"none\.pkl: there is no such file or folder"):
         load_checkpoint(tmp_path / "none.pkl")
 
 
 def test_pickle_without_tensors_is_refused(tmp_path: Path) -> None:
     torch.save([1, 2, 3], tmp_path / "list.pth")
-    with pytest.raises(CheckpointError, match="got a list without tensors"):
+    with pytest.raises(CheckpointError, match="holds a list without tensors"):
         load_checkpoint(tmp_path / "list.pth")
 
 

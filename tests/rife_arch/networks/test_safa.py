@@ -311,19 +311,23 @@ def test_release_is_named_and_its_precision_chosen(tmp_path: Path) -> None:
 
 
 def test_interpolation_points_to_the_enhancer(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedCheckpointError, match=r"got SAFA.*Load RIFE Enhancer"):
+    with pytest.raises(UnsupportedCheckpointError, match=r"this is SAFA.*Load RIFE Enhancer"):
         load_rife(save_as_upstream(tmp_path / "a"))
 
 
 def test_enhancing_points_to_interpolation(tmp_path: Path) -> None:
     torch.save(random_weights(TINY_CONFIG, 0), tmp_path / "rife.pth")
-    with pytest.raises(UnsupportedCheckpointError, match=r"rife\.pth: .* got a RIFE network.*Load"):
+    with pytest.raises(
+        UnsupportedCheckpointError, match=r"rife\.pth: this is a RIFE network.*Load"
+    ):
         load_enhancer(tmp_path / "rife.pth")
 
 
 def test_enhancing_refuses_what_is_neither(tmp_path: Path) -> None:
     torch.save({"conv.weight": torch.zeros(3)}, tmp_path / "other.pth")
-    with pytest.raises(UnsupportedCheckpointError, match=r"got 1 other weights such as conv\.w"):
+    with pytest.raises(
+        UnsupportedCheckpointError, match=r"it has 1 other weights, such as conv\.w"
+    ):
         load_enhancer(tmp_path / "other.pth")
 
 
@@ -332,7 +336,7 @@ def test_any_missing_weight_is_refused_by_name(tmp_path: Path, key: str) -> None
     weights = safa_weights(TINY_SAFA, 0)
     del weights[key]
     torch.save(weights, tmp_path / "safa.pkl")
-    with pytest.raises(CheckpointMismatchError, match=f"expected the weights of SAFA.*{key}"):
+    with pytest.raises(CheckpointMismatchError, match=f"this looks like SAFA, but.*{key}"):
         load_checkpoint(tmp_path / "safa.pkl")
 
 
@@ -376,15 +380,15 @@ def test_other_weights_under_a_recorded_name_are_refused(tmp_path: Path) -> None
     path = save_release(tmp_path / "safa_v0.5.pkl")
     choose(tmp_path)
     save_release(path, seed=1)
-    with pytest.raises(CheckpointError, match=r"safa_v0\.5\.pkl: expected the weights first"):
+    with pytest.raises(CheckpointError, match=r"safa_v0\.5\.pkl: these are not the weights first"):
         choose(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("weights", "found"),
     [
-        (random_weights(TINY_CONFIG, 0), "got a RIFE network"),
-        (safa_weights(TINY_SAFA, 0), "got one of other widths"),
+        (random_weights(TINY_CONFIG, 0), "this is a RIFE network"),
+        (safa_weights(TINY_SAFA, 0), "but one of other widths"),
     ],
     ids=["RIFE", "narrow"],
 )

@@ -143,7 +143,5 @@ def test_empty_clip_is_named() -> None:
 
 def test_clip_of_another_size_is_named() -> None:
     wide = [Frame(image(0, size=96), Fraction(0))]
-    with pytest.raises(
-        InputError, match=r"clip 2: expected 64x32 .* like the clip before, got 96x32"
-    ):
+    with pytest.raises(InputError, match=r"Clip 2 is 96x32 .*, not 64x32 .* like the clip before"):
         list(concatenate([clip([0, 1]), wide], TICK))
