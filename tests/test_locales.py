@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,15 @@ def has_script(text: str, language: str) -> bool:
 
 def numbers(text: str) -> set[str]:
     return set(re.findall(r"\d+(?:\.\d+)?", text))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_line_of_a_paragraph_begins_a_list(path: Path) -> None:
+    lines = ["", *path.read_text(encoding="utf-8").splitlines()]
+    listed = re.compile(r" *([-*+]|[0-9]+\.) |  ")  # a list, or its second line
+    wrong = [
+        line
+        for before, line in pairwise(lines)
+        if re.match(r"([-*+]|[0-9]+\.) ", line) and before and not listed.match(before)
+    ]
+    assert wrong == []
