@@ -1,0 +1,76 @@
+"""The options of both command lines: names in here are a contract with everyone's scripts."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pytest
+
+from cli.enhance_arguments import build_enhance_parser
+from cli.interpolate_arguments import build_parser
+
+SHARED = """
+--audio --crf --cuts --debug --device --dither --encoder-speed --end --ext --ffmpeg-options --fp16
+--help --img --json --keep-pngs --list-presets --model --no-resume --out-dir --output --overwrite
+--picture-format --png --png-only --precision --preset --resume --scene-threshold --source-fps
+--start --version --video -h
+"""
+INTERPOLATION = """
+--UHD --at-cut --convert --demo --duplicates --ensemble --exp --fps --inspect --list-models --loop
+--mask --model-version --montage --montage-labels --multi --quality --ramp --refine --scale --skip
+--speed --target-fps --torch-compile
+"""
+CHOICES = {
+    "--at-cut": ["nearest", "hold", "blend"],
+    "--audio": ["copy", "aac", "none"],
+    "--duplicates": ["keep", "smooth"],
+    "--encoder-speed": ["fast", "normal", "slow"],
+    "--ext": ["gif", "mkv", "mov", "mp4", "webm", "webp"],
+    "--montage": ["side-by-side", "stacked", "split"],
+    "--picture-format": ["png", "exr"],
+    "--precision": ["auto", "fp32", "fp16", "bf16"],
+    "--quality": ["fast", "better", "best"],
+    "--scale": [0.25, 0.5, 1.0, 2.0, 4.0],
+}
+DEFAULTS = {
+    "--at-cut": "nearest",
+    "--audio": "copy",
+    "--crf": None,
+    "--device": "auto",
+    "--duplicates": "keep",
+    "--encoder-speed": None,
+    "--model": "auto",
+    "--multi": 2,
+    "--picture-format": "png",
+    "--precision": "auto",
+    "--preset": "share",
+    "--quality": "fast",
+    "--resume": True,
+    "--scale": 1.0,
+    "--scene-threshold": 0.2,
+    "--target-fps": None,
+}
+
+
+def options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    return {name: action for action in parser._actions for name in action.option_strings}
+
+
+@pytest.mark.parametrize(
+    ("parser", "names"),
+    [(build_parser(), SHARED + INTERPOLATION), (build_enhance_parser(), SHARED)],
+    ids=["inference_video", "inference_video_enhance"],
+)
+def test_options_keep_their_names(parser: argparse.ArgumentParser, names: str) -> None:
+    assert set(options(parser)) == set(names.split())
+
+
+@pytest.mark.parametrize(("name", "choices"), CHOICES.items(), ids=CHOICES)
+def test_options_keep_their_choices(name: str, choices: list[Any]) -> None:
+    assert list(options(build_parser())[name].choices or ()) == choices
+
+
+@pytest.mark.parametrize(("name", "default"), DEFAULTS.items(), ids=DEFAULTS)
+def test_options_keep_their_defaults(name: str, default: Any) -> None:
+    assert options(build_parser())[name].default == default
