@@ -34,9 +34,9 @@ class ImageSequenceWriter:
     """Write frames as ``0000000.png``, ``0000001.png``, …, or ``.exr``; a context manager.
 
     Making a writer does nothing; entering the block opens it. The files go to ``<folder>.partial``,
-    which is renamed when all are written; leaving the block by an exception removes it. Compression runs in up to four threads, and at most twice
-    as many frames are alive. An error in a thread is raised by the next :meth:`write` or at the end
-    of the block.
+    which is renamed when all are written; leaving the block by an exception removes it. Compression
+    runs in up to four threads, and at most twice as many frames are alive. An error in a thread is
+    raised by the next :meth:`write` or at the end of the block.
 
     With a ``resume_key``, an exception leaves the complete files in ``<folder>.partial``, as does a
     killed process. Another writer with the same key finds them::
@@ -81,11 +81,11 @@ class ImageSequenceWriter:
     _lock: ExitStack = field(init=False, default_factory=ExitStack, repr=False)
 
     def validate(self) -> None:
-        """Refuse what entering the block would refuse.
+        """Refuse what entering the block would refuse; the parent folder is made, nothing else.
 
         Raises:
-            InputError: an option is wrong, the folder exists and may not be replaced, or another
-                run is writing it.
+            InputError: an option is wrong, the folder exists and may not be replaced, nothing can
+                be written there, or another run is writing it.
         """
         if (
             self.start < 0
@@ -132,16 +132,7 @@ class ImageSequenceWriter:
 
     def __enter__(self) -> ImageSequenceWriter:
         self.validate()
-        with ExitStack() as lock:
-            try:
-                self.folder.parent.mkdir(parents=True, exist_ok=True)
-                lock.enter_context(only_writer(self.folder))
-            except OSError as error:
-                raise InputError(
-                    f"{self.folder} cannot be written ({error.strerror}). Choose another folder, or "
-                    "change its permissions."
-                ) from error
-            self._lock = lock.pop_all()
+        self._lock.enter_context(only_writer(self.folder))
         self._pool = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="images")
         return self
 
@@ -182,20 +173,20 @@ class ImageSequenceWriter:
             self._finish(is_interrupted=error is not None)
 
     def _finish(self, *, is_interrupted: bool) -> None:
-        is_complete = False
+        is_written = False
         try:
             if not is_interrupted:
                 if not self._is_started:
                     self.start_at(0)
                 for future in self._pending:
                     future.result()
-                is_complete = True
+                is_written = True
         finally:  # also when the wait is interrupted
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pending.clear()
-            if self._is_started and not is_complete and not self._is_worth_keeping:
+            if self._is_started and not is_written and not self._is_worth_keeping:
                 shutil.rmtree(self._partial)
-        if is_complete:
+        if is_written:
             (self._partial / _KEY_FILE).unlink(missing_ok=True)
             _replace_folder(self._partial, self.folder)
 
