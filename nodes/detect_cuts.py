@@ -12,7 +12,7 @@ from ..vfi.frames import Frame
 from ..vfi.preprocess import DEFAULT_THRESHOLD, mark_cuts
 from ..vfi.visualize import MOST_CUTS, ShownCut, draw_sheet, shrink
 from .support.progress import show_text, with_progress
-from .support.sockets import CATEGORY, exact_rate, require_frames
+from .support.sockets import CATEGORY, exact_rate, frame_rate_input, require_frames
 
 
 class RIFEDetectCuts(io.ComfyNode):
@@ -48,16 +48,12 @@ class RIFEDetectCuts(io.ComfyNode):
                     tooltip="How much a frame must differ from its neighbours to count as a scene "
                     "cut. Lower finds more cuts; 0 turns detection off.",
                 ),
-                io.Float.Input(
+                frame_rate_input(
                     "fps",
-                    default=0.0,
-                    min=0.0,
-                    max=1000.0,
-                    step=0.001,
-                    round=0.001,
+                    0.0,
+                    "Frame rate of the clip, to label the sheet with times. 0: frame numbers only.",
+                    least=0.0,
                     optional=True,
-                    tooltip="Frame rate of the clip, to label the sheet with times. 0: frame numbers "
-                    "only.",
                 ),
             ],
             outputs=[

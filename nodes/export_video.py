@@ -23,7 +23,7 @@ from .support.encoding_inputs import (
 )
 from .support.output_files import audio_file, metadata_of, new_output, preview
 from .support.progress import Progress, check_cancelled
-from .support.sockets import CATEGORY, exact_rate, require_frames
+from .support.sockets import CATEGORY, exact_rate, frame_rate_input, require_frames
 
 _log = logging.getLogger(__name__)
 
@@ -53,15 +53,11 @@ class RIFEExportVideo(io.ComfyNode):
             ],
             inputs=[
                 io.Image.Input("images", tooltip="Frames in order, RGB or RGBA."),
-                io.Float.Input(
+                frame_rate_input(
                     "fps",
-                    default=32.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    round=0.001,
-                    tooltip="Frame rate of the video. The source's frame rate times multi keeps the "
-                    "speed. 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+                    32.0,
+                    "Frame rate of the video. The source's frame rate times multi keeps the speed. "
+                    "23.976, 29.97 and 59.94 mean the exact broadcast rates.",
                 ),
                 prefix_input("video/RIFE"),
                 crf_input(),

@@ -17,7 +17,7 @@ from .support.interpolation_inputs import (
     scale_input,
 )
 from .support.progress import Stopwatch, show_text
-from .support.sockets import ALIASES, CATEGORY, ManagedModel, exact_rate
+from .support.sockets import ALIASES, CATEGORY, ManagedModel, exact_rate, frame_rate_input
 
 _log = logging.getLogger(__name__)
 
@@ -46,16 +46,12 @@ class RIFEInterpolate(io.ComfyNode):
                 ),
                 scale_input(),
                 *option_inputs(EndRule.LAST_FRAME),
-                io.Float.Input(
+                frame_rate_input(
                     "fps",
-                    default=16.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    round=0.001,
+                    16.0,
+                    "Frame rate of the source: 16 for Wan, 24 for most others. Only sets the fps "
+                    "output.",
                     optional=True,
-                    tooltip="Frame rate of the source: 16 for Wan, 24 for most others. Only sets the "
-                    "fps output.",
                 ),
             ],
             outputs=[

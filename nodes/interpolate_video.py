@@ -42,7 +42,14 @@ from .support.interpolation_inputs import (
 )
 from .support.progress import check_cancelled, log_cut, show_text
 from .support.render_video import render_video
-from .support.sockets import ALIASES, CATEGORY, ManagedModel, RifeModelType, exact_rate
+from .support.sockets import (
+    ALIASES,
+    CATEGORY,
+    ManagedModel,
+    RifeModelType,
+    exact_rate,
+    frame_rate_input,
+)
 from .support.video_source import open_source
 
 
@@ -73,15 +80,12 @@ def _multi_inputs() -> list[io.Input]:
 
 def _rate_input(default: float) -> io.Input:
     # The same tooltip in every mode: the front end looks its translation up by the input's name.
-    return io.Float.Input(
+    return frame_rate_input(
         "fps",
-        default=default,
-        min=0.0,
-        max=1000.0,
-        step=0.001,
-        round=0.001,
-        tooltip="Frame rate of the result, above or below the source's; 0 keeps the "
-        "source's. 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+        default,
+        "Frame rate of the result, above or below the source's; 0 keeps the source's. 23.976, 29.97 "
+        "and 59.94 mean the exact broadcast rates.",
+        least=0.0,
     )
 
 

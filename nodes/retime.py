@@ -25,7 +25,7 @@ from .support.interpolation_inputs import (
     scale_input,
 )
 from .support.progress import Stopwatch, show_text
-from .support.sockets import ALIASES, CATEGORY, ManagedModel, exact_rate
+from .support.sockets import ALIASES, CATEGORY, ManagedModel, exact_rate, frame_rate_input
 
 _NUM_CURVE_POINTS = 33
 
@@ -177,14 +177,8 @@ def _retime(
 
 def _rate_inputs() -> list[io.Input]:
     return [
-        io.Float.Input(
-            name,
-            default=default,
-            min=0.01,
-            max=1000.0,
-            step=0.001,
-            round=0.001,
-            tooltip=f"{text} 23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+        frame_rate_input(
+            name, default, f"{text} 23.976, 29.97 and 59.94 mean the exact broadcast rates."
         )
         for name, default, text in (
             ("source_fps", 16.0, "Frame rate of the source: 16 for Wan, 24 for most others."),

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...vfi.errors import InputError
+from .sockets import frame_rate_input
 
 
 def require_comparable(before: Tensor, after: Tensor) -> None:
@@ -27,15 +28,10 @@ def require_comparable(before: Tensor, after: Tensor) -> None:
 def rate_inputs() -> list[io.Input]:
     """Describe the frame rate inputs of both clips."""
     return [
-        io.Float.Input(
+        frame_rate_input(
             name,
-            default=default,
-            min=0.01,
-            max=1000.0,
-            step=0.001,
-            round=0.001,
-            tooltip=f"Frame rate of {clip}. 23.976, 29.97 and 59.94 mean the exact broadcast rates."
-            f"{more}",
+            default,
+            f"Frame rate of {clip}. 23.976, 29.97 and 59.94 mean the exact broadcast rates.{more}",
         )
         for name, default, clip, more in (
             (

@@ -98,6 +98,22 @@ def require_frames(images: Tensor) -> None:
         )
 
 
+def frame_rate_input(
+    name: str, default: float, tooltip: str, *, least: float = 0.01, optional: bool = False
+) -> io.Input:
+    """Describe an input for :func:`exact_rate`; ``least`` is 0 where a node takes 0 for "none"."""
+    return io.Float.Input(
+        name,
+        default=default,
+        min=least,
+        max=1000.0,
+        step=0.001,
+        round=0.001,
+        optional=optional,
+        tooltip=tooltip,
+    )
+
+
 def exact_rate(fps: float) -> Fraction:
     """Convert the frame rate of a FLOAT input to a fraction: 23.976 means 24000/1001."""
     return parse_rate(f"{fps:.3f}".rstrip("0").rstrip("."))
