@@ -33,12 +33,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 import torch
+from imageio_ffmpeg import get_ffmpeg_exe
 from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from vfi.encode import find_ffmpeg
 from vfi.read import probe_video, read_video
 
 WORKFLOW = {"prompt": {"1": {"class_type": "A"}}, "workflow": {"nodes": [{"id": 1}], "extra": {}}}
@@ -293,7 +293,7 @@ def decode(path: Path, untagged: str = "") -> Iterator[Image]:
     written = look_at(path)
     height, width = written.size
     channels = 4 if written.has_alpha else 3
-    command = [find_ffmpeg(), "-v", "error"]
+    command = [get_ffmpeg_exe(), "-v", "error"]
     if written.has_alpha and path.suffix == ".webm":
         command += ["-c:v", "libvpx-vp9"]  # ffmpeg's own decoder leaves the alpha out
     command += ["-i", str(path), "-map", "0:v:0", "-fps_mode", "passthrough"]
@@ -335,7 +335,7 @@ def _to_rgb(written: Written, untagged: str) -> str:
 
 def decode_sound(path: Path) -> npt.NDArray[np.float32]:
     """Decode the sound: [2, T]; T is 0 where there is none."""
-    command = [find_ffmpeg(), "-v", "error", "-i", str(path), "-map", "0:a:0", "-ar"]
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-map", "0:a:0", "-ar"]
     command += [str(SOUND_RATE), "-ac", "2", "-f", "f32le", "-"]
     done = subprocess.run(command, capture_output=True, check=False)
     return np.frombuffer(done.stdout, np.float32).reshape(-1, 2).T

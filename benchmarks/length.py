@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from rife_arch import load_checkpoint
-from vfi.encode import EncodingSettings, find_ffmpeg, parse_encoder_options
+from vfi.encode import EncodingSettings, parse_encoder_options
 from vfi.jobs import plan_job, plan_video, render
 from vfi.read import open_video
 from vfi.synthesis import Interpolator
@@ -97,7 +97,7 @@ def make_source(path: Path, size: str, rate: int, minutes: float) -> Path:
     """Make a video of a moving pattern, with sound."""
     seconds = round(60 * minutes)
     pattern = f"testsrc2=s={size}:r={rate}:d={seconds}"
-    command = [find_ffmpeg(), "-v", "error", "-y", "-f", "lavfi", "-i", pattern]
+    command = [get_ffmpeg_exe(), "-v", "error", "-y", "-f", "lavfi", "-i", pattern]
     command += ["-f", "lavfi", "-i", f"sine=duration={seconds}", "-pix_fmt", "yuv420p"]
     subprocess.run([*command, "-preset", "ultrafast", "-crf", "30", str(path)], check=True)
     return path

@@ -15,12 +15,13 @@ from time import perf_counter
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
+import av
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from rife_arch import CatalogError, DownloadError, RifeError
-from vfi.encode import available_presets, find_ffmpeg
+from vfi.encode import available_presets
 from vfi.errors import DecodeError, InputError, VfiError
 from vfi.jobs import render
 from vfi.preprocess import Cut
@@ -263,14 +264,13 @@ def _describe_cuts(cuts: Sequence[Cut]) -> str:
 
 
 def list_presets() -> str:
-    """Say which presets the ffmpeg of this machine can write: tries each, which takes seconds."""
-    ffmpeg = find_ffmpeg()
+    """Say which presets can be written on this machine: tries each, which takes seconds."""
     lines = [
         f"{preset.name:<17} {', '.join(suffix[1:] for suffix in preset.suffixes):<14} "
         f"{encoder.name:<14} {preset.purpose}"
-        for preset, encoder in available_presets(ffmpeg)
+        for preset, encoder in available_presets()
     ]
-    return "\n".join([*lines, f"with {ffmpeg}"])
+    return "\n".join([*lines, f"with PyAV {av.__version__}"])
 
 
 def end_on_terminate() -> None:

@@ -18,7 +18,7 @@ ALLOWED = {
     "rife_arch": {"rife_arch", "torch", "einops", "numpy", "numba", "llvmlite", "safetensors"},
     "vfi": {"vfi", "torch", "einops", "numpy", "av", "PIL", "imageio_ffmpeg"},
     "migrate": {"migrate", "rife_arch", "vfi"},
-    "cli": {"cli", "rife_arch", "vfi", "torch", "tqdm"},
+    "cli": {"cli", "rife_arch", "vfi", "av", "torch", "tqdm"},
     "nodes": {
         "nodes",
         "rife_arch",
@@ -177,9 +177,14 @@ def test_packages_import_themselves_relatively(path: Path) -> None:
     assert not re.search(r"^\s*(from|import) (rife_arch|vfi|nodes)\b", text, re.MULTILINE)
 
 
+# SVT-AV1 listens to nothing else when it is to be quiet.
+ENVIRONMENT = {"vfi/encode/encoders.py": ["os.environ"]}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_touches_devices_or_the_environment_at_import(path: Path) -> None:
-    assert touches_of(path.read_text()) == []
+    allowed = ENVIRONMENT.get(str(path.relative_to(ROOT)), [])
+    assert touches_of(path.read_text()) == allowed
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@
     VfiError
     ├── InputError (ValueError)     an option or an input of the user is wrong
     └── MediaError                  a file or a tool did not do its part
-        ├── FFmpegNotFoundError     no ffmpeg on this machine
         ├── DecodeError             a video or image could not be read
-        └── EncodeError             ffmpeg, or the disk, refused the output
+        └── EncodeError             an encoder, or the disk, refused the output
 
 A message begins with the file or option it is about, and says what is wrong and what to do next;
 ``expected <x>, got <y>`` only where that is clearest.
@@ -34,13 +33,9 @@ class MediaError(VfiError):
     """A file could not be read or written."""
 
 
-class FFmpegNotFoundError(MediaError):
-    """No ffmpeg was found; the message says how to get one."""
-
-
 class DecodeError(MediaError):
     """A video or an image exists but cannot be decoded."""
 
 
 class EncodeError(MediaError):
-    """The output could not be written; the message ends with ffmpeg's last words."""
+    """The output could not be written."""

@@ -11,10 +11,10 @@ import av
 import numpy as np
 import pytest
 import torch
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.helpers.clips import moving_pictures, sound_duration, write_clip
 from tests.helpers.running import PICTURES, RunCli
-from vfi.encode.ffmpeg import find_ffmpeg
 from vfi.frames import Frame, to_uint8
 from vfi.read.video import probe_video, read_video
 
@@ -27,7 +27,7 @@ def ffmpeg(folder: Path) -> Make:
 
     def run(*arguments: object) -> Path:
         path = folder / str(arguments[-1])
-        command = [find_ffmpeg(), "-v", "error", "-y", *map(str, arguments[:-1]), str(path)]
+        command = [get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments[:-1]), str(path)]
         subprocess.run(command, check=True)
         return path
 

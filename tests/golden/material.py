@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
 from tests.helpers.clips import moving_pictures, write_clip, write_pictures
 from tests.helpers.networks import TINY_CONFIG, preset_config, random_weights, save_enhancer
-from vfi.encode.ffmpeg import find_ffmpeg
 
 
 def make_material(folder: Path) -> Path:
@@ -87,4 +87,4 @@ def _scene(seed: int, count: int, width: int = 128, height: int = 96) -> list[np
 
 
 def _ffmpeg(*arguments: object) -> None:
-    subprocess.run([find_ffmpeg(), "-v", "error", "-y", *map(str, arguments)], check=True)
+    subprocess.run([get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)], check=True)

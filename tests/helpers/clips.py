@@ -8,10 +8,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from imageio_ffmpeg import get_ffmpeg_exe
 from numpy.typing import NDArray
 from PIL import Image
-
-from vfi.encode.ffmpeg import find_ffmpeg
 
 Picture = NDArray[np.uint8]
 
@@ -32,7 +31,7 @@ def write_clip(
 ) -> Path:
     """Write pictures as a video; ``sound`` is the codec of a tone that is just as long."""
     height, width, _ = pictures[0].shape
-    command = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    command = [get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
     command += ["-s", f"{width}x{height}", "-r", rate, "-i", "pipe:0"]
     if sound:
         seconds = float(len(pictures) / Fraction(rate))
@@ -46,7 +45,7 @@ def write_clip_without_frames(path: Path, clip: Path) -> Path:
     """Write an AVI that has the picture track of ``clip`` and nothing in it."""
     options = ["-map", "0:v", "-c:v", "mjpeg", "-frames:v", "0", "-f", "avi"]
     subprocess.run(
-        [find_ffmpeg(), "-v", "quiet", "-y", "-i", str(clip), *options, str(path)], check=True
+        [get_ffmpeg_exe(), "-v", "quiet", "-y", "-i", str(clip), *options, str(path)], check=True
     )
     return path
 

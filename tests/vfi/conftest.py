@@ -4,8 +4,7 @@ import subprocess
 
 import numpy as np
 import pytest
-
-from vfi.encode.ffmpeg import find_ffmpeg
+from imageio_ffmpeg import get_ffmpeg_exe
 
 
 @pytest.fixture
@@ -14,7 +13,7 @@ def ffmpeg(tmp_path):
 
     def run(*arguments, stdin=None):
         path = tmp_path / arguments[-1]
-        command = [find_ffmpeg(), "-v", "error", "-y", *map(str, arguments[:-1]), str(path)]
+        command = [get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments[:-1]), str(path)]
         subprocess.run(
             command, input=stdin, stdin=None if stdin else subprocess.DEVNULL, check=True
         )

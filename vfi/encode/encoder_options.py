@@ -1,7 +1,8 @@
-"""A line of ffmpeg options, made safe.
+"""A line of encoder options, made safe.
 
 Shared workflows carry whatever somebody typed into a text field. So only options that tune the
-encoder are allowed, by name: none of them names a file, an input, an output or a filter.
+encoder are allowed, by name: none of them names a file, an input, an output or a filter. Whether an
+encoder has them is for ``choose_encoder`` to find out, by opening it.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ _VALUE = re.compile(r"[\w.,:=+-]+", re.ASCII)  # no slash, no backslash: no path
 
 
 def parse_encoder_options(line: str) -> Mapping[str, str]:
-    """Read options as one writes them for ffmpeg: ``-tune film -x265-params aq-mode=3``.
+    """Read options: ``tune=film b=4M``, or as one writes them for ffmpeg: ``-tune film -b:v 4M``.
 
     Args:
-        line: quoted as for a shell, but no shell ever sees it. ``-b:v`` and ``-b`` are the same.
+        line: quoted as for a shell, but no shell ever sees it. ``-b:v`` and ``b`` are the same.
 
     Returns:
         Names without dash and ``:v``, and their values; the last of a name counts.
@@ -62,13 +63,15 @@ def parse_encoder_options(line: str) -> Mapping[str, str]:
 
 def _pairs(words: Iterator[str]) -> Iterator[tuple[str, str]]:
     for word in words:
-        name = word[1:].removesuffix(":v")
-        if not word.startswith("-") or name not in ALLOWED:
+        given, sign, value = word.partition("=")
+        name = given.removeprefix("-").removesuffix(":v")
+        is_pair = bool(sign) and not word.startswith("-")
+        if name not in ALLOWED or not (is_pair or (word.startswith("-") and not sign)):
             raise InputError(
-                f"{word!r} is not among the ffmpeg options that may be set. "
-                f"These may, each with a value: -{', -'.join(sorted(ALLOWED))}."
+                f"{word!r} is not among the ffmpeg options that may be set. Write preset=slow or "
+                f"-preset slow. These may be set: {', '.join(sorted(ALLOWED))}."
             )
-        value = next(words, "")
+        value = value if is_pair else next(words, "")
         _require_harmless(name, value)
         yield name, value
 

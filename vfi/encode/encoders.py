@@ -1,27 +1,37 @@
 """Which encoders open on this machine: each is tried.
 
-The list ffmpeg prints is no help: ``h264_nvenc`` is in it without such a card and driver, too.
+A list of names is no help: ``h264_nvenc`` is in it without such a card and driver, too.
 """
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.codec.codec import UnknownCodecError
+from av.codec.context import CodecContext
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 
 from ..errors import InputError
-from .ffmpeg import complaints_in
+from .convert import PixelConverter
+from .frame_format import FrameFormat
 from .presets import PRESETS, Encoder, Preset, Quality
 
 # px; some hardware encoders refuse pictures below about 150x50.
 _PROBE_SIZE = 256
-_PROBE_SECONDS = 30
 # Options that set the size or quality in another way than crf.
 _RATE_CONTROLS = frozenset({"b", "q", "qp", "crf", "cq", "global_quality", "lossless", "quality"})
+# FFmpeg's numbers of the BT.709 tags and of limited range.
+_BT709, _LIMITED_RANGE = 1, 1
+_LAMBDA_PER_Q = 118  # FFmpeg's FF_QP2LAMBDA
 
 
 def choose_encoder(
-    ffmpeg: str,
     preset: Preset,
     *,
     crf: int | None = None,
@@ -32,7 +42,6 @@ def choose_encoder(
     """Take the first encoder of a preset that opens, with options of one's own.
 
     Args:
-        ffmpeg: the program.
         preset: what to encode as.
         crf: quality, None for the preset's.
         speed: one of ``SPEEDS``, None for the preset's.
@@ -46,40 +55,62 @@ def choose_encoder(
         InputError: there is no such encoder here, or it does not take the options.
     """
     options = options or {}
-    encoder = _first_that_opens(ffmpeg, preset, has_alpha=has_alpha)
+    encoder = _first_that_opens(preset, has_alpha=has_alpha)
     quality = _quality_options(preset, encoder, crf, options)
     settled = replace(
         encoder, options={**encoder.options, **_speed_options(preset, encoder, speed), **quality}
     )
     if options:
         settled = _with_options(settled, options)
-        complaint = _complaint(ffmpeg, settled)
+        complaint = _complaint(settled)
         if complaint:
+            given = ", ".join(f"{name}={value}" for name, value in options.items())
             raise InputError(
-                f"{encoder.name} does not take these ffmpeg options: {complaint} "
-                f"Look them up with: ffmpeg -h encoder={encoder.name}"
+                f"{encoder.name} does not take these ffmpeg options: {given} ({complaint}). Remove "
+                "or correct them."
             )
     return settled
 
 
-def available_presets(ffmpeg: str) -> Iterator[tuple[Preset, Encoder]]:
+def available_presets() -> Iterator[tuple[Preset, Encoder]]:
     """Yield the presets that can be written here, each with the encoder it takes."""
     for preset in PRESETS.values():
         for encoder in preset.encoders:
-            if not _complaint(ffmpeg, encoder):
+            if not _complaint(encoder):
                 yield preset, encoder
                 break
 
 
-def encoder_arguments(encoder: Encoder) -> list[str]:
-    """Return options that make ffmpeg use this encoder for video."""
-    arguments = ["-c:v", encoder.name]
-    for name, value in encoder.options.items():
-        arguments += [f"-{name}:v", value]
-    return arguments
+def set_up_encoder(context: VideoCodecContext, frames: FrameFormat) -> None:
+    """Tell an encoder that is not open yet all about its frames, its options among it."""
+    encoder = frames.encoder
+    context.width, context.height = frames.coded_size
+    context.pix_fmt = encoder.pixel_format
+    context.framerate = frames.rate
+    context.time_base = 1 / frames.rate
+    context.sample_aspect_ratio = frames.pixel_aspect
+    context.thread_type = "AUTO"
+    if encoder.is_yuv:
+        context.color_range = _LIMITED_RANGE
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+    options = dict(encoder.options)
+    _hush(encoder.name, options)
+    if "q" in options:  # not an option of the encoder's own, but two fields and a flag
+        context.qscale = True
+        options["global_quality"] = str(_LAMBDA_PER_Q * int(options.pop("q")))
+    context.options = options
 
 
-def _first_that_opens(ffmpeg: str, preset: Preset, *, has_alpha: bool) -> Encoder:
+def _hush(name: str, options: MutableMapping[str, str]) -> None:
+    """Keep encoders that write to the terminal themselves from greeting people there."""
+    if name == "libx265":
+        own = options.get("x265-params")
+        options["x265-params"] = "log-level=error" + (f":{own}" if own else "")
+    elif name == "libsvtav1":  # which listens to nothing else
+        os.environ.setdefault("SVT_LOG", "1")
+
+
+def _first_that_opens(preset: Preset, *, has_alpha: bool) -> Encoder:
     candidates = [encoder for encoder in preset.encoders if encoder.has_alpha == has_alpha]
     if not candidates:
         keepers = ", ".join(other.name for other in PRESETS.values() if other.has_alpha)
@@ -89,15 +120,15 @@ def _first_that_opens(ffmpeg: str, preset: Preset, *, has_alpha: bool) -> Encode
         )
     complaints: list[str] = []
     for encoder in candidates:
-        complaint = _complaint(ffmpeg, encoder)
+        complaint = _complaint(encoder)
         if not complaint:
             return encoder
         complaints.append(f"{encoder.name} ({complaint})")
-    names = ", ".join(other.name for other, _ in available_presets(ffmpeg))
-    advice = f"Presets that work here: {names}." if names else "Install another ffmpeg."
+    names = ", ".join(other.name for other, _ in available_presets())
+    advice = f"Presets that work here: {names}." if names else "Install PyAV from PyPI."
     raise InputError(
-        f"No encoder of preset {preset.name} works here with {ffmpeg}: {'; '.join(complaints)}. "
-        f"{advice}"
+        f"No encoder of preset {preset.name} works here with PyAV {av.__version__}: "
+        f"{'; '.join(complaints)}. {advice}"
     )
 
 
@@ -135,10 +166,10 @@ def _require_in_range(quality: Quality, value: int) -> None:
 
 
 def _with_options(encoder: Encoder, options: Mapping[str, str]) -> Encoder:
-    """Add a user's options; a pixel format is the writer's to convert to, not ffmpeg's."""
+    """Add a user's options; a pixel format is the writer's to convert to."""
     merged = {**encoder.options, **options}
     pixel_format = merged.pop("pix_fmt", encoder.pixel_format)
-    if pixel_format != encoder.pixel_format and (encoder.has_alpha or encoder.filters):
+    if pixel_format != encoder.pixel_format and (encoder.has_alpha or encoder.has_own_palettes):
         raise InputError(
             f"{encoder.name} takes the pixel format {encoder.pixel_format} only; remove -pix_fmt "
             f"{pixel_format} from the ffmpeg options."
@@ -146,25 +177,24 @@ def _with_options(encoder: Encoder, options: Mapping[str, str]) -> Encoder:
     return replace(encoder, options=merged, pixel_format=pixel_format)
 
 
-def _complaint(ffmpeg: str, encoder: Encoder) -> str:
-    """Encode a black frame to nowhere; returns what ffmpeg complains of, nothing if it works."""
-    size = f"{_PROBE_SIZE}x{_PROBE_SIZE}"
-    command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-f", "rawvideo"]
-    command += ["-pixel_format", "rgb24", "-video_size", size, "-i", "pipe:0"]
-    command += ["-vf", encoder.filters or f"format={encoder.pixel_format}"]
-    command += [*encoder_arguments(encoder), "-f", "null", "-"]
+def _complaint(encoder: Encoder) -> str:
+    """Encode a black frame to nowhere; returns what is wrong, nothing if it works."""
+    size = _PROBE_SIZE
+    frames = FrameFormat(size, size, Fraction(25), Fraction(1), encoder.has_alpha, 8, encoder)
+    black = np.zeros((size, size, 4 if encoder.has_alpha else 3), np.uint8)
     try:
-        ended = subprocess.run(
-            command,
-            input=bytes(3 * _PROBE_SIZE**2),
-            capture_output=True,
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {_PROBE_SECONDS} s"
-    if ended.returncode == 0:
-        return ""
-    # The first line is the encoder's own; those after it say that something went wrong.
-    lines = complaints_in(ended.stderr)
-    return lines[0] if lines else f"exit code {ended.returncode}"
+        context = CodecContext.create(encoder.name, "w")
+        assert isinstance(context, VideoCodecContext)
+        set_up_encoder(context, frames)
+        context.open()
+        # Options that the encoder does not know are left over.
+        unknown = sorted(context.options)
+        picture = PixelConverter(frames).convert(frames.to_video_frame(black), 0)
+        num_packets = len(context.encode(picture)) + len(context.encode(None))
+    except UnknownCodecError:
+        return f"PyAV {av.__version__} has no such encoder"
+    except (FFmpegError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    if unknown:
+        return f"it has no option {' or '.join(unknown)}"
+    return "" if num_packets else "it encodes nothing"

@@ -1,6 +1,6 @@
 """What a video is encoded as: presets by name, as data.
 
-A preset is a purpose. It lists its encoders in the order of preference, as not every ffmpeg has
+A preset is a purpose. It lists its encoders in the order of preference, as not every PyAV has
 every encoder and not every machine the hardware for it; ``encoders`` finds out which of them open.
 """
 
@@ -53,13 +53,13 @@ class Encoder:
     """One way to encode a preset.
 
     Attributes:
-        name: ffmpeg's name of the encoder.
-        codec: ffmpeg's name of what it makes.
+        name: FFmpeg's name of the encoder.
+        codec: FFmpeg's name of what it makes.
         pixel_format: what it is given; YUV if it is one of ``CHROMA_BLOCKS``, else RGB.
-        options: its options, name to value: ``{"preset": "medium"}`` for ``-preset:v medium``.
+        options: its options, name to value: ``{"preset": "medium"}``.
         quality: what ``crf`` sets; None: the encoder has no such number.
         has_alpha: whether it is for frames with transparency.
-        filters: ffmpeg's filters that take the place of the conversion to ``pixel_format``.
+        has_own_palettes: each frame is reduced to 256 colours of its own.
         speeds: a speed of ``SPEEDS`` -> options that take the place of ``options``; empty: it has one
             speed only.
     """
@@ -70,7 +70,7 @@ class Encoder:
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     quality: Quality | None = None
     has_alpha: bool = False
-    filters: str = ""
+    has_own_palettes: bool = False
     speeds: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
 
     @property
@@ -115,7 +115,7 @@ class Preset:
     def frame_bit_depth(self, *, dither: bool = False) -> int:
         """Return the bit depth, 8 or 16, of the frames that are worth giving to it.
 
-        With ``dither`` also 16 for 8-bit YUV: ffmpeg dithers as it reduces the bit depth, while
+        With ``dither`` also 16 for 8-bit YUV: FFmpeg dithers as it reduces the bit depth, while
         dithering done before would mostly be lost in the conversion from RGB to YUV.
         """
         takes_more = all(e.bit_depth > 8 or (dither and e.is_yuv) for e in self.encoders)
@@ -141,9 +141,6 @@ _NVENC_SPEEDS = _speeds("preset", "p2", "p7")
 _QSV_SPEEDS = _speeds("preset", "veryfast", "veryslow")
 _MP4_FAMILY = (".mp4", ".mov", ".mkv")
 _VBR = {"b": "0"}  # or the quality is a lower bound to a bit rate of some default
-
-# A palette for each frame: one for all needs all frames in memory before the first is written.
-_OWN_PALETTES = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
 
 
 def _ffv1(opaque: str, transparent: str) -> tuple[Encoder, Encoder]:
@@ -257,7 +254,7 @@ _PRESETS = (
         name="gif",
         purpose="for chats and pages that accept nothing else: 256 colours",
         suffixes=(".gif",),
-        encoders=(Encoder("gif", "gif", "pal8", filters=_OWN_PALETTES),),
+        encoders=(Encoder("gif", "gif", "pal8", has_own_palettes=True),),
         max_rate=Fraction(50),  # GIF counts hundredths of a second, and players slow down at 1
     ),
     Preset(

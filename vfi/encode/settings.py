@@ -10,9 +10,8 @@ from pathlib import Path
 from ..errors import InputError
 from .containers import find_container
 from .encoders import choose_encoder
-from .ffmpeg import find_ffmpeg
+from .frame_format import FrameFormat
 from .presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
-from .raw_frames import FrameFormat
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,12 @@ class EncodingSettings:
 
         Raises:
             InputError: the settings do not fit the video, or no encoder of the preset opens.
-            FFmpegNotFoundError: there is no ffmpeg.
         """
         preset = find_preset(self.preset)
         _require_fitting_suffix(path, preset)
         _require_valid_frames(preset, width, height, rate)
-        ffmpeg = str(Path(find_ffmpeg()).absolute())
         has_alpha = has_alpha and preset.has_alpha
         encoder = choose_encoder(
-            ffmpeg,
             preset,
             crf=self.crf,
             speed=self.speed,
@@ -84,7 +80,7 @@ class EncodingSettings:
             has_alpha=has_alpha,
         )
         bit_depth = preset.frame_bit_depth(dither=self.dither)
-        return FrameFormat(ffmpeg, width, height, rate, pixel_aspect, has_alpha, bit_depth, encoder)
+        return FrameFormat(width, height, rate, pixel_aspect, has_alpha, bit_depth, encoder)
 
 
 def _require_fitting_suffix(path: Path, preset: Preset) -> None:

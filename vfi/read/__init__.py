@@ -4,13 +4,14 @@ May import the package's root modules, ``timing`` and ``image_files``.
 """
 
 from .clip import Clip, open_folder, open_video
-from .demux import audio_start_after_seek
+from .demux import audio_origin, open_container
 from .image_sequence import read_mask
 from .video import probe_video, read_video, trim_video
 
 __all__ = [
     "Clip",
-    "audio_start_after_seek",
+    "audio_origin",
+    "open_container",
     "open_folder",
     "open_video",
     "probe_video",

@@ -73,10 +73,10 @@ def container_start(container: InputContainer) -> Fraction:
 
 
 def audio_origin(container: InputContainer) -> Fraction:
-    """Return the timestamp, s, that ffmpeg takes as the start of a file when it uses its audio only.
+    """Return the timestamp, s, from which a file's audio is timed.
 
-    In formats whose timestamps may jump (mpegts, ogg, ...) it counts from the streams it uses, so
-    from the start of the audio; elsewhere from the start of the file.
+    In formats whose timestamps may jump (mpegts, ogg, ...) that is the start of the audio; elsewhere
+    the start of the file.
     """
     start = container_start(container)
     if not container.format.flags & Flags.ts_discont.value:
@@ -87,15 +87,6 @@ def audio_origin(container: InputContainer) -> Fraction:
         if track.start_time is not None
     ]
     return min(starts, default=start)
-
-
-def audio_start_after_seek(path: Path) -> Fraction:
-    """Return by how many seconds audio begins after the point that ffmpeg seeks from.
-
-    ffmpeg seeks from the start of the file, but reads from :func:`audio_origin`.
-    """
-    with open_container(path) as container:
-        return audio_origin(container) - container_start(container)
 
 
 def time_base_of(stream: Stream) -> Fraction:

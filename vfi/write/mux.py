@@ -1,28 +1,34 @@
-"""The second stage of a video: segments become one file, with audio, subtitles, chapters and tags.
-
-Frames are copied, not encoded again. The timestamps of a segment count from its own start; the list
-that ffmpeg joins by says how long each lasts, as the difference of rounded starts, so that rounding
-errors do not add up.
-"""
+"""The second stage of a video: segments become one file, with audio, subtitles, chapters and tags."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from fractions import Fraction
+from heapq import merge
 from math import floor
 from pathlib import Path
+from typing import Any
 
-from ..encode import QUIET, Container, FrameFormat, RunningFFmpeg, file_url, find_container
+import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+
+from ..encode import Container, FrameFormat, find_container
+from ..errors import EncodeError
+from ..read import audio_origin, open_container
 from ..tracks import SourceTracks
+from .encoding_thread import encoding_failed
+from .picture import Picture
 from .segments import SegmentsFolder
-from .stream_options import audio_options, input_options, kept_subtitles, subtitle_codec
-from .subtitles import write_shown_subtitles
+from .side_streams import CopiedAudio, EncodedAudio, SideStream, Subtitles, side_packets
+from .stream_plan import plan_audio, plan_subtitles
 
-_LIST, _TAGS, _SUBTITLES = "segments.ffconcat", "tags.ffmetadata", "subtitles.partial"
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PACKETS_PER_CHECK = 64
 # What mp4 has a field for. With any other name it needs a table of names, which fewer players read.
 _TAGS_OF_MP4 = frozenset(
     {
@@ -43,8 +49,8 @@ class Mux:
         format: of its frames.
         tracks: what comes along, None for nothing.
         metadata: tags; they win over those of the source.
-        audio: options that take its audio along.
-        subtitles: numbers of its subtitle streams that are taken along.
+        audio: number of an audio stream that comes along -> whether it is encoded.
+        subtitles: number of a subtitle stream that comes along, and what it becomes.
     """
 
     path: Path
@@ -52,75 +58,128 @@ class Mux:
     format: FrameFormat
     tracks: SourceTracks | None
     metadata: Mapping[str, str]
-    audio: Sequence[str] = ()
-    subtitles: Sequence[int] = ()
+    audio: Mapping[int, bool] = field(default_factory=dict[int, bool])
+    subtitles: Sequence[tuple[int, str]] = ()
 
-    def start(self, folder: SegmentsFolder, target: Path) -> RunningFFmpeg:
-        """Start ffmpeg, which writes the file and ends by itself."""
-        lines = list_lines(folder, self.format.rate)
-        (folder.path / _LIST).write_text("".join(lines), encoding="utf-8", newline="\n")
-        lines = _metadata_lines(self._tags(), self.tracks)
-        (folder.path / _TAGS).write_text("".join(lines), encoding="utf-8", newline="\n")
-        if self._subtitles_are_moved:
-            assert self.tracks
-            write_shown_subtitles(self.tracks, self.subtitles, folder.path / _SUBTITLES)
-        # ffmpeg takes the names in a list as relative to it, but not under every name of a folder.
-        return RunningFFmpeg(self._command(target), self.path, folder.path)
+    def write(
+        self, folder: SegmentsFolder, target: Path, check: Callable[[], object] | None = None
+    ) -> None:
+        """Write the file, and look whether all of it is there.
 
-    @property
-    def _subtitles_are_moved(self) -> bool:
-        return bool(self.subtitles and self.tracks and not self.tracks.is_unchanged)
+        Args:
+            folder: the segments.
+            target: the file to write.
+            check: called now and then meanwhile; what it raises ends the work.
 
-    def _command(self, target: Path) -> list[str]:
-        # igndts: decoding timestamps follow from the presentation timestamps and the codec's delay.
-        # A segment of 1 or 2 frames has no delay, which would add a gap in front of it.
-        inputs = [["-fflags", "+igndts", "-f", "concat", "-auto_convert", "0", "-i", _LIST]]
-        options = ["-map", "0:v:0", "-c:v", "copy"]
-        tag = self.container.codec_tags.get(self.format.encoder.codec)
-        options += ["-tag:v", tag] if tag else []
+        Raises:
+            EncodeError: it could not be written.
+        """
+        try:
+            with ExitStack() as stack:
+                output = stack.enter_context(
+                    av.open(
+                        f"file:{target.absolute()}",
+                        "w",
+                        format=self.container.muxer,
+                        container_options=self._options(),
+                    )
+                )
+                self._fill(output, folder, stack, check or _go_on)
+            self._require_complete(target, folder.num_finished)
+        except (FFmpegError, OSError) as error:
+            raise encoding_failed(self.path, error) from error
+
+    def _fill(
+        self,
+        output: OutputContainer,
+        folder: SegmentsFolder,
+        stack: ExitStack,
+        check: Callable[[], object],
+    ) -> None:
+        picture = Picture(output, folder.finished, self.format, self.container)
+        streams: Iterator[av.Packet[Any]] = iter(())
         if self.tracks and (self.audio or self.subtitles):
-            inputs.append(input_options(self.tracks))
-            options += self.audio
-        if self._subtitles_are_moved:
-            inputs.append(["-i", _SUBTITLES])
-        options += self._subtitle_options(len(inputs) - 1)
-        inputs.append(["-f", "ffmetadata", "-i", _TAGS])
-        number = str(len(inputs) - 1)
-        options += ["-map_metadata", number, "-map_chapters", number, *self._file_options()]
-        command = [self.format.ffmpeg, *QUIET, *(word for options in inputs for word in options)]
-        return [*command, *options, "-f", self.container.muxer, file_url(target)]
+            source = stack.enter_context(open_container(self.tracks.path))
+            streams = self._side_packets(output, source, self.tracks)
+        output.metadata.update(self._tags())
+        output.set_chapters(list(self._chapters()))
+        packets = merge(picture.packets(), streams, key=_time)
+        for number, packet in enumerate(packets):
+            if number % _PACKETS_PER_CHECK == 0:
+                check()
+            output.mux(packet)
 
-    def _subtitle_options(self, number: int) -> list[str]:
-        """Say which subtitles are taken; ``number`` is that of their input."""
-        options: list[str] = []
-        for kept, track in enumerate(self.subtitles):
-            assert self.tracks
-            source = kept if self._subtitles_are_moved else track
-            codec = subtitle_codec(self.tracks.subtitles[track].codec, self.container)
-            options += ["-map", f"{number}:s:{source}", f"-c:s:{kept}", codec]
+    def _side_packets(
+        self, output: OutputContainer, source: InputContainer, tracks: SourceTracks
+    ) -> Iterator[av.Packet[Any]]:
+        origin = audio_origin(source)
+        shift = origin + tracks.first_frame_at
+        streams: dict[int, SideStream] = {}
+        for number, is_encoded in self.audio.items():
+            self._require_track(number, len(source.streams.audio), "audio")
+            track = source.streams.audio[number]
+            streams[track.index] = (
+                EncodedAudio(output, track, self.container, tracks, shift)
+                if is_encoded
+                else CopiedAudio(output, track, tracks, shift)
+            )
+        for number, codec in self.subtitles:
+            self._require_track(number, len(source.streams.subtitles), "subtitle")
+            track = source.streams.subtitles[number]
+            streams[track.index] = Subtitles(output, track, codec, tracks, origin)
         if self.subtitles and self.container.holds_fonts:
-            options += ["-map", "1:t?", "-c:t", "copy"]
-        return options
+            for font in source.streams.attachments:
+                output.add_attachment(font.name or "font", font.mimetype or "", font.data)
+        return side_packets(source, streams, shift if tracks.is_trimmed else Fraction(0))
 
-    def _file_options(self) -> list[str]:
-        # Audio may begin long after the picture; without it ffmpeg 4.2 gives up after 128 packets.
-        options = [*self.container.options, "-max_muxing_queue_size", "4096"]
+    def _require_track(self, number: int, num_tracks: int, kind: str) -> None:
+        if number >= num_tracks:
+            assert self.tracks
+            raise EncodeError(
+                f"{self.tracks.path}: {kind} track {number + 1} is no longer in it. Was the file "
+                "replaced? Start the job again."
+            )
+
+    def _require_complete(self, target: Path, num_frames: int) -> None:
+        """Look whether the file has all frames: a disk may be full without a word."""
+        with av.open(f"file:{target.absolute()}") as written:
+            stream = written.streams.video[0]
+            # mp4 has the number in its header, Matroska has none.
+            found = stream.frames or sum(bool(packet.size) for packet in written.demux(stream))
+        if found != num_frames:
+            raise EncodeError(
+                f"{self.path}: {found} of {num_frames} frames are in the written file. Is the disk "
+                "full? Make room and run the same job again; it goes on from its segments."
+            )
+
+    def _options(self) -> dict[str, str]:
+        options = dict(self.container.options)
         movflags = self.container.movflags
-        if movflags and not {name for name, _ in self._tags()} <= _TAGS_OF_MP4:
+        if movflags and not set(self._tags()) <= _TAGS_OF_MP4:
             movflags += ("+use_metadata_tags",)  # or mp4 keeps a handful of known names only
         if movflags:
-            options += ["-movflags", "".join(movflags)]
+            options["movflags"] = "".join(movflags)
         if self.tracks and self.tracks.begins_with_audio:
-            options += ["-avoid_negative_ts", "make_zero"]
+            options["avoid_negative_ts"] = "make_zero"
         return options
 
-    def _tags(self) -> list[tuple[str, str]]:
-        """Return all tags; for ffmpeg the last of a name counts, in capitals or not."""
+    def _tags(self) -> dict[str, str]:
+        """Return all tags; of a name, in capitals or not, the last counts."""
         source = self.tracks.tags.items() if self.tracks else ()
-        tags = [*source, *self.metadata.items()]
+        tags = {name.lower(): (name, value) for name, value in (*source, *self.metadata.items())}
         if self.container.muxer in ("matroska", "webm"):
-            return [(name, _with_braces_in_pairs(value)) for name, value in tags]
-        return tags
+            return {name: _with_braces_in_pairs(value) for name, value in tags.values()}
+        return dict(tags.values())
+
+    def _chapters(self) -> Iterator[Any]:
+        for number, chapter in enumerate(self.tracks.shown_chapters() if self.tracks else ()):
+            yield {
+                "id": number,
+                "start": _nanoseconds(chapter.start),
+                "end": _nanoseconds(chapter.end),
+                "time_base": Fraction(1, 1_000_000_000),
+                "metadata": {"title": chapter.title},
+            }
 
 
 def plan_mux(
@@ -135,40 +194,17 @@ def plan_mux(
     if tracks is None:
         return Mux(path, container, frames, None, metadata)
     suffix = path.suffix.lower()
-    audio = audio_options(tracks, 1, container, suffix, notify)
-    subtitles = list(kept_subtitles(tracks, container, suffix, notify))
+    audio = plan_audio(tracks, container, suffix, notify)
+    subtitles = list(plan_subtitles(tracks, container, suffix, notify))
     return Mux(path, container, frames, tracks, metadata, audio, subtitles)
 
 
-def list_lines(folder: SegmentsFolder, rate: Fraction) -> Iterator[str]:
-    """Yield the list that ffmpeg's concat demuxer reads.
-
-    Format: https://ffmpeg.org/ffmpeg-formats.html#concat-1
-    """
-    yield "ffconcat version 1.0\n"
-    for segment in folder.finished:
-        start, stop = (
-            _rounded(number / rate * 1_000_000) for number in (segment.first, segment.stop)
-        )
-        yield f"file {segment.path.name}\nduration {(stop - start) / 1_000_000:.6f}\n"
+def _time(packet: av.Packet[Any]) -> Fraction:
+    return (packet.dts or 0) * packet.time_base
 
 
-def _rounded(value: Fraction) -> int:
-    """Round as ffmpeg does: halves up."""
-    return floor(value + Fraction(1, 2))
-
-
-def _metadata_lines(tags: Iterable[tuple[str, str]], tracks: SourceTracks | None) -> Iterator[str]:
-    """Yield tags and chapters in ffmpeg's own form; a command line has a maximum length.
-
-    Format: https://ffmpeg.org/ffmpeg-formats.html#Metadata-2
-    """
-    yield ";FFMETADATA1\n"
-    for name, value in tags:
-        yield f"{_escape(name)}={_escape(value)}\n"
-    for chapter in tracks.shown_chapters() if tracks else ():
-        times = f"START={_nanoseconds(chapter.start)}\nEND={_nanoseconds(chapter.end)}\n"
-        yield f"[CHAPTER]\nTIMEBASE=1/1000000000\n{times}title={_escape(chapter.title)}\n"
+def _go_on() -> None:
+    """Nobody wants to end the work."""
 
 
 def _with_braces_in_pairs(text: str) -> str:
@@ -186,9 +222,5 @@ def _with_braces_in_pairs(text: str) -> str:
     )
 
 
-def _escape(text: str) -> str:
-    return re.sub(r"([=;#\\\n\r])", r"\\\1", text)
-
-
 def _nanoseconds(seconds: Fraction) -> int:
-    return _rounded(seconds * 1_000_000_000)
+    return floor(seconds * 1_000_000_000 + Fraction(1, 2))

@@ -1,7 +1,7 @@
 """A video in segments: frames are encoded segment by segment, and finished ones outlive a crash.
 
 A segment is a video without audio of ``SEGMENT_LENGTH`` frames; only the last one is shorter. It is
-written under a temporary name and renamed when ffmpeg has succeeded; its name says which frames it
+written under a temporary name and renamed when it is closed; its name says which frames it
 holds. So the folder itself is the record of what is done, and a small file beside the segments says
 which job they belong to.
 """
@@ -11,15 +11,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import av
+import numpy as np
+import numpy.typing as npt
 
-from ..encode import RunningFFmpeg
+from ..encode import FrameFormat
 from ..errors import EncodeError, InputError
+from .encoding_thread import EncodingThread
 
 # x264 and x265 put a key frame after 250 frames at the latest, so a segment's own costs next to
 # nothing. A crash costs the work on at most this many frames.
@@ -134,7 +136,7 @@ class SegmentsFolder:
         return self.path / f"{first:07}{self.suffix}{_UNFINISHED}"
 
     def add(self, first: int, stop: int) -> None:
-        """Rename a segment that ffmpeg has written to its final name."""
+        """Rename a segment that was written to its final name."""
         written = self.unfinished(first)
         with written.open("rb+") as file:
             os.fsync(file.fileno())  # after a power cut, a final name must mean complete content
@@ -185,8 +187,7 @@ class SegmentEncoder:
     Args:
         folder: where the segments go.
         first: number of the first frame that will be written; a segment begins there.
-        command: makes the ffmpeg command that encodes frames from its input, given the number of the
-            first frame and the file to write.
+        frames: what the frames are, and what they are encoded as.
         result: the video being written, named in errors.
     """
 
@@ -194,29 +195,29 @@ class SegmentEncoder:
         self,
         folder: SegmentsFolder,
         first: int,
-        command: Callable[[int, Path], Sequence[str]],
+        frames: FrameFormat,
         result: Path,
     ) -> None:
         self._folder = folder
         self._next = first
-        self._command = command
+        self._format = frames
         self._result = result
-        self._filling: tuple[int, RunningFFmpeg] | None = None
-        self._draining: tuple[int, RunningFFmpeg] | None = None
+        self._filling: tuple[int, EncodingThread] | None = None
+        self._draining: tuple[int, EncodingThread] | None = None
 
-    def write(self, data: memoryview) -> None:
+    def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
         """Encode the next frame; waits while the encoder is busy.
 
         Raises:
-            EncodeError: ffmpeg has failed.
+            ValueError: ``pixels`` is no frame of the format.
+            EncodeError: the encoding has failed.
         """
         if self._draining is not None and self._draining[1].has_ended:
             self._settle()
         if self._filling is None:
-            command = self._command(self._next, self._folder.unfinished(self._next))
-            self._filling = (self._next, RunningFFmpeg(command, self._result))
+            self._filling = (self._next, self._start(self._next))
         first, running = self._filling
-        running.write(data)
+        running.write(pixels)
         self._next += 1
         if running.num_writes == self._folder.segment_length:
             self._close(first, running)
@@ -228,24 +229,33 @@ class SegmentEncoder:
             check: called now and then meanwhile; what it raises ends the wait.
 
         Raises:
-            EncodeError: ffmpeg has failed.
+            EncodeError: the encoding has failed.
         """
         if self._filling is not None:
             self._close(*self._filling, check)
         self._settle(check)
 
     def stop(self) -> None:
-        """End every ffmpeg; a segment finished by now is kept."""
+        """End every encoder; a segment finished by now is kept."""
         try:
-            if self._draining is not None and self._draining[1].process.poll() == 0:
+            if self._draining is not None and self._draining[1].has_succeeded:
                 self._settle()
         finally:
             for segment in (self._draining, self._filling):
                 if segment is not None:
                     segment[1].stop()
 
+    def _start(self, first: int) -> EncodingThread:
+        return EncodingThread(
+            self._folder.unfinished(first),
+            self._format.segment_format,
+            {},
+            self._format,
+            result=self._result,
+        )
+
     def _close(
-        self, first: int, running: RunningFFmpeg, check: Callable[[], object] | None = None
+        self, first: int, running: EncodingThread, check: Callable[[], object] | None = None
     ) -> None:
         running.end_input()
         self._settle(check)
@@ -261,11 +271,9 @@ class SegmentEncoder:
         self._draining = None
         num_frames = _count_frames(self._folder.unfinished(first))
         if num_frames != running.num_writes:
-            # Seen with ffmpeg 4.2: transparent VP9 at 60 frames a second.
             raise EncodeError(
-                f"{self._result}: of {running.num_writes} frames from number {first} on, ffmpeg "
-                f"encoded {num_frames}. Install a newer ffmpeg, or choose another preset. "
-                f"Command: {subprocess.list2cmdline(running.command)}"
+                f"{self._result}: of {running.num_writes} frames from number {first} on, "
+                f"{num_frames} were encoded. Is the disk full? If not, choose another preset."
             )
         try:
             self._folder.add(first, first + running.num_writes)

@@ -1,9 +1,9 @@
-"""Write a video: frames go to ffmpeg through a pipe, and a file comes out.
+"""Write a video: frames go in, and a file comes out.
 
 In two stages: frames are encoded in segments (``segments``), then the segments are joined and the
 other streams added (``mux``). GIF and WebP, which hold nothing but frames, are written at once. The
-file is written under a temporary name and renamed when ffmpeg has succeeded, so a file under its
-final name is complete.
+file is written under a temporary name and renamed when it was checked, so a file under its final name
+is complete.
 """
 
 from __future__ import annotations
@@ -17,20 +17,18 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+import av
 import numpy as np
 import numpy.typing as npt
 
 from ..encode import (
-    QUIET,
     Container,
     FrameFormat,
-    RunningFFmpeg,
-    ffmpeg_version,
-    file_url,
     find_container,
 )
 from ..errors import EncodeError, InputError
 from ..tracks import SourceTracks
+from .encoding_thread import EncodingThread
 from .lock import only_writer, require_writable
 from .mux import Mux, plan_mux
 from .segments import SEGMENT_LENGTH, SegmentEncoder, SegmentsFolder
@@ -48,9 +46,9 @@ class VideoWriter:
             writer.write(pixels)
 
     Making a writer does nothing; entering the block opens it. Leaving the block waits until the
-    file is complete; leaving it by an exception (also KeyboardInterrupt or a closed generator) ends
-    ffmpeg and removes the unfinished file. :meth:`write` blocks while ffmpeg is busy, so frames do
-    not pile up.
+    file is complete; leaving it by an exception (also KeyboardInterrupt or a closed generator) stops
+    the encoder and removes the unfinished file. :meth:`write` blocks while the encoder is busy, so
+    frames do not pile up.
 
     With a ``resume_key``, finished segments outlive an exception or a crash. A new writer with the
     same key finds them::
@@ -67,7 +65,7 @@ class VideoWriter:
         metadata: tags of any length; they win over those of ``tracks``. Matroska keeps tag names in
             capitals only.
         notify: called with a sentence for each thing that cannot be kept as it is.
-        check: called now and then while the end of the block waits for ffmpeg; what it raises
+        check: called now and then while the end of the block waits for the file; what it raises
             leaves the block like an exception inside it.
         resume_key: a hash of everything that decides the frames; None: nothing outlives a failure.
         segments_folder: where segments go; None: ``path`` with ".segments" added.
@@ -92,7 +90,7 @@ class VideoWriter:
     _is_written: bool = field(init=False, default=False, repr=False)
     _lock: ExitStack = field(init=False, default_factory=ExitStack, repr=False)
     _is_open: bool = field(init=False, default=False, repr=False)
-    _running: RunningFFmpeg | SegmentEncoder | None = field(init=False, default=None, repr=False)
+    _running: EncodingThread | SegmentEncoder | None = field(init=False, default=None, repr=False)
 
     @property
     def num_finished(self) -> int:
@@ -167,9 +165,15 @@ class VideoWriter:
         self._first = number
         if self._segments:
             self._segments.begin(number)
-            self._running = SegmentEncoder(self._segments, number, self._segment_command, self.path)
+            self._running = SegmentEncoder(self._segments, number, self.format, self.path)
         else:
-            self._running = RunningFFmpeg(self._whole_command(), self.path)
+            self._running = EncodingThread(
+                self._partial,
+                self._container.muxer,
+                self._container.options,
+                self.format,
+                result=self.path,
+            )
 
     def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
         """Encode one frame.
@@ -180,9 +184,9 @@ class VideoWriter:
 
         Raises:
             ValueError: ``pixels`` is something else.
-            EncodeError: ffmpeg has ended.
+            EncodeError: the encoding has failed.
         """
-        self._started().write(self.format.to_bytes(pixels))
+        self._started().write(pixels)
         self._num_written += 1
 
     def __exit__(
@@ -194,7 +198,7 @@ class VideoWriter:
         try:
             if error is None:
                 self._finish(self._started())
-        finally:  # also when the wait for ffmpeg is interrupted
+        finally:  # also when the wait is interrupted
             self._is_open = False
             running, self._running = self._running, None
             try:
@@ -204,13 +208,13 @@ class VideoWriter:
                 with self._lock:
                     self._clean_up(is_started=running is not None)
 
-    def _finish(self, running: RunningFFmpeg | SegmentEncoder) -> None:
+    def _finish(self, running: EncodingThread | SegmentEncoder) -> None:
         if self._first + self._num_written == 0:
             raise EncodeError(f"{self.path}: there were no frames to write. Check the input.")
         running.finish(self.check)
         if self._segments:
             self._segments.complete()
-            self._join(self._segments)
+            self._mux.write(self._segments, self._partial, self.check)
         self._is_written = True
         try:
             self._partial.replace(self.path)
@@ -219,13 +223,6 @@ class VideoWriter:
                 f"{self.path} could not be replaced ({error.strerror}). The video is complete: "
                 f"rename {self._partial.name} yourself."
             ) from error
-
-    def _join(self, segments: SegmentsFolder) -> None:
-        running = self._mux.start(segments, self._partial)
-        try:
-            running.finish(self.check)
-        finally:
-            running.stop()
 
     def _clean_up(self, *, is_started: bool) -> None:
         try:
@@ -238,7 +235,7 @@ class VideoWriter:
         except OSError as error:  # on Windows: a virus scanner has one of the files open
             logger.warning("%s: could not be removed: %s", error.filename, error.strerror)
 
-    def _started(self) -> RunningFFmpeg | SegmentEncoder:
+    def _started(self) -> EncodingThread | SegmentEncoder:
         if not self._is_open:
             raise RuntimeError("Use a VideoWriter inside its with block.")
         if self._running is None:
@@ -259,27 +256,12 @@ class VideoWriter:
         """What no other run may write meanwhile; with a folder of its own the path is a new name."""
         return self.segments_folder or self.path
 
-    def _encoding_command(self, first: int = 0) -> list[str]:
-        """Return the command that encodes frames from number ``first`` on, without the file."""
-        frames = self.format
-        inputs = [*frames.offset_options(first), *frames.input_options()]
-        return [frames.ffmpeg, *QUIET, *inputs, *frames.output_options()]
-
-    def _segment_command(self, first: int, path: Path) -> list[str]:
-        container = self.format.segment_format
-        return [*self._encoding_command(first), "-f", container, file_url(path)]
-
-    def _whole_command(self) -> list[str]:
-        container = self._container
-        command = [*self._encoding_command(), *container.options, "-f", container.muxer]
-        return [*command, file_url(self._partial)]
-
     def _key_of_segments(self) -> str | None:
         """Hash everything that decides what is in the segments."""
         if self.resume_key is None:
             return None
-        version = ffmpeg_version(self.format.ffmpeg)
-        decisive = [self.resume_key, self.segment_length, version, self._encoding_command()]
+        version = [av.__version__, av.library_versions]
+        decisive = [self.resume_key, self.segment_length, version, repr(self.format)]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
     def _say(self, message: str) -> None:

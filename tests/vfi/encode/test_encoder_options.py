@@ -11,6 +11,8 @@ from vfi.errors import InputError
     [
         ("", {}),
         ("-preset slow -tune film", {"preset": "slow", "tune": "film"}),
+        ("preset=slow tune=film", {"preset": "slow", "tune": "film"}),
+        ("b:v=4M -crf 18 x265-params=aq-mode=3", {"b": "4M", "crf": "18", "x265-params": "aq-mode=3"}),
         ("-b:v 4M -maxrate:v 6M", {"b": "4M", "maxrate": "6M"}),
         ("-crf 18 -crf:v 23", {"crf": "23"}),
         ("-deblock -1,-1", {"deblock": "-1,-1"}),
@@ -55,6 +57,11 @@ def test_options_of_an_encoder_are_taken(line: str, expected: dict[str, str]) ->
         "pipe:1",
         "-crf 18 out.mp4",
         "-crf 18 -vstats_file a.txt",
+        "stats=a.txt",
+        "-crf=18",
+        "preset",
+        "=slow",
+        "passlogfile=a",
     ],
 )
 def test_anything_else_is_refused(line: str) -> None:

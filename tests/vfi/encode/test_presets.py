@@ -12,12 +12,13 @@ import av
 import numpy as np
 import pytest
 import torch
+from imageio_ffmpeg import get_ffmpeg_exe
 from numpy.typing import NDArray
 from PIL import Image
 
 from tests.helpers.writers import source_tracks, video_writer
+from vfi.encode import encoders
 from vfi.encode.encoders import available_presets, choose_encoder
-from vfi.encode.ffmpeg import find_ffmpeg
 from vfi.encode.presets import PRESETS, SPEEDS, Encoder, Preset, find_preset
 from vfi.errors import InputError
 from vfi.frames import to_bit_depth, to_uint8, to_uint16
@@ -77,7 +78,7 @@ def read_alpha(path: Path) -> Pixels:
         with Image.open(path) as image:
             return np.array(image.convert("RGBA"))
     decoder = ["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []
-    command = [find_ffmpeg(), "-v", "error", *decoder, "-i", str(path), "-frames:v", "1"]
+    command = [get_ffmpeg_exe(), "-v", "error", *decoder, "-i", str(path), "-frames:v", "1"]
     done = subprocess.run(
         [*command, "-f", "rawvideo", "-pix_fmt", "rgba", "-"], check=True, capture_output=True
     )
@@ -104,15 +105,15 @@ def picture_with_hole() -> Pixels:
 
 @pytest.fixture(scope="module")
 def offered() -> set[str]:
-    return {preset.name for preset, _ in available_presets(find_ffmpeg())}
+    return {preset.name for preset, _ in available_presets()}
 
 
 @pytest.fixture(autouse=True)
-def _skip_what_this_ffmpeg_lacks(request: pytest.FixtureRequest, offered: set[str]) -> None:
+def _skip_what_this_pyav_lacks(request: pytest.FixtureRequest, offered: set[str]) -> None:
     callspec = getattr(request.node, "callspec", None)
     preset = callspec.params.get("preset") if callspec else None
     if preset and preset not in offered:
-        pytest.skip(f"this ffmpeg has no encoder for {preset}")
+        pytest.skip(f"this PyAV has no encoder for {preset}")
 
 
 # --- what is in the file -------------------------------------------------------------------------
@@ -256,7 +257,7 @@ def test_dithering_keeps_a_gradient_free_of_bands(
 def test_deep_frames_keep_their_transparency(tmp_path: Path) -> None:
     deep = picture_with_hole().astype(np.uint16) * 257
     path = write(tmp_path / "a.mov", [deep] * 3, "master")
-    command = [find_ffmpeg(), "-v", "error", "-i", str(path), "-frames:v", "1", "-f", "rawvideo"]
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-frames:v", "1", "-f", "rawvideo"]
     alpha = ["-vf", "format=yuva444p10le,extractplanes=a", "-"]
     raw = subprocess.run([*command, *alpha], check=True, capture_output=True).stdout
     plane = np.frombuffer(raw, "<u2").reshape(HEIGHT, WIDTH)
@@ -307,7 +308,7 @@ def test_presets_with_transparency_are_known() -> None:
 
 def test_transparency_in_the_wrong_preset_names_the_right_ones() -> None:
     with pytest.raises(InputError, match="choose one of webm, master, lossless, lossless-16, webp"):
-        choose_encoder(find_ffmpeg(), PRESETS["share"], has_alpha=True)
+        choose_encoder(PRESETS["share"], has_alpha=True)
 
 
 # --- sound and tags ------------------------------------------------------------------------------
@@ -418,7 +419,7 @@ def test_speed_decides_how_long_the_encoder_searches(
 @pytest.mark.parametrize("speed", SPEEDS)
 def test_every_speed_opens(preset: str, speed: str) -> None:
     own = find_preset(preset).encoders[0].speeds
-    encoder = choose_encoder(find_ffmpeg(), find_preset(preset), speed=speed, options={"g": "5"})
+    encoder = choose_encoder(find_preset(preset), speed=speed, options={"g": "5"})
     assert dict(own[speed]).items() <= dict(encoder.options).items()
     assert len({tuple(options.items()) for options in own.values()}) == len(SPEEDS)
 
@@ -475,9 +476,9 @@ def test_both_encoders_of_av1_return_flat_colours_within_1(
 ) -> None:
     one = replace(PRESETS["web"], encoders=(PRESETS["web"].encoders[number],))
     try:
-        choose_encoder(find_ffmpeg(), one)
+        choose_encoder(one)
     except InputError:
-        pytest.skip(f"this ffmpeg has no {one.encoders[0].name}")
+        pytest.skip(f"this PyAV has no {one.encoders[0].name}")
     monkeypatch.setitem(PRESETS, "web", one)  # type: ignore[arg-type]
     frames = flat_colours()
     path = write(tmp_path / "a.mp4", frames, "web", options=None)
@@ -485,41 +486,46 @@ def test_both_encoders_of_av1_return_flat_colours_within_1(
 
 
 @pytest.mark.parametrize("preset", ["web", "high-quality"])
-def test_encoder_that_introduces_itself_is_no_reason_for_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, preset: str
+def test_encoder_does_not_introduce_itself_on_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], preset: str
 ) -> None:
-    write(place(tmp_path, preset), grey(), preset)
-    assert caplog.text == ""
+    write(place(tmp_path, preset), grey(), preset, options=None)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_first_encoder_that_opens_is_taken() -> None:
     preset = Preset("two", "", (".mp4",), (MISSING, X264))
-    assert choose_encoder(find_ffmpeg(), preset).name == "libx264"
+    assert choose_encoder(preset).name == "libx264"
 
 
 def test_missing_encoder_is_named_with_the_presets_there_are() -> None:
     preset = Preset("new", "", (".mp4",), (MISSING,))
     with pytest.raises(InputError, match=r"no_such_encoder \(.*work here: share, high-quality, "):
-        choose_encoder(find_ffmpeg(), preset)
+        choose_encoder(preset)
 
 
-def test_ffmpeg_that_opens_nothing_is_to_be_replaced(tmp_path: Path) -> None:
-    program = tmp_path / "ffmpeg"
-    program.write_text('#!/bin/sh\necho "libblas.so.3: no such file" >&2; exit 127\n')
-    program.chmod(0o755)
-    with pytest.raises(InputError, match=r"libx264 \(libblas.*\)\. Install another ffmpeg\.$"):
-        choose_encoder(str(program), PRESETS["share"])
+def only_x264_opens(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...] = ("libx264",)) -> None:
+    """Let all other encoders be listed and fail to open, like those of a missing card."""
+    real = encoders.set_up_encoder
+
+    def set_up(context: Any, frames: Any) -> None:
+        real(context, frames)
+        if frames.encoder.name not in names:
+            raise ValueError("Cannot load libcuda.so.1")
+
+    monkeypatch.setattr(encoders, "set_up_encoder", set_up)
 
 
-def test_encoder_that_is_listed_but_does_not_open_is_not_offered(tmp_path: Path) -> None:
-    """An ffmpeg that has everything, but only libx264 opens."""
-    program = tmp_path / "ffmpeg"
-    program.write_text(
-        "#!/bin/sh\n"
-        'case "$*" in *libx264*) cat > /dev/null; exit 0;; esac\n'
-        'echo "Cannot load libcuda.so.1" >&2; echo "Conversion failed!" >&2; exit 1\n'
-    )
-    program.chmod(0o755)
-    assert [preset.name for preset, _ in available_presets(str(program))] == ["share"]
-    with pytest.raises(InputError, match=r"h264_nvenc \(Cannot load libcuda.*work here: share\."):
-        choose_encoder(str(program), PRESETS["share-gpu"])
+def test_pyav_that_opens_nothing_is_to_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    only_x264_opens(monkeypatch, ())
+    with pytest.raises(InputError, match=r"libx264 \(Cannot.*\)\. Install PyAV from PyPI\.$"):
+        choose_encoder(PRESETS["share"])
+
+
+def test_encoder_that_is_listed_but_does_not_open_is_not_offered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only_x264_opens(monkeypatch)
+    assert [preset.name for preset, _ in available_presets()] == ["share"]
+    with pytest.raises(InputError, match=r"h264_nvenc \(.*work here: share\."):
+        choose_encoder(PRESETS["share-gpu"])

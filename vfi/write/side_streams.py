@@ -1,0 +1,293 @@
+"""Audio and subtitles of the source -> streams of the result, copied or encoded, moved and cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Protocol
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.error import BlockingIOError as NothingYetError
+from av.error import EOFError as NothingMoreError
+from av.filter import Graph
+from av.stream import Stream
+from av.subtitles.stream import SubtitleStream
+
+from ..encode import Container
+from ..tracks import SourceTracks
+
+AUDIO_BITRATE = 192_000
+# What the container or the encoder writes itself, and would be wrong if it came along.
+_OWN_TAGS = ("encoder", "duration", "bps", "number_of_")
+
+if TYPE_CHECKING:
+    _Packet = av.Packet[Any]  # PyAV's class takes no parameter at run time
+
+
+class SideStream(Protocol):
+    """A stream that comes along with the picture."""
+
+    def feed(self, packet: _Packet) -> Iterator[_Packet]:
+        """Take a packet of the source; yields packets for the result."""
+        ...
+
+    def flush(self) -> Iterator[_Packet]:
+        """Yield what is left at the end of the source."""
+        ...
+
+
+class CopiedAudio:
+    """Audio packet by packet; of a trim only packets that begin inside it."""
+
+    def __init__(
+        self, output: OutputContainer, source: AudioStream, tracks: SourceTracks, shift: Fraction
+    ) -> None:
+        """Add the stream; ``shift`` is the source's timestamp, s, of the first frame shown."""
+        self._stream = output.add_stream_from_template(source)
+        _describe_like(self._stream, source)
+        self._tracks = tracks
+        self._shift = shift
+
+    def feed(self, packet: _Packet) -> Iterator[_Packet]:
+        """Move a packet."""
+        if packet.pts is None:
+            return
+        shift = round(self._shift / packet.time_base)
+        time = (packet.pts - shift) * packet.time_base
+        if self._tracks.is_trimmed and time < 0:
+            return
+        if self._tracks.duration is not None and time >= self._tracks.duration:
+            return
+        packet.pts -= shift
+        packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+        packet.stream = self._stream
+        yield packet
+
+    def flush(self) -> Iterator[_Packet]:
+        """Nothing is held back."""
+        return iter(())
+
+
+class EncodedAudio:
+    """Audio decoded, cut to the sample, changed in speed, and encoded for the container."""
+
+    def __init__(
+        self,
+        output: OutputContainer,
+        source: AudioStream,
+        container: Container,
+        tracks: SourceTracks,
+        shift: Fraction,
+    ) -> None:
+        """Add the stream; ``shift`` is the source's timestamp, s, of the first frame shown."""
+        name = str(container.audio_encoder)
+        rate = _nearest_rate(name, source.codec_context.sample_rate)
+        stream = output.add_stream(name, rate=rate)
+        assert isinstance(stream, AudioStream)
+        stream.codec_context.layout = container.audio_layout(source.codec_context.layout)
+        stream.codec_context.bit_rate = AUDIO_BITRATE
+        stream.codec_context.open()
+        _describe_like(stream, source)
+        self._stream = stream
+        self._source = source
+        self._tracks = tracks
+        self._shift = shift
+        self._graph: Graph | None = None
+        self._kind: tuple[str, str, int] | None = None
+
+    def feed(self, packet: _Packet) -> Iterator[_Packet]:
+        """Decode a packet, and encode what it gives."""
+        for frame in self._source.codec_context.decode(packet):
+            assert isinstance(frame, AudioFrame)
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind != self._kind:  # a broadcast may change from stereo to surround
+                yield from self._drain()
+                self._graph, self._kind = self._build(frame), kind
+            if frame.pts is None or self._graph is None or frame.time_base is None:
+                continue
+            time = frame.pts * frame.time_base - self._shift
+            frame.pts = round(time * frame.sample_rate)
+            frame.time_base = Fraction(1, frame.sample_rate)
+            with suppress(NothingMoreError):  # the end of the trim is reached
+                self._graph.push(frame)
+            yield from self._pulled(self._graph)
+
+    def flush(self) -> Iterator[_Packet]:
+        """Yield what the decoder, the filters and the encoder still hold."""
+        yield from self.feed(av.Packet())
+        yield from self._drain()
+        yield from self._stream.encode(None)
+
+    def _drain(self) -> Iterator[_Packet]:
+        if self._graph is not None:
+            with suppress(NothingMoreError):
+                self._graph.push(None)
+            yield from self._pulled(self._graph)
+
+    def _pulled(self, graph: Graph) -> Iterator[_Packet]:
+        while True:
+            try:
+                frame = graph.pull()
+            except (NothingYetError, NothingMoreError):
+                return
+            assert isinstance(frame, AudioFrame)
+            yield from self._stream.encode(frame)
+
+    def _build(self, frame: AudioFrame) -> Graph:
+        graph = Graph()
+        last = graph.add_abuffer(
+            sample_rate=frame.sample_rate,
+            format=frame.format.name,
+            layout=frame.layout.name,
+            time_base=Fraction(1, frame.sample_rate),
+        )
+        for name, arguments in self._filters():
+            added = graph.add(name, arguments)
+            last.link_to(added)
+            last = added
+        last.link_to(graph.add("abuffersink"))
+        graph.configure()
+        return graph
+
+    def _filters(self) -> Iterator[tuple[str, str]]:
+        tracks, context = self._tracks, self._stream.codec_context
+        limits = ["start=0"] if tracks.is_trimmed else []
+        if tracks.duration is not None:
+            limits.append(f"end={float(tracks.duration):.9f}")
+        if limits:
+            yield "atrim", ":".join(limits)
+        if tracks.tempo != 1:
+            # atempo keeps the time of the first sample, so that one has to be at 0.
+            yield "aresample", "async=1:first_pts=0"
+            for tempo in _tempos(tracks.tempo):
+                yield "atempo", f"{float(tempo):.12g}"
+        yield (
+            "aformat",
+            f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}"
+            f":channel_layouts={context.layout.name}",
+        )
+
+
+class Subtitles:
+    """Subtitles moved to when they are shown, and cut; copied, or written as another text format."""
+
+    def __init__(
+        self,
+        output: OutputContainer,
+        source: SubtitleStream,
+        codec: str,
+        tracks: SourceTracks,
+        origin: Fraction,
+    ) -> None:
+        """Add the stream.
+
+        Args:
+            output: the result.
+            source: the stream.
+            codec: "copy", or the name of an encoder.
+            tracks: says when they are shown.
+            origin: timestamp of the source's start, s.
+        """
+        self._source = source
+        self._is_copied = codec == "copy"
+        if self._is_copied:
+            self._stream = output.add_stream_from_template(source)
+        else:
+            stream = output.add_stream(codec)
+            assert isinstance(stream, SubtitleStream)
+            source.codec_context.open(strict=False)
+            stream.codec_context.subtitle_header = source.codec_context.subtitle_header
+            stream.time_base = Fraction(1, 1000)
+            self._stream = stream
+        _describe_like(self._stream, source)
+        self._tracks = tracks
+        self._origin = origin
+        self._held: _Packet | None = None
+
+    def feed(self, packet: _Packet) -> Iterator[_Packet]:
+        """Yield the packet before: how long that one is shown may depend on this one."""
+        if packet.pts is None:
+            return
+        held, self._held = self._held, packet
+        if held is not None:
+            yield from self._shown(held, packet.pts)
+
+    def flush(self) -> Iterator[_Packet]:
+        """Yield the last packet."""
+        if self._held is not None:
+            yield from self._shown(self._held, None)
+
+    def _shown(self, packet: _Packet, following: int | None) -> Iterator[_Packet]:
+        assert packet.pts is not None
+        time_base, duration = packet.time_base, packet.duration or 0
+        if not duration and following is not None:
+            # Blu-ray subtitles: an image stays until the next one, which may be empty.
+            duration = following - packet.pts
+        start = packet.pts * time_base - self._origin
+        shown = self._tracks.shown(start, start + duration * time_base)
+        if shown is None:
+            return
+        has_duration = bool(packet.duration)
+        for made in [packet] if self._is_copied else self._encoded(packet):
+            made.time_base = time_base
+            made.pts = made.dts = round(shown[0] / time_base)
+            if has_duration:
+                made.duration = round(shown[1] / time_base) - made.pts
+            made.stream = self._stream
+            yield made
+
+    def _encoded(self, packet: _Packet) -> Iterator[_Packet]:
+        decoded = self._source.codec_context.decode2(packet)
+        if decoded is not None and len(decoded):
+            yield self._stream.codec_context.encode_subtitle(decoded)
+
+
+def side_packets(
+    source: InputContainer, streams: dict[int, SideStream], position: Fraction
+) -> Iterator[_Packet]:
+    """Yield the packets of all streams beside the picture, in the order of the source.
+
+    Args:
+        source: the file, at its start.
+        streams: index of a stream of the source -> what becomes of it.
+        position: timestamp, s, before which nothing is needed.
+    """
+    if position > 1 and source.format.name in ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"):
+        source.seek(int((position - 1) * 1_000_000))  # decoders need a packet or two before it
+    for packet in source.demux(*(source.streams[index] for index in streams)):
+        if packet.size:
+            yield from streams[packet.stream.index].feed(packet)
+    for stream in streams.values():
+        yield from stream.flush()
+
+
+def _describe_like(stream: Stream, source: Stream) -> None:
+    """Keep language, title, and which stream is the default."""
+    stream.metadata.update(
+        {
+            name: value
+            for name, value in source.metadata.items()
+            if not name.lower().startswith(_OWN_TAGS)
+        }
+    )
+    stream.disposition = source.disposition
+
+
+def _nearest_rate(encoder: str, rate: int) -> int:
+    rates = av.Codec(encoder, "w").audio_rates or [rate]
+    return min(rates, key=lambda other: (abs(other - rate), -other))
+
+
+def _tempos(tempo: Fraction) -> Iterator[Fraction]:
+    """Yield factors for filters that change the speed and keep the pitch; above 2, one drops samples."""
+    while tempo > 2:
+        yield Fraction(2)
+        tempo /= 2
+    while tempo < Fraction(1, 2):
+        yield Fraction(1, 2)
+        tempo *= 2
+    yield tempo
