@@ -27,6 +27,8 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from imageio_ffmpeg import get_ffmpeg_exe
+
 from rife_arch import load_checkpoint
 from vfi.encode import EncodingSettings, parse_encoder_options
 from vfi.jobs import plan_job, plan_video, render
