@@ -162,7 +162,7 @@ def add_output_options(parser: argparse.ArgumentParser, name: str) -> Group:
         type=types.encoder_options,
         default={},
         metavar="LINE",
-        help='options of the encoder, which take precedence: "-preset slow -tune film"',
+        help='options of the encoder, which take precedence: "preset=slow tune=film"',
     )
     group.add_argument(
         "--dither",

@@ -105,7 +105,7 @@ def encoder_options_input() -> io.Input:
         default="",
         optional=True,
         advanced=True,
-        tooltip="Options for the encoder, such as: -preset slow -tune film. They override the other "
+        tooltip="Options for the encoder, such as: preset=slow tune=film. They override the other "
         "settings.",
     )
 

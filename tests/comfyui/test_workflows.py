@@ -698,8 +698,6 @@ def test_cancelled_export_leaves_nothing(comfy: Comfy, export: Any) -> None:
     ended = comfy.run(long, interrupt="export")
     assert ended.messages["execution_interrupted"]["node_id"] == "export"
     assert everything_in(folder) == []
-    if sys.platform.startswith("linux"):
-        assert not any("ffmpeg" in command for command in comfy.children())
 
 
 # --- errors --------------------------------------------------------------------------------------

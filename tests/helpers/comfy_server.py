@@ -224,12 +224,6 @@ class Comfy:
         pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def children(self) -> list[str]:
-        """Commands of the server's child processes."""
-        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
-        pids = [pid for task in tasks for pid in task.read_text().split()]
-        return [Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in pids]
-
     def address(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}{path}"
 

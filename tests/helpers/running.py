@@ -63,8 +63,3 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) 
         assert process.poll() is None, f"ended too early, with exit code {process.returncode}"
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def children(process: subprocess.Popen[str]) -> list[Path]:
-    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
-    return [Path(f"/proc/{pid}") for task in tasks for pid in task.read_text().split()]

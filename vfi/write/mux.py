@@ -23,7 +23,7 @@ from ..read import audio_origin, open_container
 from ..tracks import SourceTracks
 from .encoding_thread import encoding_failed
 from .picture import Picture
-from .segments import SegmentsFolder
+from .segments import SegmentsFolder, count_frames
 from .side_streams import CopiedAudio, EncodedAudio, SideStream, Subtitles, side_packets
 from .stream_plan import plan_audio, plan_subtitles
 
@@ -85,9 +85,14 @@ class Mux:
                     )
                 )
                 self._fill(output, folder, stack, check or _go_on)
-            self._require_complete(target, folder.num_finished)
+            num_frames = count_frames(target)
         except (FFmpegError, OSError) as error:
             raise encoding_failed(self.path, error) from error
+        if num_frames != folder.num_finished:
+            raise EncodeError(
+                f"{self.path}: {num_frames} of {folder.num_finished} frames are in the written file. "
+                "Is the disk full? Make room and run the same job again; it goes on from its segments."
+            )
 
     def _fill(
         self,
@@ -138,18 +143,6 @@ class Mux:
             raise EncodeError(
                 f"{self.tracks.path}: {kind} track {number + 1} is no longer in it. Was the file "
                 "replaced? Start the job again."
-            )
-
-    def _require_complete(self, target: Path, num_frames: int) -> None:
-        """Look whether the file has all frames: a disk may be full without a word."""
-        with av.open(f"file:{target.absolute()}") as written:
-            stream = written.streams.video[0]
-            # mp4 has the number in its header, Matroska has none.
-            found = stream.frames or sum(bool(packet.size) for packet in written.demux(stream))
-        if found != num_frames:
-            raise EncodeError(
-                f"{self.path}: {found} of {num_frames} frames are in the written file. Is the disk "
-                "full? Make room and run the same job again; it goes on from its segments."
             )
 
     def _options(self) -> dict[str, str]:

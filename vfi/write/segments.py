@@ -269,7 +269,7 @@ class SegmentEncoder:
         running.finish(check)
         running.stop()
         self._draining = None
-        num_frames = _count_frames(self._folder.unfinished(first))
+        num_frames = count_frames(self._folder.unfinished(first))
         if num_frames != running.num_writes:
             raise EncodeError(
                 f"{self._result}: of {running.num_writes} frames from number {first} on, "
@@ -284,7 +284,8 @@ class SegmentEncoder:
             ) from error
 
 
-def _count_frames(path: Path) -> int:
+def count_frames(path: Path) -> int:
+    """Return how many frames are in a file that was written: a disk may be full without a word."""
     with av.open(f"file:{path}") as container:
         stream = container.streams.video[0]
         # mp4 has the number in its header, Matroska has none.

@@ -274,7 +274,7 @@ def _describe_like(stream: Stream, source: Stream) -> None:
             if not name.lower().startswith(_OWN_TAGS)
         }
     )
-    stream.disposition = source.disposition
+    stream.disposition = source.disposition.value  # type: ignore[assignment]  PyAV 16 takes a number only
 
 
 def _nearest_rate(encoder: str, rate: int) -> int:

@@ -2,8 +2,7 @@
 
 In two stages: frames are encoded in segments (``segments``), then the segments are joined and the
 other streams added (``mux``). GIF and WebP, which hold nothing but frames, are written at once. The
-file is written under a temporary name and renamed when it was checked, so a file under its final name
-is complete.
+file is written under a temporary name, and renamed when it is complete.
 """
 
 from __future__ import annotations
@@ -21,11 +20,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ..encode import (
-    Container,
-    FrameFormat,
-    find_container,
-)
+from ..encode import Container, FrameFormat, find_container
 from ..errors import EncodeError, InputError
 from ..tracks import SourceTracks
 from .encoding_thread import EncodingThread
