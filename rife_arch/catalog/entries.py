@@ -20,7 +20,7 @@ _FIELD_PATTERNS = {
     "url": r"https://[^/\s]+/\S+",
     # A bare file name: an entry must not be able to write outside the folder of checkpoints.
     "file": r"\w[\w.-]*(?:" + "|".join(re.escape(suffix) for suffix in CHECKPOINT_SUFFIXES) + ")",
-    # Package and version become an argument of pip: nothing that could pass for an option.
+    # Package and version become an argument of a command: nothing that could pass for an option.
     "package": r"[A-Za-z0-9][\w.-]*",
     "version": r"[0-9][\w.]*",
     "sha256": _HASH,
