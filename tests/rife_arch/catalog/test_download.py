@@ -6,10 +6,12 @@ import hashlib
 import io
 import json
 import logging
+import socket
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,9 @@ class Served:
     ignores_range: bool = False
     hangs: bool = False
     garbled: bool = False
+    chunked: bool = False
+    length: str | None = None
+    redirects_to: str | None = None
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Server:
     url: str
     paths: dict[str, Served] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
-    agents: set[str] = field(default_factory=set)
+    headers: list[Message] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def serve(self, file: str, **behaviour: Any) -> HttpsSource:
@@ -66,7 +71,7 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.asked.append((self.path, self.headers["Range"]))
-            server.agents.add(self.headers["User-Agent"])
+            server.headers.append(self.headers)
             served = server.paths.get(self.path)
             if served is None:
                 self.send_error(404)
@@ -74,6 +79,13 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 server.closing.wait(5)
             elif served.garbled:
                 self.wfile.write(b"what?\r\n")
+            elif served.redirects_to is not None:
+                self.send_response(302)
+                self.send_header("Location", served.redirects_to)
+                self.end_headers()
+            elif served.chunked:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                self.wfile.write(b"4\r\n0123\r\n")
             else:
                 self.answer(served)
 
@@ -84,7 +96,7 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send_error(416)
                 return
             self.send_response(206 if asked else 200)
-            self.send_header("Content-Length", str(len(served.content) - start))
+            self.send_header("Content-Length", served.length or str(len(served.content) - start))
             self.end_headers()
             self.wfile.write(served.content[start : served.cut_after])
 
@@ -96,12 +108,13 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setattr(fetch, "HTTP_TIMEOUT", 5.0)
     monkeypatch.setattr(fetch, "_CHUNK", 4)
     served = Server("")
     http = ThreadingHTTPServer(("127.0.0.1", 0), make_handler(served))
     served.url = f"http://127.0.0.1:{http.server_port}"
+    monkeypatch.setattr(fetch, "_ALLOWED", ("https://", served.url))
     thread = threading.Thread(target=http.serve_forever, args=(0.01,))
     thread.start()
     yield served
@@ -134,7 +147,72 @@ def test_download_saves_the_file_and_reports_progress(server: Server, tmp_path: 
 def test_download_says_who_asks(server: Server, tmp_path: Path) -> None:
     download(entry_of(server.serve("a.pkl")), tmp_path)
 
-    assert all("practical-rife" in agent for agent in server.agents)
+    (headers,) = server.headers
+    assert headers["User-Agent"] == "practical-rife"
+
+
+def test_download_sends_no_password_of_the_user(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    source = server.serve("a.pkl", redirects_to="/b.pkl")
+    server.serve("b.pkl")
+
+    download(entry_of(source), tmp_path)
+
+    assert [path for path, _ in server.asked] == ["/a.pkl", "/b.pkl"]
+    assert all(headers["Authorization"] is None for headers in server.headers)
+
+
+def test_download_asks_for_the_file_as_it_is(server: Server, tmp_path: Path) -> None:
+    download(entry_of(server.serve("a.pkl")), tmp_path)
+
+    assert server.headers[0]["Accept-Encoding"] == "identity"
+
+
+def test_plain_http_is_never_asked(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = server.serve("a.pkl")
+    monkeypatch.undo()
+
+    with pytest.raises(DownloadError, match=rf"leads to {source.url}, which is not https"):
+        download(entry_of(source), tmp_path)
+
+    assert server.asked == []
+
+
+def test_redirect_to_plain_http_is_not_followed(server: Server, tmp_path: Path) -> None:
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    source = server.serve("a.pkl", redirects_to=f"{elsewhere}/b.pkl?key=secret")
+    server.serve("b.pkl")
+
+    with pytest.raises(DownloadError, match=rf"leads to {elsewhere}/b\.pkl, which is not https"):
+        download(entry_of(source), tmp_path)
+
+    assert server.asked == [("/a.pkl", None)]
+
+
+def test_length_that_is_no_number_counts_as_unknown(server: Server, tmp_path: Path) -> None:
+    reports: list[tuple[str, int, int | None]] = []
+    entry = entry_of(server.serve("a.pkl", length="ten"))
+
+    path = download(entry, tmp_path, progress=lambda *r: reports.append(r))
+
+    assert path.read_bytes() == CONTENT
+    assert reports[-1] == ("RIFE 4.25", 10, None)
+
+
+def test_server_that_is_not_there_is_said_in_a_few_words(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    source = source_of(f"https://127.0.0.1:{port}/a.pkl", "a.pkl")
+
+    with pytest.raises(DownloadError, match="refused") as caught:
+        download(entry_of(source), tmp_path)
+
+    assert "Max retries" not in str(caught.value)
 
 
 def test_download_creates_the_folder(server: Server, tmp_path: Path) -> None:
@@ -247,8 +325,11 @@ def test_unknown_size_is_not_checked(server: Server, tmp_path: Path) -> None:
         ({"hangs": True}, "timed out"),
         ({"garbled": True}, "what?"),
         ({"cut_after": 3}, "cut after 3 of 10 bytes"),
+        ({"chunked": True}, "the connection was cut"),
+        ({"redirects_to": "https://[a/"}, "an address that is none"),
+        ({"redirects_to": "/a.pkl"}, "redirects"),
     ],
-    ids=["time-out", "not http", "cut"],
+    ids=["time-out", "not http", "cut", "cut in a chunk", "no address", "in a circle"],
 )
 def test_failing_source_is_logged_and_the_next_one_tried(
     server: Server,
