@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.archive import packed_files
 from tests.helpers.comfy_server import HostError, find_host
 from tests.helpers.contract import CONTRACT
-from tests.test_package import packed_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LOAD_PACKS = Path(__file__).with_name("load_packs.py")
