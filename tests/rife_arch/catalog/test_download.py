@@ -165,6 +165,19 @@ def test_download_sends_no_password_of_the_user(
     assert all(headers["Authorization"] is None for headers in server.headers)
 
 
+def test_download_goes_through_the_proxy_of_the_environment(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://checkpoints.invalid/a.pkl"
+    server.paths[url] = Served()
+    monkeypatch.setattr(fetch, "_ALLOWED", (url,))
+    monkeypatch.setenv("http_proxy", server.url)
+
+    download(entry_of(source_of(url, "a.pkl")), tmp_path)
+
+    assert server.asked == [(url, None)]
+
+
 def test_download_asks_for_the_file_as_it_is(server: Server, tmp_path: Path) -> None:
     download(entry_of(server.serve("a.pkl")), tmp_path)
 
