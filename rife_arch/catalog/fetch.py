@@ -100,5 +100,7 @@ def _save(response: requests.Response, partial: Path, start: int, progress: Byte
 def _reason(error: BaseException) -> str:
     """Say what went wrong first: requests and urllib3 wrap it in long messages of their own."""
     while (cause := error.__cause__ or error.__context__) is not None:
+        if isinstance(cause, TypeError):
+            break  # how urllib3 1.26 finds out what Python can do
         error = cause
     return str(error) or type(error).__name__
