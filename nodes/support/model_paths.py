@@ -88,5 +88,4 @@ def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) 
         comfy.model_management.throw_exception_if_processing_interrupted()
         bar.update_absolute(done, total or max(done, 1))
 
-    # No pip: it could change the environment of the running ComfyUI.
-    return download(entry, target, allow_pip=False, progress=report)
+    return download(entry, target, progress=report)

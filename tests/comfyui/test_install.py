@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.comfy_server import HostError, find_host
+from tests.helpers.archive import packed_files
+from tests.helpers.comfy_server import HostError, find_folder, find_host
 from tests.helpers.contract import CONTRACT
-from tests.test_package import packed_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LOAD_PACKS = Path(__file__).with_name("load_packs.py")
@@ -60,6 +61,19 @@ def test_pack_loads_from_a_folder_of_any_name(installed: dict[str, Any], folder:
 
 def test_loading_imports_no_package_that_comfyui_has_not(installed: dict[str, Any]) -> None:
     assert installed[COPIES[0]]["packages"] == []
+
+
+def test_every_requirement_is_one_of_comfyui() -> None:
+    try:
+        folder = find_folder()
+    except HostError as reason:
+        pytest.skip(str(reason))
+    assert required(ROOT) <= required(folder)
+
+
+def required(folder: Path) -> set[str]:
+    text = (folder / "requirements.txt").read_text(encoding="utf-8")
+    return {name.lower() for name in re.findall(r"^[\w.-]+", text, re.MULTILINE)}
 
 
 def test_loading_starts_no_program_and_opens_no_connection(installed: dict[str, Any]) -> None:

@@ -41,12 +41,18 @@ class Host:
     python: Path
 
 
-def find_host() -> Host:
-    """Find the installation that COMFYUI_PATH and COMFYUI_PYTHON name, or the usual one."""
+def find_folder() -> Path:
+    """Find the ComfyUI that COMFYUI_PATH names, or the usual one."""
     folder = Path(os.environ.get("COMFYUI_PATH", "~/ComfyUI")).expanduser()
-    python = Path(os.environ.get("COMFYUI_PYTHON", folder / "venv" / "bin" / "python"))
     if not (folder / "main.py").is_file():
         raise HostError(f"no ComfyUI in {folder}: set COMFYUI_PATH to its folder")
+    return folder
+
+
+def find_host() -> Host:
+    """Find the installation that COMFYUI_PATH and COMFYUI_PYTHON name, or the usual one."""
+    folder = find_folder()
+    python = Path(os.environ.get("COMFYUI_PYTHON", folder / "venv" / "bin" / "python"))
     if not python.is_file():
         raise HostError(f"no Python at {python}: set COMFYUI_PYTHON to the one of ComfyUI")
     if missing := _missing_packages(python):

