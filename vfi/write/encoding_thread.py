@@ -103,9 +103,11 @@ class EncodingThread:
             EncodeError: the encoding has failed.
         """
         self.end_input()
-        while not self.has_ended:
+        while True:
             if check is not None:
                 check()
+            if self.has_ended:
+                break
             self._thread.join(_LOOK_EVERY)
         self._raise_failure()
 

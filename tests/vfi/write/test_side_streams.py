@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.helpers.writers import source_tracks, video_writer
@@ -154,7 +155,7 @@ def described(path):
             (
                 stream.codec_context.codec.canonical_name,
                 stream.language,
-                bool(stream.disposition & 1),
+                bool(stream.disposition & Disposition.default),
             )
             for stream in container.streams
             if stream.type in ("audio", "subtitle")
