@@ -9,6 +9,7 @@ from functools import partial
 from math import ceil
 from pathlib import Path
 
+from ..color import SDR, Color
 from ..errors import InputError
 from ..frames import Frame
 from ..tracks import SourceTracks
@@ -31,6 +32,7 @@ class Clip:
         num_frames: an estimate, None if unknown.
         pixel_aspect: width of a pixel divided by its height.
         bit_depth: of its frames.
+        color: what the values of its frames mean.
         has_alpha: its frames are RGBA.
         tracks: what comes along with its picture: audio, subtitles, chapters, tags.
         duration: seconds, an estimate, where the frame rate varies; None: ``num_frames / rate``.
@@ -45,6 +47,7 @@ class Clip:
     num_frames: int | None
     pixel_aspect: Fraction = Fraction(1)
     bit_depth: int = 8
+    color: Color = SDR
     has_alpha: bool = False
     tracks: SourceTracks | None = None
     duration: Fraction | None = None
@@ -83,6 +86,7 @@ def open_video(
         num_frames=info.num_frames,
         pixel_aspect=info.pixel_aspect,
         bit_depth=info.bit_depth,
+        color=info.color,
         has_alpha=has_alpha,
         tracks=SourceTracks(
             path,
