@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -14,6 +15,7 @@ from ..errors import InputError
 from ..frames import Frame
 from ..tracks import SourceTracks
 from .image_sequence import FolderInfo, probe_image_folder, read_image_folder
+from .tone_map import ToneMapper
 from .video import probe_video, read_video, trim_video
 
 
@@ -51,6 +53,22 @@ class Clip:
     has_alpha: bool = False
     tracks: SourceTracks | None = None
     duration: Fraction | None = None
+
+    def tone_mapped(self) -> Clip:
+        """Return this clip of HDR as SDR; its frames are float32."""
+        return replace(
+            self,
+            identity=self.identity and f"{self.identity}, tone-mapped",
+            frames=partial(_tone_mapped, self),
+            color=SDR,
+        )
+
+
+def _tone_mapped(clip: Clip) -> Generator[Frame, None, None]:
+    mapper = ToneMapper(clip.color)
+    with closing(clip.frames()) as frames:
+        for frame in frames:
+            yield replace(frame, pixels=mapper(frame.pixels))
 
 
 def open_video(
