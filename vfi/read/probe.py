@@ -18,7 +18,7 @@ from ..errors import DecodeError, InputError
 from ..timing import parse_timestamp
 from ..tracks import AudioStream, Chapter, SubtitleStream
 from .color_tags import color_of
-from .decode import decode_frames, decoder_of, to_rgb
+from .decode import decode_frames, decoder_of, to_rgb, warn_of_matrix
 from .demux import (
     MICROSECOND,
     audio_origin,
@@ -53,6 +53,7 @@ def probe_container(path: Path) -> VideoInfo:
             first = next(frames, None)
         if first is None:
             raise no_frames(path)
+        warn_of_matrix(first, path)
         return _describe(container, stream, first, color_of(decoder, first), path)
 
 
