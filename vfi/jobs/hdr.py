@@ -39,11 +39,14 @@ def fit_color(
     """
     if not clip.color.is_hdr or (encoding and encoding.keeps_hdr):
         return clip
-    limit = f"preset {encoding.preset} cannot hold in 8 bits" if encoding else "images cannot hold"
-    reason = f"{clip.name} is HDR ({clip.color.hdr_name}), which {limit}"
+    hdr = f"HDR ({clip.color.hdr_name})"
+    limit = f"preset {encoding.preset} has 8 bits" if encoding else "images cannot hold it"
     *keepers, last = [preset.name for preset in PRESETS.values() if preset.keeps_hdr]
     advice = f"To keep HDR, write a video only, with preset {', '.join(keepers)} or {last}"
     if mode is HdrMode.REFUSE:
-        raise InputError(f"{reason}. {advice}. To convert it to SDR, set hdr to tonemap.")
-    notify(f"{reason}: it is converted to SDR. {advice}.")
+        raise InputError(
+            f"{clip.name} is {hdr}, but {limit}. {advice}. To have it converted to SDR, set hdr to "
+            "tonemap."
+        )
+    notify(f"{hdr} is converted to SDR, because {limit}. {advice}.")
     return clip.tone_mapped()

@@ -35,9 +35,9 @@ def test_sdr_is_left_alone(color: Color, mode: HdrMode) -> None:
 @pytest.mark.parametrize(
     ("encoding", "limit"),
     [
-        (EncodingSettings("share"), "preset share cannot hold in 8 bits"),
-        (EncodingSettings("high-quality", options={"pix_fmt": "yuv420p"}), "in 8 bits"),
-        (None, "images cannot hold"),
+        (EncodingSettings("share"), "preset share has 8 bits"),
+        (EncodingSettings("high-quality", options={"pix_fmt": "yuv420p"}), "has 8 bits"),
+        (None, "images cannot hold it"),
     ],
     ids=["share", "8 bits by an option", "images"],
 )
@@ -45,7 +45,7 @@ def test_hdr_becomes_sdr_with_a_note(encoding: EncodingSettings | None, limit: s
     clip, notes = replace(greys([0]), color=HLG), list[str]()
     assert fit_color(clip, encoding, HdrMode.TONE_MAP, notes.append).color == SDR
     (note,) = notes
-    assert note.startswith("greys is HDR (HLG), which ")
+    assert note.startswith("HDR (HLG) is converted to SDR, because ")
     assert limit in note
     assert all(preset in note for preset in KEEPERS)
 
@@ -53,7 +53,8 @@ def test_hdr_becomes_sdr_with_a_note(encoding: EncodingSettings | None, limit: s
 def test_refusal_says_what_to_do() -> None:
     clip, notes = replace(greys([0]), color=PQ), list[str]()
     with pytest.raises(
-        InputError, match=r"HDR \(PQ\).*share.*preset high-quality.*set hdr to tonemap"
+        InputError,
+        match=r"greys is HDR \(PQ\), but.*share.*preset high-quality.*set hdr to tonemap",
     ):
         fit_color(clip, EncodingSettings("share"), HdrMode.REFUSE, notes.append)
     assert not notes
