@@ -85,6 +85,7 @@ def test_brighter_film_is_compressed_more(color: Color) -> None:
 def test_film_no_brighter_than_sdr_is_not_compressed(peak: int) -> None:
     color = replace(PQ, light_level=LightLevel(peak, 0))
     assert levels(color, pq(90)) == pytest.approx([shown(90)], abs=0.1)
+    assert levels(color, pq(203)) == pytest.approx([255], abs=0.1)
 
 
 def test_colour_of_bt709_comes_back_from_bt2020() -> None:
