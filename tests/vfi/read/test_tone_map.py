@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -23,6 +23,15 @@ ON_4000 = replace(
         (34000, 16000), (13250, 34500), (7500, 3000), (15635, 16450), (1, 40_000_000)
     ),
 )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tables are small, so that threads wait for each other, and long on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def pq(luminance: float) -> float:
