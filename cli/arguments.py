@@ -10,6 +10,7 @@ from typing import NoReturn
 from rife_arch.load import PRECISIONS
 from vfi import __version__
 from vfi.encode import CONTAINERS, DEFAULT_PRESET, PRESETS, SPEEDS
+from vfi.jobs import HdrMode
 from vfi.preprocess import DEFAULT_THRESHOLD, CutList
 from vfi.tracks import AudioMode
 
@@ -168,6 +169,12 @@ def add_output_options(parser: argparse.ArgumentParser, name: str) -> Group:
         "--dither",
         action="store_true",
         help="against banding in gradients, where 8 bits are written; worth it for PNG, lossless, webm, and share with a --crf of 14 or less",
+    )
+    group.add_argument(
+        "--hdr",
+        choices=[mode.value for mode in HdrMode],
+        default=HdrMode.TONE_MAP.value,
+        help="what becomes of HDR where the result cannot hold it (8 bits, images): convert it to SDR, or stop (default tonemap)",
     )
     group.add_argument(
         "--audio",

@@ -13,6 +13,7 @@ from rife_arch import Quality
 from rife_arch.load import Precision
 from vfi.encode import EncodingSettings
 from vfi.errors import InputError
+from vfi.jobs import HdrMode
 from vfi.preprocess import CutList, Duplicates
 from vfi.synthesis import AtCut
 from vfi.timing import EndRule, SpeedCurve
@@ -61,6 +62,7 @@ class OutputOptions:
         ext: extension where ``output`` has none; None: the preset's.
         encoding: of videos.
         audio: what happens to audio.
+        hdr: what happens to HDR where the result cannot hold it.
         png_only: write numbered images only.
         keep_pngs: write numbered images as well.
         picture_format: of images: "png" or "exr".
@@ -73,11 +75,18 @@ class OutputOptions:
     ext: str | None
     encoding: EncodingSettings
     audio: AudioMode
+    hdr: HdrMode
     png_only: bool
     keep_pngs: bool
     picture_format: str
     overwrite: bool
     resume: bool
+
+    @property
+    def video_encoding(self) -> EncodingSettings | None:
+        """How the result is encoded if it is a video file and nothing else, else None."""
+        is_other = self.png_only or self.keep_pngs or self.output == STANDARD_OUTPUT
+        return None if is_other else self.encoding
 
     @property
     def keeps_alpha(self) -> bool:
@@ -216,7 +225,9 @@ def _output(args: argparse.Namespace) -> OutputOptions:
     encoding = EncodingSettings(
         args.preset, args.crf, args.encoder_speed, args.ffmpeg_options, args.dither
     )
-    return _pick(args, OutputOptions, encoding=encoding, audio=AudioMode(args.audio))
+    return _pick(
+        args, OutputOptions, encoding=encoding, audio=AudioMode(args.audio), hdr=HdrMode(args.hdr)
+    )
 
 
 def _pick(args: argparse.Namespace, kind: type[KindT], **known: Any) -> KindT:

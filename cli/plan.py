@@ -9,7 +9,14 @@ from typing import Generic, TypeVar
 
 from vfi.encode import FrameFormat, find_container
 from vfi.errors import InputError
-from vfi.jobs import EnhancementJob, FrameSink, InterpolationJob, plan_job, plan_video
+from vfi.jobs import (
+    EnhancementJob,
+    FrameSink,
+    InterpolationJob,
+    fit_color,
+    plan_job,
+    plan_video,
+)
 from vfi.preprocess import Preparation
 from vfi.read import Clip, open_folder, open_video, read_mask
 from vfi.timing import Schedule, format_rate
@@ -47,6 +54,7 @@ class Plan(Generic[JobT]):
         output: how it is written.
         video: the video file, or ``STANDARD_OUTPUT``; None for images only.
         images: the folder of images, None for video only.
+        notes: what people should know of it, one sentence each.
         format: of the video file, once the plan is ready.
     """
 
@@ -55,6 +63,7 @@ class Plan(Generic[JobT]):
     output: OutputOptions
     video: Path | None
     images: Path | None
+    notes: Sequence[str] = ()
     format: FrameFormat | None = None
 
     @property
@@ -173,6 +182,15 @@ def open_clip(path: Path, source: SourceOptions, output: OutputOptions) -> Clip:
     return open_video(path, *trim, alpha=alpha)
 
 
+def _open_fitting(
+    path: Path, options: InterpolateOptions | EnhanceOptions, notify: Callable[[str], object]
+) -> Clip:
+    """Look at a clip, and see to it that the result can hold its colours."""
+    output = options.output
+    clip = open_clip(path, options.source, output)
+    return fit_color(clip, output.video_encoding, output.hdr, notify)
+
+
 def plan_interpolation(
     source: Path, options: InterpolateOptions, is_alone: bool
 ) -> Plan[InterpolationJob]:
@@ -183,7 +201,8 @@ def plan_interpolation(
         options: of the command line.
         is_alone: it is the only clip.
     """
-    clip = open_clip(source, options.source, options.output)
+    notes: list[str] = []
+    clip = _open_fitting(source, options, notes.append)
     rate = options.target_fps or clip.rate * options.multi
     shown_rate = options.fps or rate
     job = plan_job(
@@ -203,7 +222,7 @@ def plan_interpolation(
     )
     multi = "" if options.target_fps else f"{options.multi}X_"
     label = f"{multi}{format_rate(shown_rate)}fps"
-    return _plan(source, job, options.output, label, is_alone=is_alone)
+    return _plan(source, job, options.output, label, notes, is_alone=is_alone)
 
 
 def _plan_montage(options: InterpolateOptions, clip: Clip) -> Montage | None:
@@ -217,20 +236,27 @@ def _plan_montage(options: InterpolateOptions, clip: Clip) -> Montage | None:
 
 def plan_enhancement(source: Path, options: EnhanceOptions, is_alone: bool) -> Plan[EnhancementJob]:
     """Decide how a clip is enhanced, and where the result goes; see ``plan_interpolation``."""
-    clip = open_clip(source, options.source, options.output)
+    notes: list[str] = []
+    clip = _open_fitting(source, options, notes.append)
     dither = options.output.encoding.dither
     job = EnhancementJob(clip, options.scene_threshold, options.cuts, dither)
-    return _plan(source, job, options.output, "enhanced", is_alone=is_alone)
+    return _plan(source, job, options.output, "enhanced", notes, is_alone=is_alone)
 
 
 def _plan(
-    source: Path, job: JobT, output: OutputOptions, label: str, *, is_alone: bool
+    source: Path,
+    job: JobT,
+    output: OutputOptions,
+    label: str,
+    notes: Sequence[str],
+    *,
+    is_alone: bool,
 ) -> Plan[JobT]:
     images = None
     if output.png_only or output.keep_pngs:
         images = _image_folder(output, source, is_alone=is_alone)
     video = None if output.png_only else _video_path(output, source, label)
-    return Plan(source, job, output, video, images)
+    return Plan(source, job, output, video, images, notes)
 
 
 def _image_folder(output: OutputOptions, source: Path, *, is_alone: bool) -> Path:

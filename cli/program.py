@@ -231,11 +231,13 @@ def describe_clip(plan: Plan[JobT]) -> str:
     """Say what goes in and what comes out."""
     job, clip = plan.job, plan.job.clip
     about = "" if clip.duration is None else "about "  # the frame rate varies
+    hdr = f"HDR ({clip.color.hdr_name}), " if clip.color.is_hdr else ""
+    notes = "".join(f"\nnote    {note}" for note in plan.notes)
     return (
         f"input   {clip.name}  {clip.width}x{clip.height}, {about}{_count(clip.num_frames)} frames, "
         f"{about}{format_rate(clip.rate)} fps\n"
         f"output  {plan.describe_targets()}  {about}{_count(job.num_frames)} frames, "
-        f"{format_rate(job.shown_rate)} fps, {_describe_audio(plan)}"
+        f"{format_rate(job.shown_rate)} fps, {hdr}{_describe_audio(plan)}{notes}"
     )
 
 

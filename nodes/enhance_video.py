@@ -7,7 +7,7 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
-from ..vfi.jobs import EnhancementJob, FrameSource
+from ..vfi.jobs import EnhancementJob, FrameSource, fit_color
 from ..vfi.preprocess import DEFAULT_THRESHOLD, parse_cuts
 from ..vfi.tracks import AudioMode
 from .support.encoding_inputs import (
@@ -16,7 +16,9 @@ from .support.encoding_inputs import (
     dither_input,
     encoder_options_input,
     encoder_speed_input,
+    hdr_input,
     pop_encoding,
+    pop_hdr,
     prefix_input,
     preset_input,
     resume_input,
@@ -61,6 +63,7 @@ class RIFEEnhanceVideo(io.ComfyNode):
                 resume_input(),
                 dither_input(),
                 encoder_speed_input(),
+                hdr_input(),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The finished file.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
@@ -80,9 +83,11 @@ class RIFEEnhanceVideo(io.ComfyNode):
         **options: Any,
     ) -> io.NodeOutput:
         """Write the file, which appears under its name when it is complete."""
-        encoding = pop_encoding(options)
+        encoding, hdr = pop_encoding(options), pop_hdr(options)
         network = enhancer.enhancer
-        with open_source(video, alpha=encoding.keeps_alpha) as clip:
+        notes: list[str] = []
+        with open_source(video, alpha=encoding.keeps_alpha) as source:
+            clip = fit_color(source, encoding, hdr, notes.append)
             job = EnhancementJob(clip, scene_threshold, parse_cuts(cuts), encoding.dither)
 
             def load() -> FrameSource:
@@ -98,5 +103,5 @@ class RIFEEnhanceVideo(io.ComfyNode):
                 resume_key=job.resume_key(network.identity) if resume else None,
                 load=load,
             )
-        show_text(cls, result.stopwatch.speed(result.count, network.name))
+        show_text(cls, result.stopwatch.speed(result.count, network.name), notes)
         return io.NodeOutput(result.video, ui=result.ui)

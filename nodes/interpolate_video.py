@@ -11,7 +11,7 @@ from typing import Any
 from comfy_api.latest import Input, io
 
 from ..vfi.errors import InputError
-from ..vfi.jobs import FrameSource, InterpolationJob, plan_job
+from ..vfi.jobs import FrameSource, InterpolationJob, fit_color, plan_job
 from ..vfi.read import Clip
 from ..vfi.synthesis import AtCut
 from ..vfi.timing import (
@@ -30,7 +30,9 @@ from .support.encoding_inputs import (
     dither_input,
     encoder_options_input,
     encoder_speed_input,
+    hdr_input,
     pop_encoding,
+    pop_hdr,
     prefix_input,
     preset_input,
     resume_input,
@@ -180,6 +182,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 resume_input(),
                 dither_input(),
                 encoder_speed_input(),
+                hdr_input(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file."),
@@ -202,9 +205,11 @@ class RIFEInterpolateVideo(io.ComfyNode):
         **options: Any,
     ) -> io.NodeOutput:
         """Write the file, which appears under its name when it is complete."""
-        encoding = pop_encoding(options)
+        encoding, hdr = pop_encoding(options), pop_hdr(options)
         interpolation = InterpolationOptions(**options)
-        with open_source(video, alpha=encoding.keeps_alpha) as clip:
+        notes: list[str] = []
+        with open_source(video, alpha=encoding.keeps_alpha) as source:
+            clip = fit_color(source, encoding, hdr, notes.append)
             job = _plan(clip, mode or {}, interpolation, dither=encoding.dither)
 
             def load() -> FrameSource:
@@ -223,7 +228,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
                 load=load,
             )
         counts, rates = (clip.num_frames, result.count), (clip.rate, job.shown_rate)
-        show_text(cls, result.stopwatch.summary(counts, rates, model.rife.name))
+        show_text(cls, result.stopwatch.summary(counts, rates, model.rife.name), notes)
         return io.NodeOutput(result.video, float(job.shown_rate), result.count, ui=result.ui)
 
 

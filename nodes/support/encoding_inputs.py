@@ -14,8 +14,10 @@ from ...vfi.encode import (
     find_preset,
     parse_encoder_options,
 )
+from ...vfi.jobs import HdrMode
 from ...vfi.tracks import AudioMode
 
+_WITH_HDR = ", ".join(preset.name for preset in PRESETS.values() if preset.keeps_hdr)
 _WITHOUT_SPEEDS = ", ".join(p.name for p in PRESETS.values() if not p.has_speeds)
 _WITHOUT_CRF = ", ".join(preset.name for preset in PRESETS.values() if not preset.has_crf)
 
@@ -34,6 +36,11 @@ def pop_encoding(options: dict[str, Any]) -> EncodingSettings:
         parse_encoder_options(options.pop("ffmpeg_options", "")),
         options.pop("dither", False),
     )
+
+
+def pop_hdr(options: dict[str, Any]) -> HdrMode:
+    """Remove the input ``hdr`` from ``options``, and return its value."""
+    return HdrMode(options.pop("hdr", HdrMode.TONE_MAP.value))
 
 
 def prefix_input(default: str) -> io.Input:
@@ -134,4 +141,17 @@ def encoder_speed_input() -> io.Input:
         advanced=True,
         tooltip="How hard the encoder works: fast is quicker, with slightly worse quality or larger "
         f"files; slow is the reverse. Not used by {_WITHOUT_SPEEDS}.",
+    )
+
+
+def hdr_input() -> io.Input:
+    """Describe the input ``hdr`` of nodes that read a video."""
+    return io.Combo.Input(
+        "hdr",
+        [mode.value for mode in HdrMode],
+        default=HdrMode.TONE_MAP.value,
+        optional=True,
+        advanced=True,
+        tooltip="What becomes of an HDR video (PQ or HLG) in a preset of 8 bits: tonemap converts it to "
+        f"SDR, refuse stops with an error. HDR is kept by {_WITH_HDR}.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf
@@ -108,8 +108,17 @@ def log_cut(cut: Cut) -> None:
     _log.info("scene cut at frame %d, %.2f s", cut.number, cut.time)
 
 
-def show_text(node: type[io.ComfyNode], text: str) -> None:
-    """Show a line of text in the node, if a front end is connected."""
+def show_text(node: type[io.ComfyNode], text: str, notes: Sequence[str] = ()) -> None:
+    """Show a line of text in the node, if a front end is connected.
+
+    Args:
+        node: where to show it.
+        text: the line.
+        notes: sentences that follow it, and go to the log.
+    """
+    for note in notes:
+        _log.info(note)
+    text = ". ".join((text, *notes))
     server = getattr(PromptServer, "instance", None)
     if server is not None and node.hidden.unique_id:
         server.send_progress_text(text, node.hidden.unique_id)

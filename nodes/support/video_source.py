@@ -18,14 +18,20 @@ import torch
 from comfy_api.latest import Input, InputImpl
 from torch import Tensor
 
+from ...vfi.color import HLG, PQ
 from ...vfi.frames import Frame
 from ...vfi.read import Clip, open_video
 from .output_files import audio_file
+
+# What a VIDEO calls its colours, where it can say so (ComfyUI after 0.25).
+_COLORS = {"HDR": HLG, "HDR PQ": PQ}
 
 
 @contextmanager
 def open_source(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, None]:
     """Open a VIDEO as a clip.
+
+    Its colours are what its file says; where that does not say HDR, what the VIDEO says.
 
     Args:
         video: a file, bytes in memory, or images.
@@ -35,10 +41,18 @@ def open_source(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, Non
         InputError: no frame is within the trim.
         DecodeError: the file cannot be decoded.
     """
-    if not isinstance(video, InputImpl.VideoFromFile):
-        with _from_images(video, alpha=alpha) as clip:
-            yield clip
-        return
+    if isinstance(video, InputImpl.VideoFromFile):
+        opened = _from_file(video, alpha=alpha)
+    else:
+        opened = _from_images(video, alpha=alpha)
+    get_color = getattr(video, "get_color_space", lambda: "auto")
+    told = _COLORS.get(get_color())
+    with opened as clip:
+        yield replace(clip, color=told) if told and not clip.color.is_hdr else clip
+
+
+@contextmanager
+def _from_file(video: InputImpl.VideoFromFile, *, alpha: bool) -> Generator[Clip, None, None]:
     start, end = _window(video)
     file = video.get_stream_source()
     if isinstance(file, str):
@@ -79,7 +93,7 @@ def _from_images(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, No
             height=height,
             rate=rate,
             num_frames=num_frames,
-            bit_depth=16,
+            bit_depth=getattr(video, "get_bit_depth", lambda: 16)(),
             has_alpha=mask is not None,
             tracks=tracks,
         )

@@ -12,7 +12,7 @@ from cli.interpolate_arguments import build_parser
 
 SHARED = """
 --audio --crf --cuts --debug --device --dither --encoder-speed --end --ext --ffmpeg-options --fp16
---help --img --json --keep-pngs --list-presets --model --no-resume --out-dir --output --overwrite
+--hdr --help --img --json --keep-pngs --list-presets --model --no-resume --out-dir --output --overwrite
 --picture-format --png --png-only --precision --preset --resume --scene-threshold --source-fps
 --start --version --video -h
 """
@@ -28,6 +28,7 @@ CHOICES = {
     "--encoder-speed": ["fast", "normal", "slow"],
     "--ext": ["gif", "mkv", "mov", "mp4", "webm", "webp"],
     "--montage": ["side-by-side", "stacked", "split"],
+    "--hdr": ["tonemap", "refuse"],
     "--picture-format": ["png", "exr"],
     "--precision": ["auto", "fp32", "fp16", "bf16"],
     "--quality": ["fast", "better", "best"],
@@ -40,6 +41,7 @@ DEFAULTS = {
     "--device": "auto",
     "--duplicates": "keep",
     "--encoder-speed": None,
+    "--hdr": "tonemap",
     "--model": "auto",
     "--multi": 2,
     "--picture-format": "png",

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import comfy.model_management
 import torch
-from comfy_api.latest import InputImpl
+from comfy_api.latest import InputImpl, Types
 
 
 class Cancel:
@@ -42,6 +43,27 @@ class VideoInMemory:
 
     def run(self, path: str) -> tuple[Any]:
         return (InputImpl.VideoFromFile(BytesIO(Path(path).read_bytes())),)
+
+
+class HdrImages(InputImpl.VideoFromComponents):
+    """What a ComfyUI after 0.25 makes of images that are HDR."""
+
+    def get_color_space(self) -> str:
+        return "HDR PQ"
+
+
+class HdrVideo:
+    """A flat grey of 26 cd/m², in PQ."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = ("VIDEO",), "run", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {}}
+
+    def run(self) -> tuple[Any]:
+        images = torch.full((2, 64, 96, 3), 0.3793)
+        return (HdrImages(Types.VideoComponents(images=images, frame_rate=Fraction(24))),)
 
 
 class NoPictures:
@@ -133,5 +155,12 @@ class CancelInImages(CancelIn):
 
 NODE_CLASS_MAPPINGS = {
     node.__name__: node
-    for node in (VideoInMemory, NoPictures, CancelInModel, CancelInEnhancer, CancelInImages)
+    for node in (
+        VideoInMemory,
+        HdrVideo,
+        NoPictures,
+        CancelInModel,
+        CancelInEnhancer,
+        CancelInImages,
+    )
 }

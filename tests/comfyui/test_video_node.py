@@ -20,6 +20,8 @@ from tests.helpers.clips import (
 )
 from tests.helpers.comfy_server import Comfy, Ended, run_script
 from tests.helpers.workflows import complaint, everything_in, load, node, shown_files
+from vfi.color import PQ, SDR, Color
+from vfi.frames import as_float
 from vfi.read.video import probe_video, read_video
 
 NUM_FRAMES = 12
@@ -209,6 +211,29 @@ def test_cancelled_job_goes_on_where_it_stopped(comfy: Comfy) -> None:
     assert len(parts) > 1
     assert comfy.run(workflow).succeeded
     assert count_frames(made(comfy, "long")) == 30 * 32  # and nothing else is there
+
+
+def hdr_workflow(prefix: str, **settings: Any) -> dict[str, Any]:
+    video = {"model": load(), "video": node("HdrVideo")}
+    return {**video, "smooth": smooth("multiplier", ["video", 0], prefix, mode_multi=2, **settings)}
+
+
+@pytest.mark.parametrize(
+    ("preset", "color", "level"), [("share", SDR, 108.3 / 255), ("master", PQ, 0.3793)]
+)
+def test_video_that_says_it_is_hdr_is_kept_or_converted(
+    comfy: Comfy, preset: str, color: Color, level: float
+) -> None:
+    assert comfy.run(hdr_workflow(f"hdr_{preset}", preset=preset)).succeeded
+    info = probe_video(made(comfy, f"hdr_{preset}"))
+    assert info.color == color
+    for frame in read_video(info):
+        assert as_float(frame.pixels).mean().item() == pytest.approx(level, abs=1 / 255)
+
+
+def test_refused_hdr_is_explained(comfy: Comfy) -> None:
+    assert "set hdr to tonemap" in complaint(comfy, hdr_workflow("refused", hdr="refuse"))
+    assert everything_in(comfy.output / "refused") == []
 
 
 def test_wrong_mode_is_explained(comfy: Comfy, talkie: Path) -> None:

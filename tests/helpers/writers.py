@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from vfi.color import SDR, Color
 from vfi.encode import EncodingSettings
 from vfi.tracks import AudioStream, SourceTracks, SubtitleStream
 from vfi.write import VideoWriter
@@ -23,6 +24,7 @@ def video_writer(
     has_alpha: bool = False,
     bit_depth: int = 8,
     pixel_aspect: Fraction = Fraction(1),
+    color: Color = SDR,
     **options: Any,
 ) -> VideoWriter:
     """Make a writer, which finds an encoder first; other options are the encoding's or its own."""
@@ -36,6 +38,7 @@ def video_writer(
         rate=rate,
         has_alpha=has_alpha,
         pixel_aspect=pixel_aspect,
+        color=color,
     )
     return VideoWriter(path, replace(frames, bit_depth=bit_depth), **options)
 

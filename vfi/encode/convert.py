@@ -1,7 +1,7 @@
 """RGB frames -> the pixel format of an encoder, by FFmpeg's filters.
 
-YUV has the BT.709 matrix, limited range, and says so in its tags; without tags a player guesses from
-the size, and half of them guess differently.
+YUV has the matrix of the frames' colours, limited range, and says so in its tags; without tags a player
+guesses from the size, and half of them guess differently.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.frame import VideoFrame
 
+from ..color import Color
 from .frame_format import FrameFormat
 
 # Measured on 12 flat colours with three versions of FFmpeg (4.2, 7.0, 9.0): with these flags RGB
 # returns within 1 code value, without them within 2.
-_TO_BT709 = (
-    "in_range=pc:out_range=tv:out_color_matrix=bt709:flags=accurate_rnd+full_chroma_int+bicubic"
-)
-_TAGS = "range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+_TO_YUV = "in_range=pc:out_range=tv:flags=accurate_rnd+full_chroma_int+bicubic:out_color_matrix="
+# scale's name of a matrix is the one of the standard.
+_SCALE_NAMES = {"bt709": "bt709", "bt2020nc": "bt2020"}
 
 
 class PixelConverter:
@@ -54,7 +54,11 @@ class PixelConverter:
             return self._add_palettes(source)
         filters = [("format", encoder.pixel_format)]
         if encoder.is_yuv:
-            filters = [("scale", _TO_BT709), *filters, ("setparams", _TAGS)]
+            filters = [
+                ("scale", _to_yuv(frames.color)),
+                *filters,
+                ("setparams", _tags(frames.color)),
+            ]
         filters.append(("setsar", f"sar={_ratio(frames.pixel_aspect)}:max=65535"))
         for name, arguments in filters:
             added = self._graph.add(name, arguments)
@@ -71,6 +75,20 @@ class PixelConverter:
         split.link_to(made, 1, 0)
         made.link_to(applied, 0, 1)
         return applied
+
+
+def _to_yuv(color: Color) -> str:
+    return _TO_YUV + _SCALE_NAMES[color.matrix]
+
+
+def _tags(color: Color) -> str:
+    tags = {
+        "range": "tv",
+        "color_primaries": color.primaries,
+        "color_trc": color.transfer,
+        "colorspace": color.matrix,
+    }
+    return ":".join(f"{name}={value}" for name, value in tags.items())
 
 
 def _ratio(value: Fraction) -> str:

@@ -17,17 +17,18 @@ from av.codec.context import CodecContext
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
+from ..color import MATRICES, PRIMARIES, SDR, TRANSFERS
 from ..errors import InputError
 from .convert import PixelConverter
 from .frame_format import FrameFormat
+from .hdr_parameters import hdr_parameters
 from .presets import PRESETS, Encoder, Preset, Quality
 
 # px; some hardware encoders refuse pictures below about 150x50.
 _PROBE_SIZE = 256
 # Options that set the size or quality in another way than crf.
 _RATE_CONTROLS = frozenset({"b", "q", "qp", "crf", "cq", "global_quality", "lossless", "quality"})
-# FFmpeg's numbers of the BT.709 tags and of limited range.
-_BT709, _LIMITED_RANGE = 1, 1
+_LIMITED_RANGE = 1  # FFmpeg's number of it
 _LAMBDA_PER_Q = 118  # FFmpeg's FF_QP2LAMBDA
 
 
@@ -90,22 +91,35 @@ def set_up_encoder(context: VideoCodecContext, frames: FrameFormat) -> None:
     context.time_base = 1 / frames.rate
     context.sample_aspect_ratio = frames.pixel_aspect
     context.thread_type = "AUTO"
-    if encoder.is_yuv:
-        context.color_range = _LIMITED_RANGE
-        context.color_primaries = context.color_trc = context.colorspace = _BT709
+    _set_tags(context, frames)
     options = dict(encoder.options)
     _hush(encoder.name, options)
+    for name, parameters in hdr_parameters(encoder.name, frames.color).items():
+        options[name] = _joined(options.get(name), parameters)
     if "q" in options:  # not an option of the encoder's own, but two fields and a flag
         context.qscale = True
         options["global_quality"] = str(_LAMBDA_PER_Q * int(options.pop("q")))
     context.options = options
 
 
+def _set_tags(context: VideoCodecContext, frames: FrameFormat) -> None:
+    color = frames.color
+    if frames.encoder.is_yuv:
+        context.color_range = _LIMITED_RANGE
+        context.colorspace = MATRICES[color.matrix]
+    if frames.encoder.is_yuv or color != SDR:  # RGB without tags counts as SDR everywhere
+        context.color_primaries = PRIMARIES[color.primaries]
+        context.color_trc = TRANSFERS[color.transfer]
+
+
+def _joined(*parameters: str | None) -> str:
+    return ":".join(filter(None, parameters))
+
+
 def _hush(name: str, options: MutableMapping[str, str]) -> None:
     """Keep encoders that write to the terminal themselves from greeting people there."""
     if name == "libx265":
-        own = options.get("x265-params")
-        options["x265-params"] = "log-level=error" + (f":{own}" if own else "")
+        options["x265-params"] = _joined("log-level=error", options.get("x265-params"))
     elif name == "libsvtav1":  # which listens to nothing else
         os.environ.setdefault("SVT_LOG", "1")
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 
+from ..color import SDR, Color
 from .presets import Encoder
 
 # What frames are given as, in the byte order of numpy: (have alpha, bits of a value) -> pixel format.
@@ -46,6 +47,7 @@ class FrameFormat:
         has_alpha: frames are RGBA.
         bit_depth: 8 or 16.
         encoder: what encodes them, with its options.
+        color: what their values mean.
     """
 
     width: int
@@ -55,6 +57,7 @@ class FrameFormat:
     has_alpha: bool
     bit_depth: int
     encoder: Encoder
+    color: Color = SDR
 
     @property
     def coded_size(self) -> tuple[int, int]:

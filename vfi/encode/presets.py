@@ -29,6 +29,11 @@ CHROMA_BLOCKS: Mapping[str, tuple[int, int]] = {
 }
 
 
+def bit_depth_of(pixel_format: str) -> int:
+    """Return the bits of a value in one of the pixel formats that are encoded."""
+    return next((bits for bits in (10, 16) if pixel_format.endswith(f"{bits}le")), 8)
+
+
 @dataclass(frozen=True)
 class Quality:
     """The number that trades picture quality for file size; lower is better.
@@ -86,7 +91,7 @@ class Encoder:
     @property
     def bit_depth(self) -> int:
         """Bits of a value that it keeps."""
-        return next((bits for bits in (10, 16) if self.pixel_format.endswith(f"{bits}le")), 8)
+        return bit_depth_of(self.pixel_format)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,11 @@ class Preset:
     def has_alpha(self) -> bool:
         """Whether transparency can be kept."""
         return any(encoder.has_alpha for encoder in self.encoders)
+
+    @property
+    def keeps_hdr(self) -> bool:
+        """Whether HDR can be kept; with 8 bits, its gradients would show bands."""
+        return all(encoder.bit_depth > 8 for encoder in self.encoders)
 
     def frame_bit_depth(self, *, dither: bool = False) -> int:
         """Return the bit depth, 8 or 16, of the frames that are worth giving to it.

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from ..color import SDR, Color
 from ..errors import InputError
 from .containers import find_container
 from .encoders import choose_encoder
 from .frame_format import FrameFormat
-from .presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
+from .presets import DEFAULT_PRESET, PRESETS, Preset, bit_depth_of, find_preset
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,13 @@ class EncodingSettings:
         return find_preset(self.preset).has_alpha
 
     @property
+    def keeps_hdr(self) -> bool:
+        """Whether HDR can be kept: with 8 bits, its gradients would show bands."""
+        preset = find_preset(self.preset)
+        chosen = self.options.get("pix_fmt")  # of the user, in place of the preset's
+        return preset.keeps_hdr and (chosen is None or bit_depth_of(chosen) > 8)
+
+    @property
     def suffixes(self) -> tuple[str, ...]:
         """Extensions of the files that can be written; the first is the default."""
         return find_preset(self.preset).suffixes
@@ -52,6 +60,7 @@ class EncodingSettings:
         rate: Fraction,
         pixel_aspect: Fraction = Fraction(1),
         has_alpha: bool = False,
+        color: Color = SDR,
     ) -> FrameFormat:
         """Check the settings against one video, and find an encoder that opens on this machine.
 
@@ -64,6 +73,7 @@ class EncodingSettings:
             rate: frames per second; carried exactly as long as both terms are at most 1001000.
             pixel_aspect: width / height of a displayed pixel.
             has_alpha: frames are RGBA. The preset keeps alpha or drops it.
+            color: what the values of frames mean; HDR only if :attr:`keeps_hdr`.
 
         Raises:
             InputError: the settings do not fit the video, or no encoder of the preset opens.
@@ -80,7 +90,7 @@ class EncodingSettings:
             has_alpha=has_alpha,
         )
         bit_depth = preset.frame_bit_depth(dither=self.dither)
-        return FrameFormat(width, height, rate, pixel_aspect, has_alpha, bit_depth, encoder)
+        return FrameFormat(width, height, rate, pixel_aspect, has_alpha, bit_depth, encoder, color)
 
 
 def _require_fitting_suffix(path: Path, preset: Preset) -> None:

@@ -4,6 +4,7 @@ May import every other room. The command line and the nodes start here.
 """
 
 from .enhancement import EnhancementJob
+from .hdr import HdrMode, fit_color
 from .interpolation import InterpolationJob, plan_job
 from .render import FrameSink, FrameSource, RenderJob, plan_video, render
 
@@ -11,8 +12,10 @@ __all__ = [
     "EnhancementJob",
     "FrameSink",
     "FrameSource",
+    "HdrMode",
     "InterpolationJob",
     "RenderJob",
+    "fit_color",
     "plan_job",
     "plan_video",
     "render",

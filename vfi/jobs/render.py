@@ -151,6 +151,7 @@ def plan_video(job: RenderJob[Any], path: Path, encoding: EncodingSettings) -> F
         rate=job.shown_rate,
         pixel_aspect=job.clip.pixel_aspect,
         has_alpha=job.clip.has_alpha,
+        color=job.clip.color,
     )
 
 

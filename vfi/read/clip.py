@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from math import ceil
 from pathlib import Path
 
+from ..color import SDR, Color
 from ..errors import InputError
 from ..frames import Frame
 from ..tracks import SourceTracks
 from .image_sequence import FolderInfo, probe_image_folder, read_image_folder
+from .tone_map import ToneMapper
 from .video import probe_video, read_video, trim_video
 
 
@@ -31,6 +34,7 @@ class Clip:
         num_frames: an estimate, None if unknown.
         pixel_aspect: width of a pixel divided by its height.
         bit_depth: of its frames.
+        color: what the values of its frames mean.
         has_alpha: its frames are RGBA.
         tracks: what comes along with its picture: audio, subtitles, chapters, tags.
         duration: seconds, an estimate, where the frame rate varies; None: ``num_frames / rate``.
@@ -45,9 +49,26 @@ class Clip:
     num_frames: int | None
     pixel_aspect: Fraction = Fraction(1)
     bit_depth: int = 8
+    color: Color = SDR
     has_alpha: bool = False
     tracks: SourceTracks | None = None
     duration: Fraction | None = None
+
+    def tone_mapped(self) -> Clip:
+        """Return this clip of HDR as SDR; its frames are float32."""
+        return replace(
+            self,
+            identity=self.identity and f"{self.identity}, tone-mapped",
+            frames=partial(_tone_mapped, self),
+            color=SDR,
+        )
+
+
+def _tone_mapped(clip: Clip) -> Generator[Frame, None, None]:
+    mapper = ToneMapper(clip.color)
+    with closing(clip.frames()) as frames:
+        for frame in frames:
+            yield replace(frame, pixels=mapper(frame.pixels))
 
 
 def open_video(
@@ -83,6 +104,7 @@ def open_video(
         num_frames=info.num_frames,
         pixel_aspect=info.pixel_aspect,
         bit_depth=info.bit_depth,
+        color=info.color,
         has_alpha=has_alpha,
         tracks=SourceTracks(
             path,

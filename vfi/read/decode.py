@@ -30,15 +30,19 @@ from ..frames import from_16_bits
 from .demux import find_video_stream, open_container, pts_of, seek, time_base_of
 from .timestamps import DecodedFrame
 from .video_info import VideoInfo
+from .ycgco import YCGCO, ycgco_to_rgb
 
 logger = logging.getLogger(__name__)
 
 # swscale flags (libswscale/swscale.h): SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND.
 # Measured on 200 flat colours: without them RGB is off by up to 3 code values, with them by 1.
 _SWS_FLAGS = 0x4 | 0x2000 | 0x40000
-# AVColorSpace (libavutil/pixfmt.h) -> swscale's matrix. Others (YCgCo, ICtCp, …) count as untagged.
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
+# AVColorSpace (libavutil/pixfmt.h) -> swscale's matrix; the two of BT.2020 differ little. Others, but
+# for YCgCo, count as untagged.
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 _BT709, _BT601 = 1, 5
+_ICTCP = 14
+_UNTAGGED = (0, 2, 3)  # RGB, unspecified, reserved
 _LIMITED_RANGE, _FULL_RANGE = 1, 2
 # The output is RGB, for which swscale ignores the target matrix; but PyAV before 17 ignores *all*
 # matrices and ranges when source and target are the same, so the target must be another one.
@@ -225,6 +229,8 @@ def to_rgb(frame: VideoFrame, *, bit_depth: int, alpha: bool) -> npt.NDArray[np.
     is_deep = bit_depth > 8
     untagged = _BT709 if frame.height >= 720 else _BT601
     is_full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+    if frame.colorspace == YCGCO and not frame.format.is_rgb:
+        return _from_ycgco(frame, is_deep=is_deep, is_full=is_full, alpha=alpha)
     rgb = frame.reformat(
         format=_RGB[alpha, is_deep],
         src_colorspace=_MATRICES.get(frame.colorspace, untagged),
@@ -242,6 +248,28 @@ def to_rgb(frame: VideoFrame, *, bit_depth: int, alpha: bool) -> npt.NDArray[np.
         _widen(values[..., :3], bits if is_full or is_grey else 8)
         _widen(values[..., 3:], bits)
     return from_16_bits(values)
+
+
+def warn_of_matrix(frame: VideoFrame, path: Path) -> None:
+    """Say so if the matrix of a file's colours is none that :func:`to_rgb` knows."""
+    matrix = frame.colorspace
+    if frame.format.is_rgb or matrix in (*_UNTAGGED, *_MATRICES, YCGCO):
+        return
+    logger.warning(
+        "%s: colours come out wrong, because their matrix (%s) is not supported. Convert the file to "
+        "the matrix of BT.709 or BT.2020 first.",
+        path,
+        "ICtCp" if matrix == _ICTCP else f"number {matrix} of ITU-T H.273",
+    )
+
+
+def _from_ycgco(
+    frame: VideoFrame, *, is_deep: bool, is_full: bool, alpha: bool
+) -> npt.NDArray[np.uint8 | np.float32]:
+    rgb = ycgco_to_rgb(frame, is_full=is_full)
+    if alpha:
+        rgb = np.concatenate((rgb, np.ones_like(rgb[..., :1])), axis=-1)
+    return rgb.astype(np.float32) if is_deep else (255 * rgb).round().astype(np.uint8)
 
 
 def _widen(values: npt.NDArray[np.uint16], bits: int) -> None:

@@ -13,10 +13,12 @@ from av.subtitles.stream import SubtitleStream as SubtitleTrack
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from ..color import Color
 from ..errors import DecodeError, InputError
 from ..timing import parse_timestamp
 from ..tracks import AudioStream, Chapter, SubtitleStream
-from .decode import decode_frames, decoder_of, to_rgb
+from .color_tags import color_of
+from .decode import decode_frames, decoder_of, to_rgb, warn_of_matrix
 from .demux import (
     MICROSECOND,
     audio_origin,
@@ -51,11 +53,12 @@ def probe_container(path: Path) -> VideoInfo:
             first = next(frames, None)
         if first is None:
             raise no_frames(path)
-        return _describe(container, stream, first, path)
+        warn_of_matrix(first, path)
+        return _describe(container, stream, first, color_of(decoder, first), path)
 
 
 def _describe(
-    container: InputContainer, stream: VideoStream, first: VideoFrame, path: Path
+    container: InputContainer, stream: VideoStream, first: VideoFrame, color: Color, path: Path
 ) -> VideoInfo:
     rate, is_constant = _nominal_rate(stream, path)
     seconds = _estimate_seconds(container, stream)
@@ -84,6 +87,7 @@ def _describe(
         chapters=tuple(_chapters(container, origin)),
         tags=_tags(container),
         bit_depth=max(component.bits for component in first.format.components),
+        color=color,
         has_alpha=_has_alpha(container, first, path),
         origin=origin,
         duration=None if is_constant else seconds,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from ..color import SDR, Color
 from ..tracks import AudioStream, Chapter, SubtitleStream
 
 
@@ -31,6 +32,7 @@ class VideoInfo:
         tags: what the file says of itself, such as its title or ComfyUI's prompt and workflow, under
             the names it has there (Matroska's are in capitals, but for the title); texts only.
         bit_depth: bits of a value.
+        color: what its values mean.
         has_alpha: it has transparency. GIF and animated WebP store what does not change as
             transparent, so there the first frame decides, and whether frames are cleared.
         origin: timestamp of the file's first frame in seconds; None when it has none.
@@ -54,6 +56,7 @@ class VideoInfo:
     chapters: tuple[Chapter, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     bit_depth: int = 8
+    color: Color = SDR
     has_alpha: bool = False
     origin: Fraction | None = None
     first_time: Fraction = Fraction(0)

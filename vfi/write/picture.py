@@ -9,9 +9,9 @@ from typing import Any
 
 import av
 from av.container import OutputContainer
-from av.video.stream import VideoStream
 
 from ..encode import Container, FrameFormat
+from .hdr_stream import add_video_stream
 from .segments import Segment
 
 
@@ -33,7 +33,7 @@ class Picture:
         tag = container.codec_tags.get(frames.encoder.codec)
         with av.open(f"file:{segments[0].path}") as first:
             template = first.streams.video[0]
-            self._stream: VideoStream = output.add_stream_from_template(template, opaque=True)
+            self._stream = add_video_stream(output, template, frames)
             if frames.has_alpha and "alpha_mode" in template.metadata:
                 self._stream.metadata["alpha_mode"] = template.metadata["alpha_mode"]
             if frames.encoder.codec == "prores":  # whose tag names the profile

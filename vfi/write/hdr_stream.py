@@ -1,0 +1,86 @@
+"""The video stream of a result, with what HDR adds to it where the codec has no place for that.
+
+H.265 and AV1 hold the mastering display and the light level in their frames. ProRes and FFV1 leave
+them to the container, where FFmpeg writes them if the stream came with them. PyAV cannot add them to a
+stream, but reads them from a file: so a Matroska file that has nothing else is made in memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+
+import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from ..color import Color
+from ..encode import FrameFormat
+
+# Codecs without a place of their own -> Matroska's name of them.
+_MATROSKA_NAMES = {"prores": b"V_PRORES", "ffv1": b"V_FFV1"}
+_TAGS = ("color_range", "color_primaries", "color_trc", "colorspace")
+
+
+def add_video_stream(
+    output: OutputContainer, template: VideoStream, frames: FrameFormat
+) -> VideoStream:
+    """Add a stream to a file, for packets of another file's stream.
+
+    Args:
+        output: the file.
+        template: the other file's stream.
+        frames: what is in them.
+    """
+    color, name = frames.color, _MATROSKA_NAMES.get(frames.encoder.codec)
+    if name is None or not (color.mastering or color.light_level):
+        return output.add_stream_from_template(template, opaque=True)
+    with av.open(BytesIO(_matroska_file(name, frames.coded_size, color))) as file:
+        stream = output.add_stream_from_template(file.streams.video[0], opaque=True)
+    context, known = stream.codec_context, template.codec_context
+    context.extradata, context.pix_fmt = known.extradata, known.pix_fmt
+    for tag in _TAGS:
+        setattr(context, tag, getattr(known, tag))
+    return stream
+
+
+def _matroska_file(codec: bytes, size: tuple[int, int], color: Color) -> bytes:
+    """Return a file of one track with one empty frame; elements are those of RFC 9559."""
+    width, height = size
+    colour = _element("55B0", *_light_level(color), *_mastering(color))
+    video = _element("E0", _integer("B0", width), _integer("BA", height), colour)
+    head = (_integer("D7", 1), _integer("73C5", 1), _integer("83", 1), _element("86", codec))
+    tracks = _element("1654AE6B", _element("AE", *head, video))
+    frame = _element("A3", b"\x81\x00\x00\x80\x00")
+    cluster = _element("1F43B675", _integer("E7", 0), frame)
+    header = _element("1A45DFA3", _element("4282", b"matroska"))
+    return header + _element("18538067", tracks, cluster)
+
+
+def _light_level(color: Color) -> Iterator[bytes]:
+    if level := color.light_level:
+        yield _integer("55BC", level.max_content)
+        yield _integer("55BD", level.max_average)
+
+
+def _mastering(color: Color) -> Iterator[bytes]:
+    if display := color.mastering:
+        points = (*display.red, *display.green, *display.blue, *display.white)
+        values = [_float(f"55D{number}", value / 50_000) for number, value in enumerate(points, 1)]
+        low, high = display.luminance
+        yield _element("55D0", *values, _float("55D9", high / 10_000), _float("55DA", low / 10_000))
+
+
+def _element(number: str, *content: bytes) -> bytes:
+    """Return an element of EBML; its size is written in 8 bytes."""
+    content_bytes = b"".join(content)
+    return bytes.fromhex(number) + struct.pack(">Q", len(content_bytes) | 1 << 56) + content_bytes
+
+
+def _integer(number: str, value: int) -> bytes:
+    return _element(number, struct.pack(">Q", value))
+
+
+def _float(number: str, value: float) -> bytes:
+    return _element(number, struct.pack(">d", value))
