@@ -336,7 +336,7 @@ def test_version_is_the_same_everywhere() -> None:
 
 
 def test_continuous_integration_runs_the_test_command_of_readme() -> None:
-    (line,) = re.findall(r"^.*-m pytest$", README, re.MULTILINE)
+    (line,) = re.findall(r"^.*-m pytest -n 2$", README, re.MULTILINE)
     command = line.split(" && ")[-1]
     assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 

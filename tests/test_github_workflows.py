@@ -58,12 +58,21 @@ def test_tests_run_on_every_system_and_python() -> None:
 
 
 def test_windows_runs_the_commands_of_continuous_integration() -> None:
-    scripts = [step["run"] for step in steps(read("tests.yml")) if "run" in step]
-    everywhere, windows = scripts
+    job = read("tests.yml")["jobs"]["tests"]
+    everywhere, windows = (step["run"] for step in job["steps"] if "run" in step)
     assert everywhere == ".ci/run"
     expected = commands((ROOT / ".ci" / "run").read_text(encoding="utf-8"))
     assert commands(windows) == expected
     assert len(expected) == 5
+
+
+def test_lowest_pyav_is_the_one_of_the_requirements() -> None:
+    job = read("tests.yml")["jobs"]["lowest-pyav"]
+    install, test = [step["run"] for step in job["steps"] if "run" in step][1:]
+    assert "s/^av>=/av==/p" in install
+    requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert re.search(r"^av>=\d+\.\d+\.\d+$", requirements, re.MULTILINE)
+    assert all((ROOT / name).is_dir() for name in test.split() if name.startswith("tests/"))
 
 
 def test_publishing_waits_for_the_tests_and_a_new_version() -> None:

@@ -681,15 +681,6 @@ def test_memory_does_not_grow_from_prompt_to_prompt(comfy: Comfy) -> None:
 # --- interruption --------------------------------------------------------------------------------
 
 
-def test_interpolation_can_be_cancelled_and_the_next_prompt_runs(comfy: Comfy) -> None:
-    smooth = {"model": load(), "smooth": interpolate(["images", 0], multi=64)}
-    long = {"images": blank(60), **smooth, "png": png("cancelled/RIFE", ["smooth", 0])}
-    ended = comfy.run(long, interrupt="smooth")
-    assert ended.messages["execution_interrupted"]["node_type"] == "RIFEInterpolate"
-    assert everything_in(comfy.output / "cancelled") == []
-    assert comfy.run({**smooth_pair(), "png": png("next/RIFE", ["smooth", 0])}).succeeded
-
-
 @pytest.mark.parametrize("export", [png, video], ids=["RIFEExportPNG", "RIFEExportVideo"])
 def test_cancelled_export_leaves_nothing(comfy: Comfy, export: Any) -> None:
     prefix = f"stopped_{export.__name__}"

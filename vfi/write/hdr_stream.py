@@ -48,39 +48,40 @@ def add_video_stream(
 def _matroska_file(codec: bytes, size: tuple[int, int], color: Color) -> bytes:
     """Return a file of one track with one empty frame; elements are those of RFC 9559."""
     width, height = size
-    colour = _element("55B0", *_light_level(color), *_mastering(color))
-    video = _element("E0", _integer("B0", width), _integer("BA", height), colour)
-    head = (_integer("D7", 1), _integer("73C5", 1), _integer("83", 1), _element("86", codec))
-    tracks = _element("1654AE6B", _element("AE", *head, video))
-    frame = _element("A3", b"\x81\x00\x00\x80\x00")
-    cluster = _element("1F43B675", _integer("E7", 0), frame)
-    header = _element("1A45DFA3", _element("4282", b"matroska"))
-    return header + _element("18538067", tracks, cluster)
+    colour = _element(0x55B0, *_light_level(color), *_mastering(color))
+    video = _element(0xE0, _integer(0xB0, width), _integer(0xBA, height), colour)
+    head = (_integer(0xD7, 1), _integer(0x73C5, 1), _integer(0x83, 1), _element(0x86, codec))
+    tracks = _element(0x1654AE6B, _element(0xAE, *head, video))
+    frame = _element(0xA3, b"\x81\x00\x00\x80\x00")
+    cluster = _element(0x1F43B675, _integer(0xE7, 0), frame)
+    header = _element(0x1A45DFA3, _element(0x4282, b"matroska"))
+    return header + _element(0x18538067, tracks, cluster)
 
 
 def _light_level(color: Color) -> Iterator[bytes]:
     if level := color.light_level:
-        yield _integer("55BC", level.max_content)
-        yield _integer("55BD", level.max_average)
+        yield _integer(0x55BC, level.max_content)
+        yield _integer(0x55BD, level.max_average)
 
 
 def _mastering(color: Color) -> Iterator[bytes]:
     if display := color.mastering:
         points = (*display.red, *display.green, *display.blue, *display.white)
-        values = [_float(f"55D{number}", value / 50_000) for number, value in enumerate(points, 1)]
+        values = [_float(0x55D0 + number, value / 50_000) for number, value in enumerate(points, 1)]
         low, high = display.luminance
-        yield _element("55D0", *values, _float("55D9", high / 10_000), _float("55DA", low / 10_000))
+        yield _element(0x55D0, *values, _float(0x55D9, high / 10_000), _float(0x55DA, low / 10_000))
 
 
-def _element(number: str, *content: bytes) -> bytes:
+def _element(number: int, *content: bytes) -> bytes:
     """Return an element of EBML; its size is written in 8 bytes."""
-    content_bytes = b"".join(content)
-    return bytes.fromhex(number) + struct.pack(">Q", len(content_bytes) | 1 << 56) + content_bytes
+    joined = b"".join(content)
+    name = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return name + struct.pack(">Q", len(joined) | 1 << 56) + joined
 
 
-def _integer(number: str, value: int) -> bytes:
+def _integer(number: int, value: int) -> bytes:
     return _element(number, struct.pack(">Q", value))
 
 
-def _float(number: str, value: float) -> bytes:
+def _float(number: int, value: float) -> bytes:
     return _element(number, struct.pack(">d", value))

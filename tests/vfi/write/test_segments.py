@@ -30,6 +30,7 @@ FAST = {
     "webm": {"cpu-used": "8"},
 }
 RATE = Fraction(24000, 1001)
+PYAV = tuple(int(part) for part in av.__version__.split(".")[:2])
 TEXTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 4), np.uint8)
 
 
@@ -112,7 +113,8 @@ def test_joined_parts_have_every_frame_in_its_place(
     assert [seen for _, seen in frames] == [seen for segment in segments_seen for seen in segment]
     tick = Fraction(1, 1000) if path.suffix in (".mkv", ".webm") else Fraction(0)
     assert all(abs(time - number / rate) <= tick / 2 for number, (time, _) in enumerate(frames))
-    assert probe_video(path).rate == rate
+    if path.suffix not in (".mkv", ".webm") or PYAV >= (18, 1):  # an older one stores no rate there
+        assert probe_video(path).rate == rate
     assert_lasts(path, count / rate)
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
