@@ -7,10 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+
 from vfi.color import SDR, Color
 from vfi.encode import EncodingSettings
 from vfi.tracks import AudioStream, SourceTracks, SubtitleStream
 from vfi.write import VideoWriter
+
+PYAV = tuple(int(part) for part in av.__version__.split(".")[:2])
+"""Its version, major and minor: what FFmpeg writes differs a little."""
 
 _OF_ENCODING = ("preset", "crf", "speed", "options", "dither")
 

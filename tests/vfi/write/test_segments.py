@@ -15,7 +15,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.helpers.writers import source_tracks, video_writer
+from tests.helpers.writers import PYAV, source_tracks, video_writer
 from vfi.encode.encoders import available_presets
 from vfi.errors import EncodeError, InputError
 from vfi.read.video import probe_video
@@ -30,7 +30,6 @@ FAST = {
     "webm": {"cpu-used": "8"},
 }
 RATE = Fraction(24000, 1001)
-PYAV = tuple(int(part) for part in av.__version__.split(".")[:2])
 TEXTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 4), np.uint8)
 
 

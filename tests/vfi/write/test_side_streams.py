@@ -11,7 +11,7 @@ import pytest
 from av.stream import Disposition
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from tests.helpers.writers import source_tracks, video_writer
+from tests.helpers.writers import PYAV, source_tracks, video_writer
 from vfi.read.clip import open_video
 from vfi.read.video import probe_video
 from vfi.tracks import AudioMode, Chapter
@@ -182,6 +182,7 @@ def test_tracks_keep_language_title_and_which_is_the_default(source, write, name
         titles = [
             s.metadata.get("title") or s.metadata.get("name") for s in container.streams.audio
         ]
+    if name in ("a.mkv", "a.webm") or PYAV >= (17, 1):  # before, FFmpeg 8.0: mp4 has no titles
         assert titles == ["Film", "Kommentar"]
 
 
