@@ -16,12 +16,8 @@ from tests.helpers.running import PICTURES, Ended, RunCli
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """The tiny network is slower on many threads, and much slower when they are contended."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_thread: None) -> None:
+    """The tiny network is slower on many threads."""
 
 
 @pytest.fixture(scope="module")

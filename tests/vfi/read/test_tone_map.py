@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +16,8 @@ from tests.helpers.jobs import greys
 from vfi.color import HLG, PQ, SDR, Color, LightLevel, MasteringDisplay
 from vfi.read.tone_map import ToneMapper
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BRIGHT = replace(PQ, light_level=LightLevel(4000, 0))
 ON_4000 = replace(
     PQ,
@@ -23,15 +25,6 @@ ON_4000 = replace(
         (34000, 16000), (13250, 34500), (7500, 3000), (15635, 16450), (1, 40_000_000)
     ),
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tables are small, so that threads wait for each other, and long on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def pq(luminance: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.writers import source_tracks, video_writer
+from vfi.encode import PixelConverter
 from vfi.errors import EncodeError, InputError
 from vfi.read.video import probe_video, read_video
 
@@ -346,6 +347,33 @@ def test_disk_that_is_full_at_the_end_keeps_the_segments(tmp_path, full_disk):
         assert opened.num_finished == len(NOISE)
         opened.start_at(len(NOISE))
     assert np.array_equal(read(whole), frames)
+
+
+@pytest.mark.usefixtures("no_threads_left")
+def test_option_that_the_encoder_rejects_after_all_is_one_clear_error(tmp_path):
+    # The encoder is tried on a larger picture, which has room for such a block.
+    small = {"preset": "high-quality", "options": {"x265-params": "ctu=64"}, "width": 32}
+    frames = [GREY[:, :32]] * 9
+    with pytest.raises(EncodeError, match=r"could not be written.*remove the ffmpeg options"):
+        write(tmp_path / "a.mp4", frames, **small)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_threads_left")
+@pytest.mark.parametrize("name", ["a.mp4", "a.webp"])
+def test_encoder_that_fails_in_mid_stream_is_one_clear_error(tmp_path, monkeypatch, name):
+    convert = PixelConverter.convert
+
+    def fail_at_5(self, frame, number):
+        if number == 5:
+            raise av.error.ExternalError(0x20545845, "Generic error in an external library")
+        return convert(self, frame, number)
+
+    monkeypatch.setattr(PixelConverter, "convert", fail_at_5)
+    options = {"preset": "webp", "options": {}} if name == "a.webp" else {}
+    with pytest.raises(EncodeError, match=r"after \d+ frames \(Generic error"):
+        write(tmp_path / name, [GREY] * 40, **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_frames_is_an_error(tmp_path):
