@@ -18,7 +18,7 @@ ALLOWED = {
     "rife_arch": {
         *("rife_arch", "torch", "einops", "numpy", "numba", "llvmlite", "safetensors", "requests"),
     },
-    "vfi": {"vfi", "torch", "einops", "numpy", "av", "PIL", "imageio_ffmpeg"},
+    "vfi": {"vfi", "torch", "einops", "numpy", "av", "PIL"},
     "migrate": {"migrate", "rife_arch", "vfi"},
     "cli": {"cli", "rife_arch", "vfi", "av", "torch", "tqdm"},
     "nodes": {

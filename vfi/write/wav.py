@@ -1,4 +1,4 @@
-"""Audio in memory -> a WAV file that ffmpeg can read."""
+"""Audio in memory -> a WAV file that FFmpeg can read."""
 
 from __future__ import annotations
 
