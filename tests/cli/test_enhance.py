@@ -149,6 +149,7 @@ def test_half_precision_is_taken_on_request(enhance: RunCli, clip: Path) -> None
 # --- runs that are interrupted -------------------------------------------------------------------
 
 
+@pytest.mark.slow  # a segment has 250 frames
 @pytest.mark.parametrize("png", [True, False], ids=["PNGs", "video"])
 def test_interrupted_run_goes_on_to_the_same_pictures(
     enhance: RunCli, folder: Path, weights: Path, png: bool
@@ -172,6 +173,7 @@ def test_interrupted_run_goes_on_to_the_same_pictures(
     assert sorted(path.name for path in folder.iterdir()) == sorted(["clip.mkv", name, whole])
 
 
+@pytest.mark.slow  # a run of its own, to be interrupted
 @pytest.mark.usefixtures("interruptible")
 def test_interruption_says_what_is_kept(folder: Path, weights: Path) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(60))
@@ -248,6 +250,7 @@ def test_full_gpu_is_explained(
     assert "9 GiB. Try --precision fp16." in enhance("--video", clip).err
 
 
+@pytest.mark.slow  # a run of its own, for its pipe
 def test_raw_frames_go_to_a_pipe(clip: Path, weights: Path) -> None:
     script = [sys.executable, inference_video_enhance.__file__]
     options = arguments(weights, "--video", clip, *NO_CUTS, "--output", "-")

@@ -168,6 +168,7 @@ def test_wrong_part_is_explained(cli: RunCli, clip: Path, arguments: str, messag
 # --- for other programs --------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # a run of its own, for its pipe
 def test_raw_frames_on_a_pipe_are_those_of_the_pngs(
     cli: RunCli, clip: Path, checkpoint: Path
 ) -> None:
@@ -270,6 +271,7 @@ def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
     assert sorted(path.name for path in folder.iterdir()) == ["out.mp4", "talkie.mp4", "whole.mp4"]
 
 
+@pytest.mark.slow  # a segment has 250 frames
 def test_other_settings_do_not_go_on_from_what_is_there(
     cli: RunCli, folder: Path, checkpoint: Path
 ) -> None:
@@ -286,6 +288,7 @@ def test_other_settings_do_not_go_on_from_what_is_there(
     assert sorted(path.name for path in folder.iterdir()) == ["clip.mkv", "out.mkv"]
 
 
+@pytest.mark.slow  # a run of its own, to be killed
 def test_pngs_go_on_where_they_stopped(cli: RunCli, folder: Path, checkpoint: Path) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(12))
     options = ("--video", clip, "--multi", 16, "--png-only", "--output", "out")

@@ -134,6 +134,7 @@ def test_video_keeps_length_rate_and_sound(comfy: Comfy, talkie: Path) -> None:
     assert sound_packets(path) == sound_packets(talkie)
 
 
+@pytest.mark.slow  # runs the command line as well
 def test_command_line_makes_the_same_pixels(
     comfy: Comfy, talkie: Path, weights: Path, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ def decoded(path: Path) -> NDArray[np.uint8]:
     return np.stack([frame.pixels.numpy() for frame in read_video(probe_video(path))])
 
 
+@pytest.mark.slow  # a segment has 250 frames
 def test_cancelled_job_goes_on_where_it_stopped(comfy: Comfy) -> None:
     write_clip(comfy.input / "long_noisy.mp4", moving_pictures(400))
     video = node("LoadVideo", file="long_noisy.mp4")

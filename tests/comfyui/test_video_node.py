@@ -181,6 +181,7 @@ def test_result_goes_on_to_the_next_node(comfy: Comfy, talkie: Path) -> None:
     assert count_frames(made(comfy, "chain_b")) == 4 * NUM_FRAMES
 
 
+@pytest.mark.slow  # runs the command line as well
 @pytest.mark.parametrize("dither", [False, True])
 def test_command_line_makes_the_same_pixels(
     comfy: Comfy, talkie: Path, tmp_path: Path, dither: bool
@@ -196,6 +197,7 @@ def test_command_line_makes_the_same_pixels(
     assert np.array_equal(decoded(out), decoded(made(comfy, folder)))
 
 
+@pytest.mark.slow  # a segment has 250 frames
 def test_cancelled_job_goes_on_where_it_stopped(comfy: Comfy) -> None:
     write_clip(comfy.input / "long.mp4", moving_pictures(30))
     workflow = {

@@ -655,6 +655,7 @@ def test_cached_pictures_are_not_modified(comfy: Comfy) -> None:
             assert np.array_equal(np.array(image), picture)
 
 
+@pytest.mark.slow  # seven prompts, and memory settles slowly
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_does_not_grow_from_prompt_to_prompt(comfy: Comfy) -> None:
     def run(number: int) -> int:

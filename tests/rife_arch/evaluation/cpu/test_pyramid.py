@@ -148,6 +148,7 @@ def test_without_numba_the_result_is_the_same(tmp_path: Path) -> None:
     assert abs(float(total) - expected) < 0.1
 
 
+@pytest.mark.slow  # compiles everything anew
 def test_code_kept_on_disk_serves_the_package_under_any_name(tmp_path: Path) -> None:
     """ComfyUI imports a pack under the path of its folder, the command line as it is."""
     copy = shutil.copytree(ROOT / "rife_arch", tmp_path / "a" / "first" / "rife_arch")
