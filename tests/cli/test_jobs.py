@@ -249,7 +249,7 @@ def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
     cli: RunCli, folder: Path, checkpoint: Path
 ) -> None:
     talkie = write_clip(folder / "talkie.mp4", moving_pictures(24), sound="aac")
-    options = ("--video", talkie, "--multi", 24)
+    options = ("--video", talkie, "--multi", 30)
 
     def interrupt(number: signal.Signals, after: int) -> str:
         with running(script(checkpoint, *options, "--output", "out.mp4")) as process:
@@ -264,7 +264,7 @@ def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
     assert kept in interrupt(signal.SIGINT, after=1)
     interrupt(signal.SIGKILL, after=2)
     ended = cli(*options, "--output", "out.mp4")
-    assert "500/576" in ended.err  # where the bar began
+    assert "500/720" in ended.err  # where the bar began
     cli(*options, "--output", "whole.mp4")
     assert same(decoded(Path("out.mp4")), decoded(Path("whole.mp4")))
     assert sound_packets(Path("out.mp4")) == sound_packets(talkie)
@@ -276,7 +276,7 @@ def test_other_settings_do_not_go_on_from_what_is_there(
     cli: RunCli, folder: Path, checkpoint: Path
 ) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(12))
-    options = ("--video", clip, "--multi", 32, "--output", "out.mkv", "--preset", "lossless")
+    options = ("--video", clip, "--multi", 40, "--output", "out.mkv", "--preset", "lossless")
     with running(script(checkpoint, *options)) as process:
         wait_until(lambda: list(folder.glob("out.mkv.segments/*-*.mkv")), process)
         process.kill()
@@ -291,7 +291,7 @@ def test_other_settings_do_not_go_on_from_what_is_there(
 @pytest.mark.slow  # a run of its own, to be killed
 def test_pngs_go_on_where_they_stopped(cli: RunCli, folder: Path, checkpoint: Path) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(12))
-    options = ("--video", clip, "--multi", 16, "--png-only", "--output", "out")
+    options = ("--video", clip, "--multi", 32, "--png-only", "--output", "out")
     with running(script(checkpoint, *options)) as process:
         wait_until((folder / "out.partial" / "0000020.png").exists, process)
         process.kill()
