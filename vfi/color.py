@@ -24,6 +24,9 @@ TRANSFERS: Mapping[str, int] = {"bt709": 1, "smpte2084": 16, "arib-std-b67": 18}
 MATRICES: Mapping[str, int] = {"bt709": 1, "bt2020nc": 9}
 """Those that are written."""
 
+PER_XY, PER_CANDELA = 50_000, 10_000
+"""The units of ``MasteringDisplay``: so many to 1 of CIE 1931's x or y, and to 1 cd/m²."""
+
 _HDR_NAMES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 
 
@@ -32,11 +35,11 @@ class MasteringDisplay:
     """The display on which a film was graded (SMPTE ST 2086), in the units of H.265's message.
 
     Attributes:
-        red: x and y of CIE 1931, in 1/50000.
+        red: x and y of CIE 1931, in 1/``PER_XY``.
         green: likewise.
         blue: likewise.
         white: likewise.
-        luminance: lowest and highest, in 1/10000 cd/m².
+        luminance: lowest and highest, in 1/``PER_CANDELA`` cd/m².
     """
 
     red: tuple[int, int]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..color import Color, MasteringDisplay
+from ..color import PER_CANDELA, PER_XY, Color, MasteringDisplay
 
 
 def hdr_parameters(encoder: str, color: Color) -> Mapping[str, str]:
@@ -45,6 +45,6 @@ def _in_units(value: int, per_unit: int) -> str:
 
 def _describe(display: MasteringDisplay, write: Callable[[int, int], str]) -> str:
     points = {"G": display.green, "B": display.blue, "R": display.red, "WP": display.white}
-    low, high = (write(value, 10_000) for value in display.luminance)
-    places = (f"{name}({write(x, 50_000)},{write(y, 50_000)})" for name, (x, y) in points.items())
+    low, high = (write(value, PER_CANDELA) for value in display.luminance)
+    places = (f"{name}({write(x, PER_XY)},{write(y, PER_XY)})" for name, (x, y) in points.items())
     return f"{''.join(places)}L({high},{low})"

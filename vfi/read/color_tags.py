@@ -6,11 +6,10 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from ..color import PRIMARIES, TRANSFERS, Color, LightLevel, MasteringDisplay
+from ..color import PER_CANDELA, PER_XY, PRIMARIES, TRANSFERS, Color, LightLevel, MasteringDisplay
 
 _PRIMARIES = {number: name for name, number in PRIMARIES.items()}
 _TRANSFERS = {number: name for name, number in TRANSFERS.items()}
-_PER_XY, _PER_CANDELA = 50_000, 10_000  # the units of MasteringDisplay
 
 
 def color_of(decoder: VideoCodecContext, frame: VideoFrame) -> Color:
@@ -41,9 +40,9 @@ def _mastering(frame: VideoFrame) -> MasteringDisplay | None:
         return None
     ratios = values[:20].reshape(10, 2).astype(float)
     numbers = ratios[:, 0] / np.maximum(ratios[:, 1], 1)
-    x_and_y = (numbers[:8] * _PER_XY).round().astype(int).reshape(4, 2).tolist()
+    x_and_y = (numbers[:8] * PER_XY).round().astype(int).reshape(4, 2).tolist()
     red, green, blue, white = map(tuple, x_and_y)
-    low, high = (numbers[8:] * _PER_CANDELA).round().astype(int).tolist()
+    low, high = (numbers[8:] * PER_CANDELA).round().astype(int).tolist()
     return MasteringDisplay(red, green, blue, white, (low, high))
 
 

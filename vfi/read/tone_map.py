@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..color import Color
+from ..color import PER_CANDELA, Color
 from ..frames import as_float
 
 _SDR_WHITE = 203.0
@@ -102,7 +102,7 @@ def _peak_of(color: Color) -> float:
         return _HLG_PEAK
     peak = float(color.light_level.max_content) if color.light_level else 0.0
     if not peak and color.mastering:
-        peak = color.mastering.luminance[1] / 10_000
+        peak = color.mastering.luminance[1] / PER_CANDELA
     return min(peak or _USUAL_PEAK, _PQ_PEAK)
 
 

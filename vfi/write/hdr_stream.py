@@ -15,7 +15,7 @@ import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from ..color import Color
+from ..color import PER_CANDELA, PER_XY, Color
 from ..encode import FrameFormat
 
 # Codecs without a place of their own -> Matroska's name of them.
@@ -67,9 +67,10 @@ def _light_level(color: Color) -> Iterator[bytes]:
 def _mastering(color: Color) -> Iterator[bytes]:
     if display := color.mastering:
         points = (*display.red, *display.green, *display.blue, *display.white)
-        values = [_float(0x55D0 + number, value / 50_000) for number, value in enumerate(points, 1)]
+        values = [_float(0x55D0 + number, value / PER_XY) for number, value in enumerate(points, 1)]
         low, high = display.luminance
-        yield _element(0x55D0, *values, _float(0x55D9, high / 10_000), _float(0x55DA, low / 10_000))
+        limits = (_float(0x55D9, high / PER_CANDELA), _float(0x55DA, low / PER_CANDELA))
+        yield _element(0x55D0, *values, *limits)
 
 
 def _element(number: int, *content: bytes) -> bytes:
