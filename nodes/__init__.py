@@ -6,18 +6,18 @@ from comfy_api.latest import ComfyExtension, io
 
 from .compare import RIFECompare
 from .detect_cuts import RIFEDetectCuts
-from .enhance import RIFEEnhance
-from .enhance_video import RIFEEnhanceVideo
+from .enhance import SAFAEnhance
+from .enhance_video import SAFAEnhanceVideo
 from .export_png import RIFEExportPNG
 from .export_video import RIFEExportVideo
-from .interpolate_images import RIFEInterpolate
+from .interpolate import RIFEInterpolate
 from .interpolate_video import RIFEInterpolateVideo
 from .join_clips import RIFEJoinClips
 from .load import RIFELoadModel
-from .load_enhancer import RIFELoadEnhancer
+from .load_safa import SAFALoadModel
 from .montage import RIFEMontage
 from .preview_motion import RIFEPreviewMotion
-from .retime import RIFERetime, RIFESpeedRamp
+from .smooth_video import RIFESmoothVideo
 
 
 class PracticalRifeExtension(ComfyExtension):
@@ -26,21 +26,20 @@ class PracticalRifeExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """List the nodes in the order of a typical workflow."""
         return [
+            RIFESmoothVideo,
             RIFELoadModel,
             RIFEInterpolate,
             RIFEInterpolateVideo,
-            RIFERetime,
-            RIFESpeedRamp,
             RIFEJoinClips,
             RIFEDetectCuts,
-            RIFEMontage,
-            RIFECompare,
             RIFEPreviewMotion,
-            RIFELoadEnhancer,
-            RIFEEnhance,
-            RIFEEnhanceVideo,
-            RIFEExportPNG,
+            RIFECompare,
+            RIFEMontage,
             RIFEExportVideo,
+            RIFEExportPNG,
+            SAFALoadModel,
+            SAFAEnhance,
+            SAFAEnhanceVideo,
         ]
 
 

@@ -13,9 +13,9 @@ from ..vfi.errors import InputError
 from ..vfi.visualize import frames_on_screen, mean_difference
 from .support.comparison_inputs import rate_inputs, require_comparable
 from .support.progress import show_text, with_progress
-from .support.sockets import CATEGORY, exact_rate, require_frames
+from .support.sockets import INSPECT_CATEGORY, exact_rate, require_frames
 
-_MOST_DIFFERENT = -1  # instead of a frame number
+_LARGEST_DIFFERENCE, _FRAME = "largest difference", "frame"
 _ROW_STEP = 4  # the search compares one row in 4: the average is as telling, and found sooner
 
 
@@ -27,14 +27,12 @@ class RIFECompare(io.ComfyNode):
         """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RIFECompare",
-            display_name="RIFE Compare",
-            category=CATEGORY,
+            display_name="Compare Clips (RIFE)",
+            category=INSPECT_CATEGORY,
             description="Compare a frame of one clip with the frame that the other clip shows at the "
             "same time, behind a slider: before and after, or two checkpoints or settings. Finds the "
-            "frame where they differ most, or shows the one you choose. The classic canvas has no "
-            "slider: click one of the two images and page between them.",
+            "frame where they differ most, or shows the one you choose.",
             search_aliases=[
-                "rife",
                 "compare",
                 "comparison",
                 "before after",
@@ -51,14 +49,14 @@ class RIFECompare(io.ComfyNode):
                     "slider.",
                 ),
                 *rate_inputs(),
-                io.Int.Input(
-                    "frame",
-                    default=_MOST_DIFFERENT,
-                    min=_MOST_DIFFERENT,
-                    max=1_000_000,
-                    tooltip="Frame number in the clip with the higher frame rate, from 0. The other "
-                    "clip shows the frame that is on screen at that time. -1 finds the frame where "
-                    "they differ most.",
+                io.DynamicCombo.Input(
+                    "show",
+                    options=[
+                        io.DynamicCombo.Option(_LARGEST_DIFFERENCE, []),
+                        io.DynamicCombo.Option(_FRAME, [_frame_input()]),
+                    ],
+                    tooltip="Which moment is shown: the one where the clips differ most, or a frame "
+                    "that you choose.",
                 ),
                 io.ImageCompare.Input(
                     "slider",
@@ -80,7 +78,7 @@ class RIFECompare(io.ComfyNode):
         after: Tensor,
         before_fps: float,
         after_fps: float,
-        frame: int,
+        show: dict[str, Any] | None = None,
         slider: object = None,  # noqa: ARG003  ComfyUI passes it
     ) -> io.NodeOutput:
         """Show two frames, in the slider and as a preview for front ends that have none."""
@@ -88,20 +86,44 @@ class RIFECompare(io.ComfyNode):
         require_comparable(before, after)
         rates = exact_rate(before_fps), exact_rate(after_fps)
         pairs = frames_on_screen((len(before), len(after)), rates)
-        if frame == _MOST_DIFFERENT:
-            frame = _most_different(before, after, pairs)
-        elif frame >= len(pairs):
-            raise InputError(
-                f"There is no frame {frame}. Choose 0 to {len(pairs) - 1}, or {_MOST_DIFFERENT} for "
-                "the frame where the clips differ most."
-            )
+        frame = _choose(show or {}, before, after, pairs)
         first, second = pairs[frame]
         show_text(
             cls,
-            f"frame {frame} (0 to {len(pairs) - 1}), {float(frame / max(rates)):.2f} s: "
+            f"frame {frame} of 0 to {len(pairs) - 1} · {float(frame / max(rates)):.2f} s · "
             f"mean difference {100 * mean_difference(before[first], after[second]):.1f} %",
         )
         return io.NodeOutput(frame, ui=_preview(cls, before[first], after[second]))
+
+
+def _frame_input() -> io.Input:
+    return io.Int.Input(
+        "frame",
+        default=0,
+        min=0,
+        max=1_000_000,
+        tooltip="Frame number in the clip with the higher frame rate, from 0. The other clip shows the "
+        "frame that is on screen at that time.",
+    )
+
+
+def _choose(
+    show: dict[str, Any], before: Tensor, after: Tensor, pairs: list[tuple[int, int]]
+) -> int:
+    """Return the number of the pair to show."""
+    match show:
+        case {"show": "largest difference"}:
+            return _most_different(before, after, pairs)
+        case {"show": "frame", "frame": int(frame)} if frame < len(pairs):
+            return frame
+        case {"show": "frame", "frame": frame}:
+            raise InputError(
+                f"Choose a frame from 0 to {len(pairs) - 1}, or show the largest difference: there is "
+                f"no frame {frame}."
+            )
+        case _:
+            name = show.get("show", "none")
+            raise InputError(f"show must be {_LARGEST_DIFFERENCE} or {_FRAME}, got {name}.")
 
 
 def _most_different(before: Tensor, after: Tensor, pairs: list[tuple[int, int]]) -> int:

@@ -12,7 +12,7 @@ from ..vfi.frames import Frame
 from ..vfi.preprocess import DEFAULT_THRESHOLD, mark_cuts
 from ..vfi.visualize import MOST_CUTS, ShownCut, draw_sheet, shrink
 from .support.progress import show_text, with_progress
-from .support.sockets import CATEGORY, exact_rate, frame_rate_input, require_frames
+from .support.sockets import INSPECT_CATEGORY, exact_rate, frame_rate_input, require_frames
 
 
 class RIFEDetectCuts(io.ComfyNode):
@@ -23,12 +23,11 @@ class RIFEDetectCuts(io.ComfyNode):
         """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RIFEDetectCuts",
-            display_name="RIFE Detect Cuts",
-            category=CATEGORY,
+            display_name="Detect Cuts (RIFE)",
+            category=INSPECT_CATEGORY,
             description="Find the frames where a new scene begins, and show each scene cut. Use it "
             "to choose a scene_threshold for the other nodes.",
             search_aliases=[
-                "rife",
                 "scene detection",
                 "scene change",
                 "shot boundary",
@@ -38,7 +37,7 @@ class RIFEDetectCuts(io.ComfyNode):
             inputs=[
                 io.Image.Input("images", tooltip="Frames in order, RGB or RGBA."),
                 io.Float.Input(
-                    "threshold",
+                    "scene_threshold",
                     default=DEFAULT_THRESHOLD,
                     min=0.0,
                     max=1.0,
@@ -71,12 +70,12 @@ class RIFEDetectCuts(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images: Tensor, threshold: float, fps: float = 0.0) -> io.NodeOutput:
+    def execute(cls, images: Tensor, scene_threshold: float, fps: float = 0.0) -> io.NodeOutput:
         """Search all frames; keep small copies of those at cuts."""
         require_frames(images)
         numbers: list[int] = []
         on_sheet: list[ShownCut] = []
-        for number in with_progress(_find_cuts(images, threshold), len(images)):
+        for number in with_progress(_find_cuts(images, scene_threshold), len(images)):
             if number is None:
                 continue
             numbers.append(number)

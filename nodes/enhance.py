@@ -1,4 +1,4 @@
-"""RIFEEnhance: clean up an image batch."""
+"""SAFAEnhance: clean up an image batch."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .support.enhancement_inputs import (
     enhancer_input,
     make_frame_enhancer,
 )
-from .support.progress import Stopwatch, log_cut, show_text
-from .support.sockets import CATEGORY, ManagedEnhancer, require_frames
+from .support.progress import Outcome, Stopwatch, log_cut, show_outcome
+from .support.sockets import SAFA_CATEGORY, ManagedEnhancer, require_frames
 
 
-class RIFEEnhance(io.ComfyNode):
+class SAFAEnhance(io.ComfyNode):
     """Clean up the frames of an image batch."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFEEnhance",
-            display_name="RIFE Enhance",
-            category=CATEGORY,
+            node_id="SAFAEnhance",
+            display_name="SAFA Enhance",
+            category=SAFA_CATEGORY,
             description="Clean up each frame of a clip with the help of the previous one. The number "
             "and size of the frames stay the same. Put it before RIFE Interpolate, where there are "
             "fewer frames: on a CPU it takes seconds per frame.",
@@ -51,7 +51,7 @@ class RIFEEnhance(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        enhancer: ManagedEnhancer,
+        model: ManagedEnhancer,
         images: Tensor,
         scene_threshold: float = DEFAULT_THRESHOLD,
         cuts: str = "",
@@ -62,7 +62,8 @@ class RIFEEnhance(io.ComfyNode):
         stopwatch = Stopwatch()
         source = (Frame(pixels, Fraction(number)) for number, pixels in enumerate(images))
         frames = with_cuts(source, scene_threshold, parse_cuts(cuts), log_cut)
-        stream = enhance_stream(frames, make_frame_enhancer(enhancer, height, width))
-        out = to_batch(stream, count, images)
-        show_text(cls, stopwatch.speed(count, enhancer.enhancer.name))
+        stream = enhance_stream(frames, make_frame_enhancer(model, height, width))
+        out = to_batch(stream, count, images, cls)
+        name = model.enhancer.name
+        show_outcome(cls, Outcome(count, None, stopwatch.seconds, model=name))
         return io.NodeOutput(out)

@@ -1,7 +1,8 @@
-"""RIFEEnhanceVideo: clean up a video, a few frames at a time."""
+"""SAFAEnhanceVideo: clean up a video, a few frames at a time."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -29,22 +30,22 @@ from .support.enhancement_inputs import (
     enhancer_input,
     make_frame_enhancer,
 )
-from .support.progress import check_cancelled, log_cut, show_text
-from .support.render_video import render_video
-from .support.sockets import CATEGORY, ManagedEnhancer
+from .support.progress import check_cancelled, log_cut, show_outcome
+from .support.render_video import FileSettings, render_video
+from .support.sockets import SAFA_CATEGORY, ManagedEnhancer
 from .support.video_source import open_source
 
 
-class RIFEEnhanceVideo(io.ComfyNode):
+class SAFAEnhanceVideo(io.ComfyNode):
     """Clean up a video, from file to file."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFEEnhanceVideo",
-            display_name="RIFE Enhance Video",
-            category=CATEGORY,
+            node_id="SAFAEnhanceVideo",
+            display_name="SAFA Enhance Video",
+            category=SAFA_CATEGORY,
             description="Clean up a video of any length and save it with its audio, subtitles, "
             "chapters and the workflow. Size and frame rate stay the same. Only a few frames are in "
             "memory at a time. A cancelled run resumes where it stopped.",
@@ -55,7 +56,7 @@ class RIFEEnhanceVideo(io.ComfyNode):
                     "video", tooltip="From Load Video, or any node that outputs a VIDEO."
                 ),
                 prefix_input("video/RIFE"),
-                preset_input(optional=False),
+                preset_input(),
                 crf_input(),
                 audio_mode_input(),
                 *cut_inputs(),
@@ -73,7 +74,7 @@ class RIFEEnhanceVideo(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        enhancer: ManagedEnhancer,
+        model: ManagedEnhancer,
         video: Input.Video,
         filename_prefix: str,
         audio: str = AudioMode.COPY.value,
@@ -84,24 +85,18 @@ class RIFEEnhanceVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         """Write the file, which appears under its name when it is complete."""
         encoding, hdr = pop_encoding(options), pop_hdr(options)
-        network = enhancer.enhancer
+        network = model.enhancer
         notes: list[str] = []
         with open_source(video, alpha=encoding.keeps_alpha) as source:
             clip = fit_color(source, encoding, hdr, notes.append)
             job = EnhancementJob(clip, scene_threshold, parse_cuts(cuts), encoding.dither)
 
             def load() -> FrameSource:
-                model = make_frame_enhancer(enhancer, clip.height, clip.width)
-                return partial(job.frames, model, log_cut, check=check_cancelled)
+                enhancer = make_frame_enhancer(model, clip.height, clip.width)
+                return partial(job.frames, enhancer, log_cut, check=check_cancelled)
 
-            result = render_video(
-                cls,
-                job,
-                encoding,
-                prefix=filename_prefix,
-                audio=audio,
-                resume_key=job.resume_key(network.identity) if resume else None,
-                load=load,
-            )
-        show_text(cls, result.stopwatch.speed(result.count, network.name), notes)
+            settings = FileSettings(encoding, filename_prefix, AudioMode(audio))
+            key = job.resume_key(network.identity) if resume else None
+            result = render_video(cls, job, settings, load, resume_key=key)
+        show_outcome(cls, replace(result.outcome, model=network.name), notes)
         return io.NodeOutput(result.video, ui=result.ui)

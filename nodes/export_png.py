@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import Input, io, ui
 from torch import Tensor
 
-from ..vfi.jobs import render
+from ..vfi.jobs import ConversionJob, fit_color, render
 from ..vfi.write import ImageSequenceWriter
-from .support.batch import batch_frames
-from .support.encoding_inputs import dither_input, prefix_input
+from .support.clip_source import open_frames
+from .support.encoding_inputs import dither_input, hdr_input, pop_hdr, prefix_input
 from .support.output_files import metadata_of, new_output
-from .support.progress import Progress
-from .support.sockets import CATEGORY, require_frames
+from .support.progress import Outcome, Progress, Stopwatch, check_cancelled, show_outcome
+from .support.sockets import EXPORT_CATEGORY, clip_input
 
 # Option -> ``metadata_in`` of the writer; None: no file gets the workflow.
 _WORKFLOW_IN: Mapping[str, Literal["all", "first"] | None] = {
@@ -33,13 +33,13 @@ class RIFEExportPNG(io.ComfyNode):
         """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RIFEExportPNG",
-            display_name="RIFE Export PNG",
-            category=CATEGORY,
+            display_name="Export PNG (RIFE)",
+            category=EXPORT_CATEGORY,
             description="Save frames losslessly as 0000000.png, 0000001.png, ... in a new folder, "
             "with the workflow embedded. Transparency (RGBA) is kept.",
-            search_aliases=["rife", "save frames", "save image", "png sequence", "image sequence"],
+            search_aliases=["save frames", "save image", "png sequence", "image sequence"],
             inputs=[
-                io.Image.Input("images", tooltip="Frames in order, RGB or RGBA."),
+                clip_input("images", "Frames in order, RGB or RGBA; or a VIDEO."),
                 prefix_input("RIFE"),
                 io.Combo.Input(
                     "bit_depth",
@@ -71,41 +71,46 @@ class RIFEExportPNG(io.ComfyNode):
                     "a large workflow and many small files, first file saves space.",
                 ),
                 dither_input(),
+                hdr_input(),
             ],
             outputs=[io.String.Output(display_name="folder", tooltip="Path of the folder.")],
-            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
         )
 
     @classmethod
     def execute(
         cls,
-        images: Tensor,
+        images: Tensor | Input.Video,
         filename_prefix: str,
         bit_depth: str = "8",
         compression: int = 4,
         workflow_in: str = "every file",
         dither: bool = False,
+        **options: Any,
     ) -> io.NodeOutput:
         """Write the folder, which appears under its name when it is complete."""
-        require_frames(images)
-        _, height, width, channels = images.shape
-        folder, subfolder = new_output(filename_prefix, width, height)
-        metadata_in = _WORKFLOW_IN[workflow_in]
-        writer = ImageSequenceWriter(
-            folder,
-            bit_depth=int(bit_depth),
-            has_alpha=channels == 4,
-            compress_level=compression,
-            metadata=metadata_of(cls) if metadata_in else None,
-            metadata_in=metadata_in or "all",
-        )
-        progress = Progress(len(images), shows_frames=False)
-        render(partial(batch_frames, images), [writer], on_frame=progress, dither=dither)
-        saved = [
-            ui.SavedResult(
-                path.name, f"{subfolder}/{folder.name}".lstrip("/"), io.FolderType.output
+        stopwatch = Stopwatch()
+        notes: list[str] = []
+        with open_frames(images) as source:
+            clip = fit_color(source, None, pop_hdr(options), notes.append)
+            folder = new_output(filename_prefix, clip.width, clip.height)
+            metadata_in = _WORKFLOW_IN[workflow_in]
+            writer = ImageSequenceWriter(
+                folder.path,
+                bit_depth=int(bit_depth),
+                has_alpha=clip.has_alpha,
+                compress_level=compression,
+                metadata=metadata_of(cls) if metadata_in else None,
+                metadata_in=metadata_in or "all",
             )
-            for path in sorted(folder.iterdir())
+            progress = Progress(clip.num_frames, node=cls, shows_frames=False)
+            frames = partial(ConversionJob(clip).frames, check=check_cancelled)
+            count = render(frames, [writer], on_frame=progress, dither=dither)
+        outcome = Outcome(count, None, stopwatch.seconds, file=f"{folder.shown_name}/")
+        show_outcome(cls, outcome, notes)
+        saved = [
+            ui.SavedResult(path.name, folder.shown_name, io.FolderType.output)
+            for path in sorted(folder.path.iterdir())
         ]
-        return io.NodeOutput(str(folder), ui=ui.SavedImages(saved))
+        return io.NodeOutput(str(folder.path), ui=ui.SavedImages(saved))

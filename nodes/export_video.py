@@ -1,47 +1,44 @@
-"""RIFEExportVideo: save an image batch as a video file."""
+"""RIFEExportVideo: save a clip as a video file."""
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import Any
 
-from comfy_api.latest import InputImpl, io
+from comfy_api.latest import Input, io
 from torch import Tensor
 
-from ..vfi.jobs import render
-from ..vfi.write import VideoWriter
-from .support.batch import batch_frames
+from ..vfi.jobs import ConversionJob, FrameSource, fit_color
+from .support.clip_source import open_clip, with_audio
 from .support.encoding_inputs import (
     crf_input,
     dither_input,
     encoder_options_input,
     encoder_speed_input,
+    hdr_input,
     pop_encoding,
+    pop_hdr,
     prefix_input,
     preset_input,
 )
-from .support.output_files import audio_file, metadata_of, new_output, preview
-from .support.progress import Progress, check_cancelled
-from .support.sockets import CATEGORY, exact_rate, frame_rate_input, require_frames
-
-_log = logging.getLogger(__name__)
+from .support.progress import check_cancelled, show_outcome
+from .support.render_video import FileSettings, render_video
+from .support.sockets import EXPORT_CATEGORY, clip_input, clip_rate_input
 
 
 class RIFEExportVideo(io.ComfyNode):
-    """Save a batch as a video file."""
+    """Save a clip as a video file."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RIFEExportVideo",
-            display_name="RIFE Export Video",
-            category=CATEGORY,
-            description="Save frames as a video with the workflow embedded: an H.264 MP4 that plays "
+            display_name="Export Video (RIFE)",
+            category=EXPORT_CATEGORY,
+            description="Save a clip as a video with the workflow embedded: an H.264 MP4 that plays "
             "everywhere, or the format of another preset.",
             search_aliases=[
-                "rife",
                 "save video",
                 "video combine",
                 "VHS",
@@ -52,65 +49,51 @@ class RIFEExportVideo(io.ComfyNode):
                 "ffmpeg",
             ],
             inputs=[
-                io.Image.Input("images", tooltip="Frames in order, RGB or RGBA."),
-                frame_rate_input(
-                    "fps",
-                    32.0,
-                    "Frame rate of the video. The source's frame rate times multi keeps the speed. "
-                    "23.976, 29.97 and 59.94 mean the exact broadcast rates.",
+                clip_input(
+                    "images", "Frames in order, RGB or RGBA; or a VIDEO, with its rate and sound."
                 ),
+                clip_rate_input("fps"),
                 prefix_input("video/RIFE"),
+                preset_input(),
                 crf_input(),
                 io.Audio.Input(
-                    "audio", optional=True, tooltip="Audio track, cut to the length of the video."
+                    "audio",
+                    optional=True,
+                    tooltip="Audio track, cut to the length of the video; in place of that of a VIDEO.",
                 ),
-                preset_input(optional=True),
                 encoder_options_input(),
                 dither_input(),
                 encoder_speed_input(),
+                hdr_input(),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The finished file.")],
-            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
         )
 
     @classmethod
     def execute(
         cls,
-        images: Tensor,
+        images: Tensor | Input.Video,
         fps: float,
         filename_prefix: str,
         audio: dict[str, Any] | None = None,
         **options: Any,
     ) -> io.NodeOutput:
         """Encode the file, which appears under its name when it is complete."""
-        require_frames(images)
-        rate = exact_rate(fps)
-        encoding = pop_encoding(options)
-        _, height, width, channels = images.shape
-        base, subfolder = new_output(filename_prefix, width, height)
-        path = base.with_name(f"{base.name}{encoding.suffixes[0]}")
-        if channels > 3 and not encoding.keeps_alpha:
-            _log.warning(
-                "%s: the alpha channel was dropped, preset %s has no transparency",
-                path,
-                encoding.preset,
-            )
-        frame_format = encoding.resolve(
-            path, width=width, height=height, rate=rate, has_alpha=channels > 3
+        encoding, hdr = pop_encoding(options), pop_hdr(options)
+        notes: list[str] = []
+        if isinstance(images, Tensor) and images.shape[-1] == 4 and not encoding.keeps_alpha:
+            notes.append(f"transparency was left out: preset {encoding.preset} has none")
+        opened = open_clip(
+            images, fps, rate_name="fps", alpha=encoding.keeps_alpha, notify=notes.append
         )
-        with audio_file(audio, len(images) / rate) as tracks:
-            writer = VideoWriter(
-                path,
-                frame_format,
-                tracks=tracks,
-                metadata=metadata_of(cls),
-                notify=_log.info,
-                check=check_cancelled,
-            )
-            frames = partial(batch_frames, images)
-            progress = Progress(len(images), shows_frames=False)
-            render(frames, [writer], on_frame=progress, dither=encoding.dither)
-        return io.NodeOutput(
-            InputImpl.VideoFromFile(str(path)), ui=preview(encoding, path, subfolder)
-        )
+        with opened as source, with_audio(source, audio) as heard:
+            job = ConversionJob(fit_color(heard, encoding, hdr, notes.append), encoding.dither)
+
+            def load() -> FrameSource:
+                return partial(job.frames, check=check_cancelled)
+
+            result = render_video(cls, job, FileSettings(encoding, filename_prefix), load)
+        show_outcome(cls, result.outcome, notes)
+        return io.NodeOutput(result.video, ui=result.ui)

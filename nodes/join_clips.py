@@ -26,13 +26,12 @@ class RIFEJoinClips(io.ComfyNode):
         """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RIFEJoinClips",
-            display_name="RIFE Join Clips",
+            display_name="Join Clips (RIFE)",
             category=CATEGORY,
             description="Join the parts of a long generation end to end. If a part begins with the "
             "last frame of the previous one, that repeated frame is dropped. Interpolate the result "
             "to make the seams smooth as well.",
             search_aliases=[
-                "rife",
                 "concatenate",
                 "append",
                 "batch images",

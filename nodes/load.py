@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 from comfy_api.latest import io
 
-from ..rife_arch import load_rife
 from ..rife_arch.load import PRECISIONS, Precision
 from .support.model_paths import find_checkpoint, list_choices
 from .support.progress import show_text
-from .support.sockets import CATEGORY, ManagedModel, RifeModelType, host_precision, make_patcher
-
-_log = logging.getLogger(__name__)
+from .support.sockets import CATEGORY, RifeModelType, load_managed
 
 
 class RIFELoadModel(io.ComfyNode):
@@ -71,8 +66,6 @@ class RIFELoadModel(io.ComfyNode):
         cls, model: str, precision: Precision, torch_compile: bool = False
     ) -> io.NodeOutput:
         """Load the checkpoint into main memory; it moves to the GPU when a node uses it."""
-        path = find_checkpoint(model)
-        rife = load_rife(path, precision=host_precision(precision), torch_compile=torch_compile)
-        _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
-        show_text(cls, f"RIFE {rife.name}, {rife.precision}")
-        return io.NodeOutput(ManagedModel(rife, make_patcher(rife.network)))
+        managed = load_managed(find_checkpoint(model), precision, torch_compile=torch_compile)
+        show_text(cls, f"RIFE {managed.rife.name} · {managed.rife.precision}")
+        return io.NodeOutput(managed)

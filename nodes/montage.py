@@ -14,7 +14,7 @@ from ..vfi.visualize import (
 )
 from .support.batch import to_batch
 from .support.comparison_inputs import rate_inputs, require_comparable
-from .support.sockets import CATEGORY, exact_rate
+from .support.sockets import INSPECT_CATEGORY, exact_rate
 
 
 class RIFEMontage(io.ComfyNode):
@@ -25,14 +25,13 @@ class RIFEMontage(io.ComfyNode):
         """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RIFEMontage",
-            display_name="RIFE Montage",
-            category=CATEGORY,
+            display_name="Montage (RIFE)",
+            category=INSPECT_CATEGORY,
             description="See what interpolation does: the clip before and after, in one frame and in "
             "sync. The clip with the lower frame rate holds each frame until its next one is due; the "
             "shorter clip holds its last frame until the end. Also compares two checkpoints or "
             "settings.",
             search_aliases=[
-                "rife",
                 "compare",
                 "comparison",
                 "before after",

@@ -11,8 +11,8 @@ from ..vfi.errors import InputError
 from ..vfi.frames import to_planar
 from ..vfi.visualize import colour_motion, difference, draw_tiles, longest_motion
 from .support.batch import estimate_working_bytes
-from .support.interpolation_inputs import model_inputs, scale_input
-from .support.sockets import CATEGORY, ManagedModel, require_frames
+from .support.interpolation_inputs import scale_input
+from .support.sockets import INSPECT_CATEGORY, ManagedModel, RifeModelType, require_frames
 
 _LEAST_MOTION = 1.0  # px; with less, noise would get the full colour
 
@@ -25,14 +25,15 @@ class RIFEPreviewMotion(io.ComfyNode):
         """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RIFEPreviewMotion",
-            display_name="RIFE Preview Motion",
-            category=CATEGORY,
+            display_name="Preview Motion (RIFE)",
+            category=INSPECT_CATEGORY,
             description="Find out why a pair of frames interpolates badly: shows the motion estimated "
             "in both directions, both frames moved along it, which of them is trusted where, and "
             "where they disagree.",
-            search_aliases=["rife", "optical flow", "debug", "motion vectors", "flow"],
+            search_aliases=["optical flow", "debug", "motion vectors", "flow"],
             inputs=[
-                *model_inputs(),
+                RifeModelType.Input("model", tooltip="From Load RIFE Model."),
+                io.Image.Input("images", tooltip="Frames in order, at least two, RGB or RGBA."),
                 io.Int.Input(
                     "frame",
                     default=0,

@@ -112,7 +112,7 @@ def named_options(document: str) -> set[str]:
 
 def named_nodes(document: str) -> set[str]:
     """The names of nodes, in bold or italics, with the blanks that a line break makes."""
-    named = re.findall(r"[*]{1,2}((?:Load )?RIFE\s[^*]+)[*]", document)
+    named = re.findall(r"[*]{1,2}((?:Load )?(?:RIFE|SAFA)\s[^*]+|[^*\n]+\s\(RIFE\))[*]", document)
     return {" ".join(name.split()) for name in named}
 
 
@@ -192,11 +192,13 @@ def test_readme_has_a_line_for_each_node() -> None:
 def test_page_on_nodes_names_exactly_the_nodes_there_are() -> None:
     rows = {(row[0], row[1]) for row in rows_of(NODES_PAGE, "| node | id |")}
     assert rows == {(f"**{name}**", f"`{node_id}`") for node_id, name in DISPLAYED.items()}
-    assert set(re.findall(r"\bRIFE[A-Z]\w+", NODES_PAGE)) == set(DISPLAYED)
+    assert set(re.findall(r"\b(?:RIFE|SAFA)[A-Z]\w+", NODES_PAGE)) == set(DISPLAYED)
 
 
 def test_pages_name_no_other_nodes() -> None:
-    named = {name for page in FOR_USERS.values() for name in re.findall(r"\bRIFE[A-Z]\w+", page)}
+    named = {
+        name for page in FOR_USERS.values() for name in re.findall(r"\b(?:RIFE|SAFA)[A-Z]\w+", page)
+    }
     assert named == set(DISPLAYED)
 
 

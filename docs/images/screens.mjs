@@ -64,7 +64,7 @@ const fileToFile = {
   model: loadModel(model),
   video: loadClip('wan_16fps.mp4'),
   smooth: node('RIFEInterpolateVideo', {
-    model: ['model', 0], video: ['video', 0], mode: 'target fps', 'mode.fps': 24, scale: '1',
+    model: ['model', 0], video: ['video', 0], mode: 'target fps', 'mode.target_fps': 24, scale: '1',
     ...encoding, audio: 'copy', ...options, end: 'full-duration', resume: false,
   }),
 };
@@ -81,7 +81,7 @@ const parts = {
   join: node('RIFEJoinClips', {
     'clips.clip_1': ['wideFrames', 0], 'clips.clip_2': ['closeFrames', 0], overlap: 0,
   }),
-  cuts: node('RIFEDetectCuts', { images: ['join', 0], threshold: 0.2, fps: 16 }),
+  cuts: node('RIFEDetectCuts', { images: ['join', 0], scene_threshold: 0.2, fps: 16 }),
   sheet: node('PreviewImage', { images: ['cuts', 2] }),
   retime: node('RIFERetime', { ...retimed('join', 16, 24), speed: 1, cuts: ['cuts', 0] }),
   exported: exportVideo('retime', ['retime', 1]),
@@ -110,12 +110,12 @@ const compared = {
 const enhancing = {
   video: loadClip('wan_16fps.mp4'),
   frames: framesOf('video'),
-  enhancer: node('RIFELoadEnhancer', { model: 'SAFA 0.5', precision: 'auto' }),
-  images: node('RIFEEnhance', {
-    enhancer: ['enhancer', 0], images: ['frames', 0], scene_threshold: 0.2, cuts: '',
+  enhancer: node('SAFALoadModel', { model: 'SAFA 0.5', precision: 'auto' }),
+  images: node('SAFAEnhance', {
+    model: ['enhancer', 0], images: ['frames', 0], scene_threshold: 0.2, cuts: '',
   }),
-  file: node('RIFEEnhanceVideo', {
-    enhancer: ['enhancer', 0], video: ['video', 0], ...encoding, audio: 'copy', scene_threshold: 0.2,
+  file: node('SAFAEnhanceVideo', {
+    model: ['enhancer', 0], video: ['video', 0], ...encoding, audio: 'copy', scene_threshold: 0.2,
     cuts: '', resume: true,
   }),
 };

@@ -3,62 +3,63 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
+from contextlib import closing
 from functools import partial
 
 import comfy.model_management
 import torch
+from comfy_api.latest import io
 from torch import Tensor
 
 from ...rife_arch import Features
 from ...vfi.errors import InputError
-from ...vfi.frames import Frame
+from ...vfi.frames import as_float, with_float_pixels
+from ...vfi.jobs import InterpolationJob
 from ...vfi.preprocess import Cut
-from ...vfi.synthesis import AtCut, Interpolator, interpolate_stream
-from ...vfi.timing import Schedule
+from ...vfi.synthesis import Interpolator, interpolate_stream
 from .interpolation_inputs import InterpolationOptions
 from .progress import Progress, cancellable
-from .sockets import ManagedModel, require_frames
+from .sockets import ManagedModel
 
 _log = logging.getLogger(__name__)
 
 
-def interpolate_batch(
-    model: ManagedModel, images: Tensor, schedule: Schedule, options: InterpolationOptions
+def interpolate_clip(
+    model: ManagedModel,
+    job: InterpolationJob,
+    options: InterpolationOptions,
+    node: type[io.ComfyNode],
 ) -> Tensor:
-    """Interpolate a batch at the timestamps of a schedule.
+    """Interpolate a clip into a batch.
 
     Args:
         model: from the loader.
-        images: [N, H, W, 3 or 4] in [0, 1], frames ``schedule.last_duration`` apart.
-        schedule: the timestamps of the result.
+        job: the clip, and the moments of the result.
         options: the inputs that the interpolating nodes share.
+        node: where to say how much is left.
 
     Returns:
-        [M, H, W, C], dtype of ``images``; allocated once and filled, so never held twice.
+        [M, H, W, C] floating point, the dtype of the clip's frames if they have one; allocated once
+        and filled, so never held twice.
     """
-    require_frames(images)
-    num_frames, height, width, _ = images.shape
-    duration = schedule.last_duration
-    preparation = options.preparation(num_frames)
-    source = (Frame(pixels, index * duration) for index, pixels in enumerate(images))
+    clip = job.clip
     cuts: list[Cut] = []
-    # A list costs nothing, as the frames are views of the batch; the result's size depends on it.
-    prepared, schedule = preparation.apply(cancellable(source), schedule, cuts.append)
-    frames = list(prepared)
-    total = schedule.count(frames[-1].time)
+    with closing(clip.frames()) as source:
+        # A list, as the result's size depends on all of it: views of a batch, or frames of a file,
+        # which are bytes until they are used.
+        prepared, schedule = job.preparation.apply(cancellable(source), job.schedule, cuts.append)
+        frames = list(prepared)
     if cuts:
         numbers = ", ".join(str(cut.number) for cut in cuts)
         _log.info("%d scene cuts, at frames %s", len(cuts), numbers)
-    interpolator = make_interpolator(model, height, width, options)
-    stream = interpolate_stream(frames, interpolator, schedule, at_cut=AtCut(options.at_cut))
-    return to_batch(stream, total, images)
-
-
-def batch_frames(images: Tensor, *, first: int, bit_depth: int) -> Generator[Tensor, None, None]:  # noqa: ARG001
-    """Yield the frames of a batch from number ``first`` on; a ``FrameSource``."""
-    for number in range(first, len(images)):
-        yield images[number]
+    total = schedule.count(frames[-1].time, frames[-1].duration)
+    like = as_float(frames[0].pixels)[None]
+    interpolator = make_interpolator(model, clip.height, clip.width, options)
+    stream = interpolate_stream(
+        with_float_pixels(frames), interpolator, schedule, at_cut=job.at_cut
+    )
+    return to_batch(stream, total, like, node)
 
 
 def make_interpolator(
@@ -79,23 +80,31 @@ def model_settings(model: ManagedModel, options: InterpolationOptions) -> list[s
     return [model.rife.identity, repr((model.rife.evaluation(scale), scale, options.quality))]
 
 
-def to_batch(frames: Iterable[Tensor], count: int, like: Tensor) -> Tensor:
+def to_batch(
+    frames: Iterable[Tensor], count: int, like: Tensor, node: type[io.ComfyNode] | None = None
+) -> Tensor:
     """Collect ``count`` frames in a batch of the size and dtype of ``like``, with progress.
+
+    Args:
+        frames: [H, W, C] each.
+        count: how many there are.
+        like: [1 or more, H, W, C].
+        node: where to say how much is left.
 
     Raises:
         InputError: the batch does not fit into memory; no frame has been made yet.
     """
-    _require_memory(count, like)
+    require_memory(count, like)
     device = comfy.model_management.intermediate_device()
     out = torch.empty((count, *like.shape[1:]), dtype=like.dtype, device=device)
-    progress = Progress(count)
+    progress = Progress(count, node=node)
     for index, pixels in enumerate(frames):
         out[index] = pixels
         progress(index + 1, pixels)
     return out
 
 
-def _require_memory(num_frames: int, like: Tensor) -> None:
+def require_memory(num_frames: int, like: Tensor) -> None:
     """Refuse a result that does not fit into memory, before any frame is made."""
     _, height, width, _ = like.shape
     needed = num_frames * like[0].nbytes

@@ -53,7 +53,7 @@ def prefix_input(default: str) -> io.Input:
     )
 
 
-def crf_input() -> io.Input:
+def crf_input(*, advanced: bool = False) -> io.Input:
     """Describe the input ``crf``."""
     return io.Int.Input(
         "crf",
@@ -61,19 +61,20 @@ def crf_input() -> io.Input:
         min=0,
         max=51,
         display_mode=io.NumberDisplay.slider,
+        advanced=advanced or None,
         tooltip="Quality: lower is better and larger. 17 looks lossless, 20 is very good, 28 is "
         "small; in web and webm, 24 is about as good as 20 in share. "
         f"Not used by {_WITHOUT_CRF}.",
     )
 
 
-def preset_input(*, optional: bool) -> io.Input:
+def preset_input(*, advanced: bool = False) -> io.Input:
     """Describe the input ``preset``."""
     return io.Combo.Input(
         "preset",
         list(PRESETS),
         default=DEFAULT_PRESET,
-        optional=optional,
+        advanced=advanced or None,
         tooltip="\n".join(f"{p.name}: {p.purpose}" for p in PRESETS.values()),
     )
 

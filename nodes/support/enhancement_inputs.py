@@ -9,12 +9,12 @@ from ...vfi.synthesis import FrameEnhancer
 from .interpolation_inputs import cuts_input, scene_threshold_input
 from .sockets import EnhancerType, ManagedEnhancer
 
-SAFA_ALIASES = ["rife", "safa", "enhance video", "restore", "denoise", "deblur", "clean up"]
+SAFA_ALIASES = ["safa", "enhance video", "restore", "denoise", "deblur", "clean up"]
 
 
 def enhancer_input() -> io.Input:
-    """Describe the input ``enhancer``."""
-    return EnhancerType.Input("enhancer", tooltip="From Load RIFE Enhancer.")
+    """Describe the input ``model`` of the enhancing nodes."""
+    return EnhancerType.Input("model", tooltip="From Load SAFA Model.")
 
 
 def cut_inputs() -> list[io.Input]:

@@ -13,7 +13,7 @@ from ...vfi.errors import InputError
 from ...vfi.preprocess import DEFAULT_THRESHOLD, Duplicates, Preparation, parse_cuts
 from ...vfi.synthesis import AtCut
 from ...vfi.timing import EndRule
-from .sockets import RifeModelType
+from .timing_inputs import AUTO_END
 
 _SCALES = ["0.25", "0.5", "1", "2", "4"]
 
@@ -29,7 +29,6 @@ class InterpolationOptions:
     at_cut: str = AtCut.NEAREST.value
     duplicates: str = Duplicates.KEEP.value
     mask: Tensor | None = None
-    end: str = EndRule.FULL_DURATION.value
     cuts: str = ""
 
     def preparation(self, num_frames: int | None) -> Preparation:
@@ -58,14 +57,6 @@ def _masks(mask: Tensor | None, num_frames: int | None) -> Sequence[Tensor]:
             "per frame."
         )
     return masks
-
-
-def model_inputs() -> list[io.Input]:
-    """Describe the first inputs of the nodes that interpolate image batches."""
-    return [
-        RifeModelType.Input("model", tooltip="From Load RIFE Model."),
-        io.Image.Input("images", tooltip="Frames in order, at least two, RGB or RGBA."),
-    ]
 
 
 def scale_input() -> io.Input:
@@ -101,16 +92,12 @@ def cuts_input() -> io.Input:
         optional=True,
         advanced=True,
         tooltip="Known scene cuts, in addition to those found: numbers of the first frames of new "
-        "scenes, from 0, such as 48, 96. RIFE Detect Cuts outputs such a list.",
+        "scenes, from 0, such as 48, 96. Detect Cuts (RIFE) outputs such a list.",
     )
 
 
-def option_inputs(end: EndRule) -> list[io.Input]:
-    """Describe the optional inputs, in order; workflows saved without them still run.
-
-    Args:
-        end: the default of the input ``end``.
-    """
+def option_inputs() -> list[io.Input]:
+    """Describe the optional inputs, in order; workflows saved without them still run."""
     return [
         io.Combo.Input(
             "quality",
@@ -152,12 +139,13 @@ def option_inputs(end: EndRule) -> list[io.Input]:
         ),
         io.Combo.Input(
             "end",
-            options=[rule.value for rule in EndRule],
-            default=end.value,
+            options=[AUTO_END, *(rule.value for rule in EndRule)],
+            default=AUTO_END,
             optional=True,
             advanced=True,
             tooltip="last-frame ends on the last source frame; full-duration shows that frame as "
-            "long as the source does, so that the length matches the audio. Ignored in a loop.",
+            "long as the source does, so that the length matches the audio. auto is last-frame for "
+            "images with a multiplier, else full-duration. Ignored in a loop.",
         ),
         io.Mask.Input(
             "mask",

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -21,10 +22,31 @@ from ...vfi.tracks import AudioStream, SourceTracks
 from ...vfi.write import write_wav
 
 
-def preview(encoding: EncodingSettings, path: Path, subfolder: str) -> io.UIOutput | None:
-    """Return the preview of a file in the output folder; None if browsers cannot play it."""
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that a node writes.
+
+    Attributes:
+        path: of the file.
+        subfolder: below ``folder``.
+        folder: output, or temp for a file that is not to be kept.
+    """
+
+    path: Path
+    subfolder: str
+    folder: io.FolderType
+
+    @property
+    def shown_name(self) -> str:
+        """The name below ComfyUI's output folder; empty for a file that is not to be kept."""
+        is_kept = self.folder is io.FolderType.output
+        return f"{self.subfolder}/{self.path.name}".lstrip("/") if is_kept else ""
+
+
+def preview(encoding: EncodingSettings, file: OutputFile) -> io.UIOutput | None:
+    """Return the preview of a file; None if browsers cannot play it."""
     preset = find_preset(encoding.preset)
-    saved = ui.SavedResult(path.name, subfolder, io.FolderType.output)
+    saved = ui.SavedResult(file.path.name, file.subfolder, file.folder)
     codecs = {encoder.codec for encoder in preset.encoders}
     if codecs <= {"h264", "av1", "vp9"}:
         return ui.PreviewVideo([saved])
@@ -33,12 +55,16 @@ def preview(encoding: EncodingSettings, path: Path, subfolder: str) -> io.UIOutp
     return None
 
 
-def new_output(prefix: str, width: int, height: int) -> tuple[Path, str]:
-    """Find a free name in ComfyUI's output folder; returns the path and its subfolder."""
+def new_output(
+    prefix: str, width: int, height: int, suffix: str = "", *, is_kept: bool = True
+) -> OutputFile:
+    """Find a free name in ComfyUI's output folder, or in its temp folder."""
+    kind = io.FolderType.output if is_kept else io.FolderType.temp
+    root = folder_paths.get_output_directory() if is_kept else folder_paths.get_temp_directory()
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_output_directory(), width, height
+        prefix, root, width, height
     )
-    return Path(folder) / f"{name}_{counter:05}_", subfolder
+    return OutputFile(Path(folder) / f"{name}_{counter:05}_{suffix}", subfolder, kind)
 
 
 def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:
@@ -53,14 +79,15 @@ def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:
 
 @contextmanager
 def audio_file(
-    audio: dict[str, Any] | None, duration: Fraction
+    audio: dict[str, Any] | None, duration: Fraction | None
 ) -> Generator[SourceTracks | None, None, None]:
-    """Write the first ``duration`` seconds of an AUDIO to a temporary WAV file."""
+    """Write the first ``duration`` seconds of an AUDIO, or all of it, to a temporary WAV file."""
     if audio is None:
         yield None
         return
     rate = audio["sample_rate"]
-    waveform: Tensor = audio["waveform"][0, :, : ceil(duration * rate)]  # [B, C, T] -> [C, T]
+    length = None if duration is None else ceil(duration * rate)
+    waveform: Tensor = audio["waveform"][0, :, :length]  # [B, C, T] -> [C, T]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "audio.wav"
         write_wav(path, waveform, rate)

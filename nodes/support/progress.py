@@ -24,6 +24,8 @@ from ...vfi.timing import format_rate
 _log = logging.getLogger(__name__)
 _PREVIEW_EVERY = 0.5  # seconds
 _PREVIEW_SIZE = 512  # px, the longer side
+_FIRST_LINE_AFTER = 3.0  # seconds; work that takes less needs no words
+_LINE_EVERY = 1.0  # seconds
 
 ItemT = TypeVar("ItemT")
 
@@ -41,28 +43,71 @@ def cancellable(items: Iterable[ItemT]) -> Iterator[ItemT]:
 
 
 class Progress:
-    """A node's progress bar, with a preview of the newest frame; also checks for a cancel."""
+    """A node's progress bar, with a preview of the newest frame; also checks for a cancel.
 
-    def __init__(self, total: int | None, *, shows_frames: bool = True) -> None:
+    Where the work takes more than a few seconds, the node also says how much of it is left.
+    """
+
+    def __init__(
+        self,
+        total: int | None,
+        *,
+        node: type[io.ComfyNode] | None = None,
+        shows_frames: bool = True,
+    ) -> None:
         """Start at 0.
 
         Args:
             total: estimated number of frames, None if unknown.
+            node: where to say what is left; None: nowhere.
             shows_frames: send small previews of the frames to the front end.
         """
         self._total = total or 0
+        self._node = node
         self._bar = comfy.utils.ProgressBar(self._total)
         self._next_preview = 0.0 if shows_frames else inf
+        self._first: int | None = None
+        self._started = monotonic()
+        self._next_line = self._started + _FIRST_LINE_AFTER
 
     def __call__(self, number: int, pixels: Tensor | None = None) -> None:
-        """Report that ``number`` frames are done, the last of which is ``pixels``, [H, W, C]."""
+        """Report that ``number`` frames are done, the last of which is ``pixels``, [H, W, C].
+
+        The first report says how many frames were there already.
+        """
         check_cancelled()
+        if self._first is None:
+            self._first = number if pixels is None else number - 1
+        now = monotonic()
         preview = None
-        if pixels is not None and monotonic() >= self._next_preview:
-            self._next_preview = monotonic() + _PREVIEW_EVERY
-            image = Image.fromarray(to_uint8(pixels[..., :3]).cpu().numpy())
-            preview = ("JPEG", image, _PREVIEW_SIZE)
+        if pixels is not None and now >= self._next_preview:
+            self._next_preview = now + _PREVIEW_EVERY
+            preview = _preview(pixels)
         self._bar.update_absolute(number, max(self._total, number), preview)
+        if self._node and now >= self._next_line:
+            self._next_line = now + _LINE_EVERY
+            send_line(self._node, self._line(number, now))
+
+    @property
+    def num_resumed(self) -> int:
+        """How many frames an interrupted run had left."""
+        return self._first or 0
+
+    def _line(self, number: int, now: float) -> str:
+        if number > self._total:  # how many there will be is not known
+            return f"{number} frames so far"
+        made = number - self.num_resumed
+        count = f"{number}/{self._total}"
+        if not made:
+            return count
+        left = (self._total - number) * (now - self._started) / made
+        return f"{count}, about {_duration(left)} left"
+
+
+def _preview(pixels: Tensor) -> tuple[str, Image.Image, int]:
+    """Return a preview for ComfyUI's progress bar, no larger than the frame."""
+    image = Image.fromarray(to_uint8(pixels[..., :3]).cpu().numpy())
+    return "JPEG", image, min(_PREVIEW_SIZE, max(image.size))
 
 
 def with_progress(items: Iterable[ItemT], total: int) -> Iterator[ItemT]:
@@ -75,37 +120,81 @@ def with_progress(items: Iterable[ItemT], total: int) -> Iterator[ItemT]:
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Measures a run, and writes the node's result line."""
+    """Measures a run."""
 
     started: float = field(default_factory=monotonic)
 
-    def summary(
-        self, counts: tuple[int | None, int], rates: tuple[Fraction, Fraction], model_name: str
-    ) -> str:
-        """Return the result line of an interpolation.
+    @property
+    def seconds(self) -> float:
+        """Seconds since it was started."""
+        return max(monotonic() - self.started, 1e-3)
 
-        Args:
-            counts: number of frames of source and result; None if unknown.
-            rates: frame rates of source and result.
-            model_name: the checkpoint's version.
-        """
-        seconds = max(monotonic() - self.started, 1e-3)
-        source_rate, rate = (format_rate(rate) for rate in rates)
-        return (
-            f"{'?' if counts[0] is None else counts[0]} -> {counts[1]} frames, "
-            f"{source_rate} -> {rate} fps, {float(counts[1] / rates[1]):.1f} s; "
-            f"RIFE {model_name}, {counts[1] / seconds:.1f} frames per second"
-        )
 
-    def speed(self, count: int, model_name: str) -> str:
-        """Return the result line of a run that keeps the number of frames."""
-        seconds = max(monotonic() - self.started, 1e-3)
-        return f"{count} frames; {model_name}, {count / seconds:.2f} frames per second"
+@dataclass(frozen=True)
+class Outcome:
+    """What a node has done, for its result line.
+
+    Attributes:
+        count: number of frames of the result.
+        rate: frames per second of the result; None if it has none.
+        seconds: how long it took.
+        source_count: number of frames of the source; None if unknown, or the same.
+        source_rate: frames per second of the source; None if the same.
+        file: of the result, below ComfyUI's output folder.
+        model: name of the network.
+        num_resumed: how many frames an interrupted run had left.
+    """
+
+    count: int
+    rate: Fraction | None
+    seconds: float
+    source_count: int | None = None
+    source_rate: Fraction | None = None
+    file: str = ""
+    model: str = ""
+    num_resumed: int = 0
+
+    def phrases(self) -> Iterator[str]:
+        """Yield the parts of the line; ``web/result_line.js`` translates each."""
+        if self.file:
+            yield self.file
+        yield f"{_change(self.source_count, self.count)} frame{'' if self.count == 1 else 's'}"
+        if self.rate is not None:
+            source_rate = None if self.source_rate is None else format_rate(self.source_rate)
+            yield f"{_change(source_rate, format_rate(self.rate))} fps"
+            yield f"{float(self.count / self.rate):.2f} s of video"
+        if self.model:
+            yield self.model
+            speed = (self.count - self.num_resumed) / self.seconds
+            yield f"{speed:.{1 if speed >= 1 else 2}f} frames per second"
+        if self.num_resumed:
+            yield f"resumed at frame {self.num_resumed}"
+        yield f"took {_duration(self.seconds)}"
+
+
+def _change(before: object, after: object) -> str:
+    return str(after) if before is None or before == after else f"{before} → {after}"
+
+
+def _duration(seconds: float) -> str:
+    """Write a duration as people say it: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 9.5:
+        return f"{seconds:.1f} s" if seconds < 0.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def log_cut(cut: Cut) -> None:
     """Log a scene cut."""
     _log.info("scene cut at frame %d, %.2f s", cut.number, cut.time)
+
+
+def show_outcome(node: type[io.ComfyNode], outcome: Outcome, notes: Sequence[str] = ()) -> None:
+    """Show in a node what it has done, then what there is to say of it."""
+    show_text(node, " · ".join(outcome.phrases()), notes)
 
 
 def show_text(node: type[io.ComfyNode], text: str, notes: Sequence[str] = ()) -> None:
@@ -118,7 +207,11 @@ def show_text(node: type[io.ComfyNode], text: str, notes: Sequence[str] = ()) ->
     """
     for note in notes:
         _log.info(note)
-    text = ". ".join((text, *notes))
+    send_line(node, " · ".join((text, *notes)))
+
+
+def send_line(node: type[io.ComfyNode], text: str) -> None:
+    """Send a line of text to the front end, if there is one."""
     server = getattr(PromptServer, "instance", None)
     if server is not None and node.hidden.unique_id:
         server.send_progress_text(text, node.hidden.unique_id)

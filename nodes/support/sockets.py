@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import comfy.model_management
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor, nn
 
-from ...rife_arch import Enhancer, RifeModel
+from ...rife_arch import Enhancer, RifeModel, load_rife
 from ...rife_arch.load import Precision
 from ...vfi.errors import InputError
 from ...vfi.timing import parse_rate
 
 CATEGORY = "video/RIFE"
+INSPECT_CATEGORY = f"{CATEGORY}/inspect"
+EXPORT_CATEGORY = f"{CATEGORY}/export"
+SAFA_CATEGORY = "video/SAFA"
 # Search terms for the interpolating nodes; other packs call theirs RIFE VFI.
 ALIASES = (
     "rife",
@@ -29,8 +34,10 @@ ALIASES = (
     "smooth",
 )
 
+_log = logging.getLogger(__name__)
+
 RifeModelType = io.Custom("RIFE_MODEL")
-EnhancerType = io.Custom("RIFE_ENHANCER")
+EnhancerType = io.Custom("SAFA_MODEL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +58,18 @@ class ManagedModel:
         return self.rife
 
 
+def load_managed(
+    path: Path, precision: Precision = "auto", *, torch_compile: bool = False
+) -> ManagedModel:
+    """Load a checkpoint into main memory; it moves to the GPU when a node uses it."""
+    rife = load_rife(path, precision=host_precision(precision), torch_compile=torch_compile)
+    _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
+    return ManagedModel(rife, make_patcher(rife.network))
+
+
 @dataclass(frozen=True, slots=True)
 class ManagedEnhancer:
-    """What a RIFE_ENHANCER socket carries; see :class:`ManagedModel`."""
+    """What a SAFA_MODEL socket carries; see :class:`ManagedModel`."""
 
     enhancer: Enhancer
     patcher: ModelPatcher
@@ -96,6 +112,22 @@ def require_frames(images: Tensor) -> None:
             f"The frames must be RGB or RGBA (3 or 4 channels), got {channels}. Convert them to RGB; "
             "for a mask, use Convert Mask to Image."
         )
+
+
+def clip_input(name: str, tooltip: str) -> io.Input:
+    """Describe an input that takes a clip as IMAGE or as VIDEO; see ``open_clip``."""
+    return io.MultiType.Input(name, [io.Image, io.Video], tooltip=tooltip)
+
+
+def clip_rate_input(name: str) -> io.Input:
+    """Describe the frame rate that goes with a :func:`clip_input`."""
+    return frame_rate_input(
+        name,
+        0.0,
+        "Frame rate of the images: 16 for Wan, 24 for most others; 23.976, 29.97 and 59.94 mean the "
+        "exact broadcast rates. A VIDEO has its own rate and ignores this one: leave it at 0.",
+        least=0.0,
+    )
 
 
 def frame_rate_input(

@@ -112,7 +112,7 @@ class CancelInModel(CancelIn):
 class CancelInEnhancer(CancelIn):
     """A use is a frame that the network makes."""
 
-    RETURN_TYPES = ("RIFE_ENHANCER",)
+    RETURN_TYPES = ("SAFA_MODEL",)
 
     def run(self, used: Any, number: int, path: str) -> tuple[Any]:
         cancel = Cancel(number, path)

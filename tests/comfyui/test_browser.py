@@ -136,7 +136,7 @@ def test_blueprint_keeps_what_its_widgets_show(browse: Browse) -> None:
     (prompt,) = browse("convert", files=[str(BLUEPRINT)])
     (smooth,) = (node for node in prompt.values() if "mode" in node["inputs"])
     assert smooth["inputs"]["mode"] == "target fps"
-    assert smooth["inputs"]["mode.fps"] == 60
+    assert smooth["inputs"]["mode.target_fps"] == 60
     assert smooth["inputs"]["preset"] == "share"
 
 

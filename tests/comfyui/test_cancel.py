@@ -15,11 +15,13 @@ from tests.helpers.workflows import (
     NO_CUTS,
     blank,
     everything_in,
+    interpolate,
     load,
     node,
     png,
     several,
     smooth_pair,
+    timed,
     video,
 )
 
@@ -52,34 +54,31 @@ def assert_next_prompt_runs(comfy: Comfy) -> None:
 # --- while the network works ---------------------------------------------------------------------
 
 # Eight moments of each pair, so that a pair has many.
-MAKES_FRAMES: Mapping[str, Mapping[str, Any]] = {
-    "RIFEInterpolate": {"multi": 8, "scale": "1"},
-    "RIFERetime": {"source_fps": 8.0, "target_fps": 64.0, "speed": 1.0, "scale": "1"},
-    "RIFESpeedRamp": {"source_fps": 8.0, "target_fps": 64.0, "ramp": "0:1 1:0.5", "scale": "1"},
+MODES = {
+    "multiplier": timed("multiplier", multi=8),
+    "target fps": timed("target fps", target_fps=64.0),
+    "speed ramp": timed("speed ramp", ramp="0:1 1:0.5", target_fps=64.0),
 }
 MAKES_FILES: Mapping[str, Mapping[str, Any]] = {
-    "RIFEInterpolateVideo": {"mode": "multiplier", "mode.multi": 8, "scale": "1"},
-    "RIFEEnhanceVideo": {},
+    "RIFEInterpolateVideo": {**MODES["multiplier"], "source_fps": 0.0, "scale": "1"},
+    "SAFAEnhanceVideo": {},
 }
 
 
 @pytest.mark.parametrize("number", [1, 5, 10])
-@pytest.mark.parametrize("class_type", MAKES_FRAMES)
-def test_batch_that_is_interpolated(
-    comfy: Comfy, tmp_path: Path, class_type: str, number: int
-) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_batch_that_is_interpolated(comfy: Comfy, tmp_path: Path, mode: str, number: int) -> None:
     path = tmp_path / "count"
-    settings = {**MAKES_FRAMES[class_type], **NO_CUTS}
     workflow = {
         **several("first", "second", "first", "second"),
         "loaded": load(),
         "model": cancel_in("Model", "loaded", number, path),
-        "out": node(class_type, model=["model", 0], images=["clip", 0], **settings),
-        "png": png(f"cancelled_{class_type}/RIFE", ["out", 0]),
+        "out": interpolate(["clip", 0], fps=8.0, **MODES[mode]),
+        "png": png(f"cancelled_{mode}/RIFE", ["out", 0]),
     }
-    made = uses_until_cancelled(comfy, workflow, class_type, path)
+    made = uses_until_cancelled(comfy, workflow, "RIFEInterpolate", path)
     assert number <= made <= number + MOST_AFTER
-    assert everything_in(comfy.output / f"cancelled_{class_type}") == []
+    assert everything_in(comfy.output / f"cancelled_{mode}") == []
     assert_next_prompt_runs(comfy)
 
 
@@ -87,12 +86,12 @@ def test_batch_that_is_enhanced(comfy: Comfy, tmp_path: Path) -> None:
     path = tmp_path / "count"
     workflow = {
         **several("first", "second", "first", "second", "first", "second"),
-        "loaded": node("RIFELoadEnhancer", model="cleaner.pkl", precision="fp32"),
+        "loaded": node("SAFALoadModel", model="cleaner.pkl", precision="fp32"),
         "net": cancel_in("Enhancer", "loaded", 2, path),
-        "out": node("RIFEEnhance", enhancer=["net", 0], images=["clip", 0], **NO_CUTS),
+        "out": node("SAFAEnhance", model=["net", 0], images=["clip", 0], **NO_CUTS),
         "png": png("cancelled_enhance/RIFE", ["out", 0]),
     }
-    made = uses_until_cancelled(comfy, workflow, "RIFEEnhance", path)
+    made = uses_until_cancelled(comfy, workflow, "SAFAEnhance", path)
     assert 2 <= made <= 2 + MOST_AFTER
     assert everything_in(comfy.output / "cancelled_enhance") == []
     assert_next_prompt_runs(comfy)
@@ -107,12 +106,12 @@ def test_video(comfy: Comfy, tmp_path: Path, class_type: str, number: int) -> No
     settings = {**MAKES_FILES[class_type], **shared, **NO_CUTS}
     workflow = {
         "rife": load(),
-        "enhancer": node("RIFELoadEnhancer", model="cleaner.pkl", precision="fp32"),
+        "enhancer": node("SAFALoadModel", model="cleaner.pkl", precision="fp32"),
         "video": node("LoadVideo", file="cancelled.mp4"),
     }
-    if class_type == "RIFEEnhanceVideo":
+    if class_type == "SAFAEnhanceVideo":
         workflow["net"] = cancel_in("Enhancer", "enhancer", number, path)
-        network = {"enhancer": ["net", 0]}
+        network = {"model": ["net", 0]}
     else:
         workflow["net"] = cancel_in("Model", "rife", number, path)
         network = {"model": ["net", 0]}
@@ -129,13 +128,12 @@ def test_video(comfy: Comfy, tmp_path: Path, class_type: str, number: int) -> No
 def taking(class_type: str) -> Workflow:
     """A workflow in which node "out" takes pictures, one by one, from node "images"."""
     images = ["images", 0]
-    sizes = {"multi": 2, "scale": "1"}
     clips = {"clips.clip_1": images, "clips.clip_2": images}
     rates = {"before_fps": 8.0, "after_fps": 8.0, "layout": "side-by-side"}
     nodes = {
-        "RIFEInterpolate": node(class_type, model=["model", 0], images=images, **sizes),
+        "RIFEInterpolate": interpolate(images),
         "RIFEJoinClips": node(class_type, overlap=0, **clips),
-        "RIFEDetectCuts": node(class_type, images=images, threshold=0.2),
+        "RIFEDetectCuts": node(class_type, images=images, scene_threshold=0.2),
         "RIFEMontage": node(class_type, before=images, after=images, **rates),
         "RIFEExportPNG": png("cancelled_taking/RIFE", images),
         "RIFEExportVideo": video("cancelled_taking/RIFE", images),
@@ -166,7 +164,7 @@ def test_pictures_that_are_taken(comfy: Comfy, tmp_path: Path, class_type: str) 
 
 def test_source_of_a_video_that_is_read_ahead(comfy: Comfy, tmp_path: Path) -> None:
     path = tmp_path / "count"
-    speed = {"mode": "speed", "mode.speed": 100.0, "mode.fps": 0.0, "scale": "1"}
+    speed = {"mode": "speed", "mode.speed": 100.0, "mode.target_fps": 0.0, "scale": "1"}
     output = {"filename_prefix": "cancelled_ahead/RIFE", "preset": "share", "crf": 20}
     workflow = {
         "model": load(),
@@ -178,6 +176,7 @@ def test_source_of_a_video_that_is_read_ahead(comfy: Comfy, tmp_path: Path) -> N
             model=["model", 0],
             video=["video", 0],
             audio="none",
+            source_fps=0.0,
             **speed,
             **output,
             **NO_CUTS,

@@ -45,18 +45,18 @@ def talkie(comfy: Comfy) -> Path:
     return write_clip(comfy.input / "noisy.mp4", moving_pictures(7), sound="aac")
 
 
-LOAD = {"net": node("RIFELoadEnhancer", model="cleaner.pkl", precision="fp32")}
+LOAD = {"net": node("SAFALoadModel", model="cleaner.pkl", precision="fp32")}
 
 
 def enhance(images: list[Any], **options: Any) -> dict[str, Any]:
-    return node("RIFEEnhance", enhancer=["net", 0], images=images, **{**NO_CUTS, **options})
+    return node("SAFAEnhance", model=["net", 0], images=images, **{**NO_CUTS, **options})
 
 
 def enhance_video(video: list[Any], prefix: str, **settings: Any) -> dict[str, Any]:
     defaults: dict[str, Any] = {"preset": "share", "crf": 20, "audio": "copy", **NO_CUTS}
     return node(
-        "RIFEEnhanceVideo",
-        enhancer=["net", 0],
+        "SAFAEnhanceVideo",
+        model=["net", 0],
         video=video,
         filename_prefix=f"{prefix}/RIFE",
         **{**defaults, **settings},
@@ -157,7 +157,7 @@ def test_cancelled_job_goes_on_where_it_stopped(comfy: Comfy) -> None:
     video = node("LoadVideo", file="long_noisy.mp4")
     workflow = {**LOAD, "video": video, "out": enhance_video(["video", 0], "clean_long")}
     ended = comfy.run(workflow, interrupt="out", after=300)
-    assert ended.messages["execution_interrupted"]["node_type"] == "RIFEEnhanceVideo"
+    assert ended.messages["execution_interrupted"]["node_type"] == "SAFAEnhanceVideo"
     (kept,) = (comfy.output / "clean_long").iterdir()
     assert len(list(kept.iterdir())) > 1
     assert comfy.run(workflow).succeeded
@@ -169,7 +169,7 @@ def test_cancelled_job_goes_on_where_it_stopped(comfy: Comfy) -> None:
 
 
 def test_release_that_is_not_there_says_where_to_get_it(comfy: Comfy) -> None:
-    net = node("RIFELoadEnhancer", model="SAFA 0.5", precision="auto")
+    net = node("SAFALoadModel", model="SAFA 0.5", precision="auto")
     image = node("LoadImage", image="frame_0.png")
     workflow = {"net": net, "image": image, "out": enhance(["image", 0])}
     message = complaint(comfy, {**workflow, "png": png("none/RIFE", ["out", 0])})
@@ -179,7 +179,7 @@ def test_release_that_is_not_there_says_where_to_get_it(comfy: Comfy) -> None:
 
 
 def test_networks_are_refused_where_the_other_kind_is_wanted(comfy: Comfy) -> None:
-    net = node("RIFELoadEnhancer", model="rife_tiny.pth", precision="auto")
+    net = node("SAFALoadModel", model="rife_tiny.pth", precision="auto")
     image = node("LoadImage", image="frame_0.png")
     wrong = {"net": net, "image": image, "out": enhance(["image", 0])}
     message = complaint(comfy, {**wrong, "png": png("wrong/RIFE", ["out", 0])})

@@ -87,7 +87,7 @@ def with_small_inputs(workflow: dict[str, Any], clip: str) -> dict[str, Any]:
         match data["class_type"]:
             case "RIFELoadModel":
                 data["inputs"]["model"] = "rife_tiny.pth"
-            case "RIFELoadEnhancer":
+            case "SAFALoadModel":
                 data["inputs"]["model"] = "cleaner.pkl"
             case "LoadVideo":
                 data["inputs"]["file"] = clip

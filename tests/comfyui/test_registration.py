@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.comfy_server import PACK_FOLDER, Comfy
-from tests.helpers.contract import CONTRACT, OPTIONS, options
+from tests.helpers.contract import CONTRACT, OPTIONS, RARE_ENCODING, options
 
 
 @pytest.fixture(params=CONTRACT)
@@ -34,15 +34,51 @@ def test_inputs_and_outputs_keep_their_names_and_order(node: dict[str, Any]) -> 
     assert node["output"] == outputs
 
 
-def test_inputs_of_the_modes_keep_their_names_and_order(comfy: Comfy) -> None:
+MODES = {
+    "multiplier": ["multi"],
+    "target fps": ["target_fps"],
+    "speed": ["speed", "target_fps"],
+    "speed ramp": ["ramp", "target_fps"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "modes"),
+    [
+        ("RIFEInterpolate", list(MODES)),
+        ("RIFEInterpolateVideo", list(MODES)),
+        ("RIFESmoothVideo", ["target fps", "multiplier"]),
+    ],
+)
+def test_inputs_of_the_modes_keep_their_names_and_order(
+    comfy: Comfy, name: str, modes: list[str]
+) -> None:
     # Saved workflows hold values by position, and these lie between the others.
-    mode = options(comfy.get("/object_info/RIFEInterpolateVideo")["RIFEInterpolateVideo"])["mode"]
-    assert {choice["key"]: list(choice["inputs"]["required"]) for choice in mode["options"]} == {
-        "multiplier": ["multi"],
-        "target fps": ["fps"],
-        "speed": ["speed", "fps"],
-        "speed ramp": ["ramp", "fps"],
+    mode = options(comfy.get(f"/object_info/{name}")[name])["mode"]
+    found = {choice["key"]: choice["inputs"] for choice in mode["options"]}
+    assert list(found) == modes  # the first is the default
+    assert {key: list(inputs["required"]) for key, inputs in found.items()} == {
+        key: MODES[key] for key in modes
     }
+
+
+def test_a_rate_is_60_where_it_is_asked_for_and_the_sources_elsewhere(comfy: Comfy) -> None:
+    mode = options(comfy.get("/object_info/RIFEInterpolate")["RIFEInterpolate"])["mode"]
+    defaults = {
+        choice["key"]: choice["inputs"]["required"]["target_fps"][1]["default"]
+        for choice in mode["options"][1:]
+    }
+    assert defaults == {"target fps": 60.0, "speed": 0.0, "speed ramp": 0.0}
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_first_float_is_the_rate_of_what_comes_in(comfy: Comfy, name: str) -> None:
+    """The front end passes it through where a node with an output fps is bypassed."""
+    node = comfy.get(f"/object_info/{name}")[name]
+    groups = (node["input"].get(group, {}) for group in ("required", "optional"))
+    floats = [key for group in groups for key, spec in group.items() if spec[0] == "FLOAT"]
+    if "fps" in node["output_name"]:
+        assert floats[0] in ("source_fps", "before_fps")
 
 
 def test_every_input_and_output_has_a_tooltip(node: dict[str, Any]) -> None:
@@ -50,8 +86,21 @@ def test_every_input_and_output_has_a_tooltip(node: dict[str, Any]) -> None:
     assert all(node["output_tooltips"])
 
 
+CATEGORIES = {
+    "RIFEDetectCuts": "video/RIFE/inspect",
+    "RIFEPreviewMotion": "video/RIFE/inspect",
+    "RIFECompare": "video/RIFE/inspect",
+    "RIFEMontage": "video/RIFE/inspect",
+    "RIFEExportVideo": "video/RIFE/export",
+    "RIFEExportPNG": "video/RIFE/export",
+    "SAFALoadModel": "video/SAFA",
+    "SAFAEnhance": "video/SAFA",
+    "SAFAEnhanceVideo": "video/SAFA",
+}
+
+
 def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
-    assert node["category"] == "video/RIFE"
+    assert node["category"] == CATEGORIES.get(node["name"], "video/RIFE")
     assert node["display_name"]
     assert node["description"]
     assert node["search_aliases"]
@@ -60,19 +109,18 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "is_output"),
     [
+        ("RIFESmoothVideo", True),
         ("RIFELoadModel", False),
         ("RIFEInterpolate", False),
-        ("RIFERetime", False),
-        ("RIFESpeedRamp", False),
         ("RIFEJoinClips", False),
         ("RIFEDetectCuts", False),
         ("RIFEMontage", False),
         ("RIFECompare", True),
         ("RIFEInterpolateVideo", True),
         ("RIFEPreviewMotion", True),
-        ("RIFELoadEnhancer", False),
-        ("RIFEEnhance", False),
-        ("RIFEEnhanceVideo", True),
+        ("SAFALoadModel", False),
+        ("SAFAEnhance", False),
+        ("SAFAEnhanceVideo", True),
         ("RIFEExportPNG", True),
         ("RIFEExportVideo", True),
     ],
@@ -87,37 +135,23 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         for name in CONTRACT
     }
     assert optional == {
+        "RIFESmoothVideo": [],
         "RIFELoadModel": ["torch_compile"],
-        "RIFEInterpolate": ["quality", *OPTIONS, "fps"],
-        "RIFEInterpolateVideo": [
-            "quality",
-            *OPTIONS,
-            "ffmpeg_options",
-            "resume",
-            "dither",
-            "encoder_speed",
-            "hdr",
-        ],
+        "RIFEInterpolate": [*OPTIONS, "audio", "curve"],
+        "RIFEInterpolateVideo": [*OPTIONS, "ffmpeg_options", "resume", *RARE_ENCODING, "curve"],
         "RIFEPreviewMotion": [],
-        "RIFERetime": ["quality", *OPTIONS],
-        "RIFESpeedRamp": ["quality", *OPTIONS, "curve"],
         "RIFEJoinClips": [],
         "RIFEDetectCuts": ["fps"],
         "RIFEMontage": ["before_label", "after_label"],
         "RIFECompare": ["slider"],
-        "RIFELoadEnhancer": [],
-        "RIFEEnhance": ["scene_threshold", "cuts"],
-        "RIFEEnhanceVideo": [
-            "scene_threshold",
-            "cuts",
-            "ffmpeg_options",
-            "resume",
-            "dither",
-            "encoder_speed",
-            "hdr",
+        "SAFALoadModel": [],
+        "SAFAEnhance": ["scene_threshold", "cuts"],
+        "SAFAEnhanceVideo": [
+            *("scene_threshold", "cuts", "ffmpeg_options", "resume"),
+            *RARE_ENCODING,
         ],
-        "RIFEExportPNG": ["bit_depth", "compression", "workflow_in", "dither"],
-        "RIFEExportVideo": ["audio", "preset", "ffmpeg_options", "dither", "encoder_speed"],
+        "RIFEExportPNG": ["bit_depth", "compression", "workflow_in", "dither", "hdr"],
+        "RIFEExportVideo": ["audio", "ffmpeg_options", *RARE_ENCODING],
     }
 
 
@@ -129,28 +163,20 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
     }
     shared = ["at_cut", "duplicates", "end", "cuts"]
     assert folded == {
+        "RIFESmoothVideo": ["preset", "crf"],
         "RIFELoadModel": ["precision", "torch_compile"],
         "RIFEInterpolate": shared,
-        "RIFEInterpolateVideo": [
-            *shared,
-            "ffmpeg_options",
-            "resume",
-            "dither",
-            "encoder_speed",
-            "hdr",
-        ],
+        "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume", *RARE_ENCODING],
         "RIFEPreviewMotion": [],
-        "RIFELoadEnhancer": ["precision"],
-        "RIFEEnhance": ["cuts"],
-        "RIFEEnhanceVideo": ["cuts", "ffmpeg_options", "resume", "dither", "encoder_speed", "hdr"],
-        "RIFERetime": shared,
-        "RIFESpeedRamp": shared,
+        "SAFALoadModel": ["precision"],
+        "SAFAEnhance": ["cuts"],
+        "SAFAEnhanceVideo": ["cuts", "ffmpeg_options", "resume", *RARE_ENCODING],
         "RIFEJoinClips": [],
         "RIFEDetectCuts": [],
         "RIFEMontage": ["before_label", "after_label"],
         "RIFECompare": [],
-        "RIFEExportPNG": ["compression", "workflow_in", "dither"],
-        "RIFEExportVideo": ["ffmpeg_options", "dither", "encoder_speed"],
+        "RIFEExportPNG": ["compression", "workflow_in", "dither", "hdr"],
+        "RIFEExportVideo": ["ffmpeg_options", *RARE_ENCODING],
     }
 
 
@@ -158,10 +184,10 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
     ("name", "field"),
     [
         ("RIFEInterpolate", "scene_threshold"),
-        ("RIFEDetectCuts", "threshold"),
+        ("RIFEDetectCuts", "scene_threshold"),
         ("RIFEPreviewMotion", "timestep"),
-        ("RIFEEnhance", "scene_threshold"),
-        ("RIFEEnhanceVideo", "scene_threshold"),
+        ("SAFAEnhance", "scene_threshold"),
+        ("SAFAEnhanceVideo", "scene_threshold"),
         ("RIFEExportVideo", "crf"),
         ("RIFEExportPNG", "compression"),
     ],
@@ -170,9 +196,7 @@ def test_what_is_set_by_feel_is_a_slider(comfy: Comfy, name: str, field: str) ->
     assert options(comfy.get(f"/object_info/{name}")[name])[field]["display"] == "slider"
 
 
-@pytest.mark.parametrize(
-    "name", ["RIFEInterpolate", "RIFEInterpolateVideo", "RIFERetime", "RIFESpeedRamp"]
-)
+@pytest.mark.parametrize("name", ["RIFESmoothVideo", "RIFEInterpolate", "RIFEInterpolateVideo"])
 def test_nodes_that_make_frames_are_found_by_the_names_people_type(comfy: Comfy, name: str) -> None:
     aliases = comfy.get(f"/object_info/{name}")[name]["search_aliases"]
     typed = {"rife", "RIFE VFI", "frame interpolation", "vfi", "slow motion", "fps", "smooth"}
@@ -188,35 +212,34 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
 @pytest.mark.parametrize(
     ("name", "field", "expected"),
     [
-        ("RIFEInterpolate", "multi", {"default": 2, "min": 2, "max": 64}),
         ("RIFEInterpolate", "scale", {"default": "1", "options": ["0.25", "0.5", "1", "2", "4"]}),
-        ("RIFEInterpolate", "end", {"default": "last-frame"}),
+        ("RIFEInterpolate", "end", {"default": "auto"}),
         ("RIFEInterpolate", "at_cut", {"default": "nearest"}),
         ("RIFEInterpolate", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
         ("RIFEPreviewMotion", "timestep", {"default": 0.5, "min": 0.0, "max": 1.0}),
         ("RIFEInterpolate", "duplicates", {"default": "keep"}),
         ("RIFEInterpolate", "loop", {"default": False}),
-        ("RIFERetime", "end", {"default": "full-duration"}),
-        ("RIFERetime", "source_fps", {"default": 16.0, "min": 0.01, "max": 1000.0}),
-        ("RIFERetime", "target_fps", {"default": 24.0, "min": 0.01, "max": 1000.0}),
-        ("RIFESpeedRamp", "ramp", {"default": "0:1 1:0.25 2:1"}),
-        ("RIFESpeedRamp", "curve", {"forceInput": True}),  # no editor that cannot be left empty
+        ("RIFEInterpolate", "source_fps", {"default": 0.0, "min": 0.0, "max": 1000.0}),
+        ("RIFEInterpolate", "curve", {"forceInput": True}),  # no editor that cannot be left empty
+        ("RIFESmoothVideo", "model", {"default": "4.25"}),
+        ("RIFESmoothVideo", "save", {"default": True}),
+        ("RIFESmoothVideo", "preset", {"default": "share"}),
         ("RIFEJoinClips", "overlap", {"default": 0, "min": 0}),
-        ("RIFEDetectCuts", "threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
+        ("RIFEDetectCuts", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
         ("RIFEMontage", "layout", {"default": "side-by-side"}),
         ("RIFEMontage", "before_fps", {"default": 16.0, "min": 0.01, "max": 1000.0}),
         ("RIFEMontage", "after_fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
         ("RIFEMontage", "before_label", {"default": "{fps} fps"}),
         ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
-        ("RIFEExportVideo", "fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
+        ("RIFEExportVideo", "fps", {"default": 0.0, "min": 0.0, "max": 1000.0}),
         ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),
         ("RIFEExportVideo", "preset", {"default": "share"}),
         ("RIFEExportVideo", "ffmpeg_options", {"default": ""}),
-        ("RIFELoadEnhancer", "model", {"default": "SAFA 0.5"}),
-        ("RIFELoadEnhancer", "precision", {"default": "auto"}),
-        ("RIFEEnhance", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
-        ("RIFEEnhanceVideo", "preset", {"default": "share"}),
-        ("RIFEEnhanceVideo", "resume", {"default": True}),
+        ("SAFALoadModel", "model", {"default": "SAFA 0.5"}),
+        ("SAFALoadModel", "precision", {"default": "auto"}),
+        ("SAFAEnhance", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
+        ("SAFAEnhanceVideo", "preset", {"default": "share"}),
+        ("SAFAEnhanceVideo", "resume", {"default": True}),
         ("RIFEExportPNG", "dither", {"default": False}),
         ("RIFEExportVideo", "dither", {"default": False}),
         (

@@ -37,7 +37,13 @@ def talkie(comfy: Comfy) -> Path:
 def smooth(mode: str, video: list[Any], prefix: str, **settings: Any) -> dict[str, Any]:
     """The node; settings of the mode are called ``mode_...``."""
     inputs = {name.replace("mode_", "mode."): value for name, value in settings.items()}
-    defaults: dict[str, Any] = {"scale": "1", "preset": "share", "crf": 20, "audio": "copy"}
+    defaults: dict[str, Any] = {
+        "source_fps": 0.0,
+        "scale": "1",
+        "preset": "share",
+        "crf": 20,
+        "audio": "copy",
+    }
     return node(
         "RIFEInterpolateVideo",
         model=["model", 0],
@@ -81,9 +87,9 @@ def test_video_becomes_a_file_with_its_sound_that_the_front_end_plays(
 @pytest.mark.parametrize(
     ("mode", "settings", "num_frames", "rate"),
     [
-        ("target fps", {"mode_fps": 59.94}, 30, Fraction(60000, 1001)),
-        ("speed", {"mode_speed": 0.5, "mode_fps": 0.0}, 24, Fraction(24)),
-        ("speed ramp", {"mode_ramp": "0:1 0.25:0.5", "mode_fps": 30.0}, None, Fraction(30)),
+        ("target fps", {"mode_target_fps": 59.94}, 30, Fraction(60000, 1001)),
+        ("speed", {"mode_speed": 0.5, "mode_target_fps": 0.0}, 24, Fraction(24)),
+        ("speed ramp", {"mode_ramp": "0:1 0.25:0.5", "mode_target_fps": 30.0}, None, Fraction(30)),
     ],
 )
 def test_mode_decides_which_moments_are_shown(
@@ -115,7 +121,7 @@ def test_live_pictures_do_not_take_the_place_of_the_player(
 
 
 def test_sound_follows_the_speed(comfy: Comfy, talkie: Path) -> None:
-    run(comfy, "slow", "speed", mode_speed=0.5, mode_fps=0.0)
+    run(comfy, "slow", "speed", mode_speed=0.5, mode_target_fps=0.0)
     path = made(comfy, "slow")
     assert sound_duration(path) == pytest.approx(2 * NUM_FRAMES / 24, abs=0.06)
 
@@ -187,7 +193,7 @@ def test_command_line_makes_the_same_pixels(
     comfy: Comfy, talkie: Path, tmp_path: Path, dither: bool
 ) -> None:
     folder, out = f"same_{dither}", tmp_path / "out.mkv"
-    run(comfy, folder, "target fps", mode_fps=60.0, preset="lossless", dither=dither)
+    run(comfy, folder, "target fps", mode_target_fps=60.0, preset="lossless", dither=dither)
     checkpoint = comfy.models / "frame_interpolation" / "rife_tiny.pth"
     options = ["--video", talkie, "--model", checkpoint, "--precision", "fp32", "--output", out]
     options += ["--target-fps", "60", "--scene-threshold", "0", "--preset", "lossless"]

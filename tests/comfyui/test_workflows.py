@@ -19,7 +19,6 @@ from PIL import Image
 from tests.helpers.clips import count_frames, frame_rate, moving_pictures, read_pictures
 from tests.helpers.comfy_server import Comfy, Workflow
 from tests.helpers.workflows import (
-    NO_CUTS,
     PAIR,
     behind_slider,
     blank,
@@ -34,6 +33,7 @@ from tests.helpers.workflows import (
     shown,
     shown_files,
     smooth_pair,
+    timed,
     video,
 )
 from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD
@@ -232,7 +232,7 @@ def test_batch_of_n_becomes_n_minus_1_times_multi_plus_1(
             "model": load(),
             "smooth": interpolate(["images", 0], multi),
             "png": png(f"batch{count}/RIFE", ["smooth", 0]),
-            "count": node("PreviewAny", source=["smooth", 1]),
+            "count": node("PreviewAny", source=["smooth", 2]),
         }
     )
     assert ended.text("count") == str(expected)
@@ -275,9 +275,14 @@ def test_core_nodes_can_use_the_video(comfy: Comfy) -> None:
 
 
 def retime(source: float, target: float, speed: float = 1.0, **options: object) -> dict[str, Any]:
-    rates = {"source_fps": source, "target_fps": target, "speed": speed, "scale": "1"}
-    rates |= NO_CUTS
-    return node("RIFERetime", model=["model", 0], images=["clip", 0], **rates, **options)
+    rate = {"target_fps": target}
+    mode = timed("target fps", **rate) if speed == 1 else timed("speed", speed=speed, **rate)
+    return interpolate(["clip", 0], fps=source, **mode, **options)
+
+
+def ramp(source: float, target: float, text: str, **options: object) -> dict[str, Any]:
+    mode = timed("speed ramp", ramp=text, target_fps=target)
+    return interpolate(["clip", 0], fps=source, **mode, **options)
 
 
 @pytest.mark.parametrize(
@@ -305,9 +310,8 @@ def test_retimed_clip_has_the_rate_and_length_asked_for(
 
 
 def test_ramp_slows_down_where_it_says(comfy: Comfy) -> None:
-    rates = {"source_fps": 1.0, "target_fps": 2.0, "scale": "1", "ramp": "0:1 1:1 2:0.5"}
-    out = node("RIFESpeedRamp", model=["model", 0], images=["clip", 0], **rates)
     clip = several("first", "second", "first")
+    out = ramp(1.0, 2.0, "0:1 1:1 2:0.5", scene_threshold=DEFAULT_THRESHOLD)
     pictures, texts = shown(comfy, {**clip, "out": out}, "ramp")
     assert texts == {"text1": "2.0", "text2": "9"}  # 1 s, 4/3 s on the way down, 2 s at 0.5
     assert np.array_equal(pictures[2], PICTURES[1])
@@ -315,30 +319,22 @@ def test_ramp_slows_down_where_it_says(comfy: Comfy) -> None:
 
 def test_curve_takes_the_place_of_the_text(comfy: Comfy) -> None:
     flat = {"points": [[0, 1], [1, 1]], "interpolation": "linear"}  # the top: four times as fast
-    rates = {"source_fps": 1.0, "target_fps": 4.0, "scale": "1", "ramp": "0:1"}
-    out = node("RIFESpeedRamp", model=["model", 0], images=["clip", 0], curve=["drawn", 0], **rates)
+    out = ramp(1.0, 4.0, "0:1", curve=["drawn", 0])
     drawn = {"drawn": node("CurveEditor", curve=flat)}
     pictures, _ = shown(comfy, {**several("first", "second"), **drawn, "out": out}, "curve")
     assert np.array_equal(np.stack(pictures), np.stack(PICTURES))
 
 
 def test_ramp_that_is_none_is_explained(comfy: Comfy) -> None:
-    rates = {"source_fps": 1.0, "target_fps": 2.0, "scale": "1", "ramp": "slow"}
-    out = node("RIFESpeedRamp", model=["model", 0], images=["pair", 0], **rates)
-    workflow = {**PAIR, "model": load(), "out": out, "png": png("ramp/RIFE", ["out", 0])}
-    assert "Invalid speed ramp" in complaint(comfy, workflow)
-
-
-def options_of_interpolate(**options: object) -> dict[str, Any]:
-    out = interpolate(["clip", 0])
-    out["inputs"].update(options)
-    return out
+    out = ramp(1.0, 2.0, "slow")
+    workflow = {**several("first", "second"), "model": load(), "out": out}
+    assert "Invalid speed ramp" in complaint(comfy, {**workflow, "png": png("x/R", ["out", 0])})
 
 
 def test_loop_is_closed_and_the_rate_passed_on(comfy: Comfy) -> None:
-    out = options_of_interpolate(loop=True, fps=23.976)
+    out = interpolate(["clip", 0], loop=True, fps=23.976)
     pictures, texts = shown(comfy, {**several("first", "second"), "out": out}, "loop")
-    assert texts == {"text1": "4", "text2": str(48000 / 1001)}
+    assert texts == {"text1": str(48000 / 1001), "text2": "4"}
     assert np.array_equal(pictures[2], PICTURES[1])
     assert not np.array_equal(pictures[3], pictures[2])
 
@@ -354,12 +350,12 @@ def test_cut_is_held_unless_the_search_is_off(
     night = {"night": node("ImageInvert", image=["upside", 0])}
     upside = {"upside": node("ImageFlip", image=["first", 0], flip_method="x-axis: vertically")}
     clip = several(*["first"] * 4, *["night"] * 4, **night, **upside)
-    pictures, _ = shown(comfy, {**clip, "out": options_of_interpolate(**options)}, "cut")
+    pictures, _ = shown(comfy, {**clip, "out": interpolate(["clip", 0], **options)}, "cut")
     assert np.array_equal(pictures[7], pictures[6]) is not is_mixed
 
 
 def test_cut_that_is_given_is_held(comfy: Comfy) -> None:
-    out = options_of_interpolate(cuts="1", at_cut="hold")
+    out = interpolate(["clip", 0], cuts="1", at_cut="hold")
     pictures, _ = shown(comfy, {**several("first", "second", "first"), "out": out}, "given")
     assert np.array_equal(pictures[1], PICTURES[0])
     assert not np.array_equal(pictures[3], PICTURES[1])
@@ -368,7 +364,7 @@ def test_cut_that_is_given_is_held(comfy: Comfy) -> None:
 def test_repeats_are_smoothed(comfy: Comfy) -> None:
     clip = several("first", "first", "second", "second", "first", "first", "second", "second")
     pictures, _ = shown(
-        comfy, {**clip, "out": options_of_interpolate(duplicates="smooth")}, "smooth"
+        comfy, {**clip, "out": interpolate(["clip", 0], duplicates="smooth")}, "smooth"
     )
     assert np.array_equal(pictures[4], PICTURES[1])
     assert not np.array_equal(pictures[2], PICTURES[0])
@@ -376,14 +372,14 @@ def test_repeats_are_smoothed(comfy: Comfy) -> None:
 
 def test_masked_picture_is_the_nearest_original(comfy: Comfy) -> None:
     mask = {"mask": node("SolidMask", value=1.0, width=96, height=64)}
-    out = options_of_interpolate(mask=["mask", 0])
+    out = interpolate(["clip", 0], mask=["mask", 0])
     pictures, _ = shown(comfy, {**several("first", "second"), **mask, "out": out}, "mask")
     assert np.array_equal(pictures[1], PICTURES[0])
 
 
 def test_mask_of_another_size_is_explained(comfy: Comfy) -> None:
     mask = {"mask": node("SolidMask", value=1.0, width=64, height=64)}
-    out = {"out": options_of_interpolate(mask=["mask", 0]), "model": load()}
+    out = {"out": interpolate(["clip", 0], mask=["mask", 0]), "model": load()}
     workflow = {**several("first", "second"), **mask, **out, "png": png("x/RIFE", ["out", 0])}
     assert "The mask is 64x64, the frames are 96x64" in complaint(comfy, workflow)
 
@@ -425,7 +421,7 @@ def test_cuts_are_listed_and_shown(
     ended = comfy.run(
         {
             **several(*parts, black=black),
-            "out": node("RIFEDetectCuts", images=["clip", 0], threshold=0.2, fps=24.0),
+            "out": node("RIFEDetectCuts", images=["clip", 0], scene_threshold=0.2, fps=24.0),
             "cuts": node("PreviewAny", source=["out", 0]),
             "count": node("PreviewAny", source=["out", 1]),
             "png": png(f"sheet{count}/RIFE", ["out", 2]),
@@ -489,6 +485,10 @@ def test_montage_of_two_sizes_is_explained(comfy: Comfy) -> None:
     assert expected in complaint(comfy, workflow)
 
 
+def at_frame(number: int) -> dict[str, object]:
+    return {"show": "frame", "show.frame": number}
+
+
 def read_temporary(comfy: Comfy, shown: list[dict[str, str]]) -> list[Any]:
     """Pictures that a node wrote to be looked at."""
     assert {file["type"] for file in shown} == {"temp"}
@@ -497,7 +497,7 @@ def read_temporary(comfy: Comfy, shown: list[dict[str, str]]) -> list[Any]:
 
 
 def test_slider_gets_the_frames_of_a_moment_and_so_do_front_ends_without_one(comfy: Comfy) -> None:
-    workflow = {**smooth_pair(multi=3), "look": behind_slider(frame=1)}
+    workflow = {**smooth_pair(multi=3), "look": behind_slider(**at_frame(1))}
     shown = comfy.run(workflow).outputs["look"]
     (before,) = read_temporary(comfy, shown["a_images"])
     (after,) = read_temporary(comfy, shown["b_images"])
@@ -507,7 +507,7 @@ def test_slider_gets_the_frames_of_a_moment_and_so_do_front_ends_without_one(com
 
 
 def test_slider_shows_what_the_slower_clip_has_on_screen(comfy: Comfy) -> None:
-    workflow = {**smooth_pair(multi=3), "look": behind_slider(frame=4)}
+    workflow = {**smooth_pair(multi=3), "look": behind_slider(**at_frame(4))}
     shown = comfy.run(workflow).outputs["look"]
     for picture in read_temporary(comfy, shown["images"]):
         assert np.array_equal(picture, PICTURES[1])
@@ -524,7 +524,7 @@ def test_slider_finds_where_the_clips_differ_most(comfy: Comfy) -> None:
 
 def test_slider_gets_transparent_pictures_as_they_are_seen(comfy: Comfy) -> None:
     """One lies on the other: through a transparent one, that would be seen."""
-    look = behind_slider(before=["clip", 0], after=["clip", 0], frame=0)
+    look = behind_slider(before=["clip", 0], after=["clip", 0], **at_frame(0))
     shown = comfy.run({**see_through("first", "second"), "look": look}).outputs["look"]
     before, after = read_temporary(comfy, shown["images"])
     assert np.array_equal(before, after)
@@ -540,8 +540,8 @@ def test_slider_gets_transparent_pictures_as_they_are_seen(comfy: Comfy) -> None
         ),
         ({"after": ["nothing", 0]}, "after has no frames. Check what is connected to it."),
         (
-            {"frame": 6},
-            "There is no frame 6. Choose 0 to 5, or -1 for the frame where the clips differ most.",
+            at_frame(6),
+            "Choose a frame from 0 to 5, or show the largest difference: there is no frame 6.",
         ),
     ],
     ids=["sizes", "empty", "frame"],
@@ -579,21 +579,18 @@ def saved(comfy: Comfy, workflow: Workflow, prefix: str) -> list[Any]:
     return [np.array(Image.open(file)) for file in shown_files(comfy, ended.outputs["save"])]
 
 
-RAMP = {"source_fps": 1.0, "target_fps": 2.0, "scale": "1", "ramp": "0:1", **NO_CUTS}
-
-
 @pytest.mark.parametrize(
     "out",
     [
         interpolate(["clip", 0]),
         retime(1.0, 2.0, end="last-frame"),
-        node("RIFESpeedRamp", model=["model", 0], images=["clip", 0], end="last-frame", **RAMP),
+        ramp(1.0, 2.0, "0:1", end="last-frame"),
     ],
-    ids=lambda out: out["class_type"],
+    ids=["multiplier", "target fps", "speed ramp"],
 )
 def test_transparent_pictures_stay_so(comfy: Comfy, out: dict[str, Any]) -> None:
     clip = see_through("first", "second")
-    first, new, second = saved(comfy, {**clip, "out": out}, out["class_type"])
+    first, new, second = saved(comfy, {**clip, "out": out}, out["inputs"]["mode"])
     for shown_picture, picture in ((first, PICTURES[0]), (second, PICTURES[1])):
         assert np.array_equal(shown_picture[..., :3], picture)
     assert np.unique(np.stack((first, new, second))[..., 3]).tolist() == [191]
@@ -619,7 +616,7 @@ def test_parts_with_and_without_alpha_are_refused(comfy: Comfy) -> None:
 def test_cuts_are_found_in_transparent_pictures(comfy: Comfy) -> None:
     black = node("EmptyImage", width=96, height=64, batch_size=1, color=0)
     clip = {**see_through(*3 * ("first",), *3 * ("black",)), "black": black}
-    out = node("RIFEDetectCuts", images=["clip", 0], threshold=0.2, fps=0.0)
+    out = node("RIFEDetectCuts", images=["clip", 0], scene_threshold=0.2, fps=0.0)
     cuts = {"cuts": node("PreviewAny", source=["out", 0])}
     ended = comfy.run({**clip, "out": out, **cuts})
     assert ended.text("cuts") == "3"
@@ -666,7 +663,7 @@ def test_memory_does_not_grow_from_prompt_to_prompt(comfy: Comfy) -> None:
             ),
             "smooth": interpolate(["images", 0]),
             "video": video("grown/RIFE", ["smooth", 0]),
-            "free": node("PreviewAny", source=["smooth", 1]),
+            "free": node("PreviewAny", source=["smooth", 2]),
         }
         assert comfy.run(workflow).succeeded
         comfy.post("/free", {"free_memory": True})  # what ComfyUI's cache keeps is no leak

@@ -53,7 +53,7 @@ def _node(class_type: str, **inputs: Any) -> dict[str, Any]:
 
 _SOURCES: Nodes = {
     "model": _node("RIFELoadModel", model="tiny.pth", precision="fp32"),
-    "net": _node("RIFELoadEnhancer", model="enhancer.pkl", precision="fp32"),
+    "net": _node("SAFALoadModel", model="enhancer.pkl", precision="fp32"),
     "talkie": _node("LoadVideo", file="talkie.mp4"),
     "film": _node("LoadVideo", file="film.mkv"),
     "alpha": _node("LoadVideo", file="alpha.mkv"),
@@ -61,7 +61,11 @@ _SOURCES: Nodes = {
     "parts": _node("GetVideoComponents", video=["talkie", 0]),
     "cut": _node("GetVideoComponents", video=["scenes", 0]),
 }
-_MODEL = {"model": ["model", 0], "scale": "1"}
+_MODEL = {"model": ["model", 0], "source_fps": 24.0, "scale": "1"}
+
+
+def _timed(mode: str, **settings: Any) -> dict[str, Any]:
+    return {"mode": mode, **{f"mode.{name}": value for name, value in settings.items()}}
 
 
 def _exported(name: str, **nodes: dict[str, Any]) -> tuple[str, Nodes]:
@@ -73,7 +77,7 @@ def _exported(name: str, **nodes: dict[str, Any]) -> tuple[str, Nodes]:
 
 
 def _video(name: str, mode: str = "multiplier", source: str = "talkie", **inputs: Any) -> Nodes:
-    given: dict[str, Any] = {"preset": "lossless", "crf": 20, "audio": "copy"}
+    given: dict[str, Any] = {"source_fps": 0.0, "preset": "lossless", "crf": 20, "audio": "copy"}
     inputs = {key.replace("mode_", "mode."): value for key, value in inputs.items()}
     fixed = {**_MODEL, "video": [source, 0], "mode": mode, "filename_prefix": f"{name}/RIFE"}
     return {"out": _node("RIFEInterpolateVideo", **{**fixed, **given, **inputs})}
@@ -87,35 +91,39 @@ def _workflows() -> Iterator[tuple[str, Nodes]]:
         "rest": {"duplicates": "smooth", "end": "full-duration", "scene_threshold": 0.1},
     }.items():
         yield _exported(
-            f"interpolate {key}", out=_node("RIFEInterpolate", multi=3, **images, **options)
+            f"interpolate {key}",
+            out=_node("RIFEInterpolate", **_timed("multiplier", multi=3), **images, **options),
         )
-    rates = {"source_fps": 24.0, "target_fps": 59.94}
-    yield _exported("retime", out=_node("RIFERetime", speed=0.5, **rates, **images))
-    yield _exported("ramp", out=_node("RIFESpeedRamp", ramp="0:1 0.2:0.5 0.4:2", **rates, **images))
+    for key, mode in {
+        "retime": _timed("speed", speed=0.5, target_fps=59.94),
+        "ramp": _timed("speed ramp", ramp="0:1 0.2:0.5 0.4:2", target_fps=59.94),
+    }.items():
+        yield _exported(key, out=_node("RIFEInterpolate", **mode, **images))
     clips = {"clips.clip_1": ["parts", 0], "clips.clip_2": ["cut", 0]}
     yield _exported("join", out=_node("RIFEJoinClips", overlap=0, **clips))
     yield _exported("overlap", out=_node("RIFEJoinClips", overlap=2, **clips))
-    found = _node("RIFEDetectCuts", images=["cut", 0], threshold=0.2, fps=24.0)
+    found = _node("RIFEDetectCuts", images=["cut", 0], scene_threshold=0.2, fps=24.0)
     texts = {f"text{n}": _node("PreviewAny", source=["found", n]) for n in (0, 1)}
     sheet = _node("RIFEExportPNG", images=["found", 2], filename_prefix="cuts/RIFE")
     yield "cuts", {"found": found, **texts, "png": sheet}
-    smooth = _node("RIFEInterpolate", multi=2, **images)
+    smooth = _node("RIFEInterpolate", **_timed("multiplier", multi=2), **images)
     both = {"before": ["parts", 0], "after": ["smooth", 0], "before_fps": 24.0, "after_fps": 48.0}
     for layout in ("side-by-side", "stacked", "split"):
         labels = {"before_label": "{fps} fps", "after_label": "after"}
         out = _node("RIFEMontage", layout=layout, **both, **labels)
         yield _exported(f"montage {layout}", smooth=smooth, out=out)
-    compared = _node("RIFECompare", frame=-1, **both)
+    compared = _node("RIFECompare", show="largest difference", **both)
     shown = _node("PreviewAny", source=["compare", 0])
     yield "compare", {"smooth": smooth, "compare": compared, "shown": shown}
-    motion = _node("RIFEPreviewMotion", frame=1, timestep=0.5, **images)
+    pair = {"model": ["model", 0], "images": ["parts", 0], "scale": "1"}
+    motion = _node("RIFEPreviewMotion", frame=1, timestep=0.5, **pair)
     yield _exported("motion", out=motion)
-    enhance = {"enhancer": ["net", 0], "images": ["cut", 0]}
-    yield _exported("enhance", out=_node("RIFEEnhance", **enhance))
-    fixed = {"enhancer": ["net", 0], "preset": "lossless", "crf": 20, "audio": "copy"}
+    enhance = {"model": ["net", 0], "images": ["cut", 0]}
+    yield _exported("enhance", out=_node("SAFAEnhance", **enhance))
+    fixed = {"model": ["net", 0], "preset": "lossless", "crf": 20, "audio": "copy"}
     for source in ("talkie", "alpha"):
         name = f"enhance {source}"
-        out = _node("RIFEEnhanceVideo", video=[source, 0], filename_prefix=f"{name}/RIFE", **fixed)
+        out = _node("SAFAEnhanceVideo", video=[source, 0], filename_prefix=f"{name}/RIFE", **fixed)
         yield name, {"out": out}
     for preset in ("share", "webm", "gif", "webp", "master", "high-quality", "web"):
         export = _node("RIFEExportVideo", images=["parts", 0], fps=23.976, crf=22,
@@ -126,8 +134,9 @@ def _workflows() -> Iterator[tuple[str, Nodes]]:
                  compression=1, workflow_in="no file", dither=True)  # fmt: skip
     yield "deep", {"png": deep}
     yield "video", _video("video", mode_multi=2)
-    yield "video target", _video("video target", "target fps", mode_fps=60.0, source="film")
-    yield "video speed", _video("video speed", "speed", mode_speed=0.5, mode_fps=48.0)
-    yield "video ramp", _video("video ramp", "speed ramp", mode_ramp="0:1 0.3:0.5", mode_fps=48.0)
+    yield "video target", _video("video target", "target fps", mode_target_fps=60.0, source="film")
+    yield "video speed", _video("video speed", "speed", mode_speed=0.5, mode_target_fps=48.0)
+    ramp = {"mode_ramp": "0:1 0.3:0.5", "mode_target_fps": 48.0}
+    yield "video ramp", _video("video ramp", "speed ramp", **ramp)
     yield "video alpha", _video("video alpha", source="alpha", mode_multi=2, dither=True)
     yield "video cuts", _video("video cuts", source="scenes", mode_multi=3, preset="share")

@@ -4,108 +4,61 @@ from __future__ import annotations
 
 from typing import Any
 
-OPTIONS = ["loop", "scene_threshold", "at_cut", "duplicates", "end", "mask", "cuts"]
+OPTIONS = ["quality", "loop", "scene_threshold", "at_cut", "duplicates", "end", "mask", "cuts"]
+RARE_ENCODING = ["dither", "encoder_speed", "hdr"]
 
 
 # node id: inputs in order, outputs in order
 CONTRACT = {
+    "RIFESmoothVideo": (
+        ["video", "model", "mode", "save", "filename_prefix", "preset", "crf"],
+        ["VIDEO"],
+    ),
     "RIFELoadModel": (["model", "precision", "torch_compile"], ["RIFE_MODEL"]),
     "RIFEInterpolate": (
-        ["model", "images", "multi", "scale", "quality", *OPTIONS, "fps"],
-        ["IMAGE", "INT", "FLOAT"],
+        ["model", "images", "source_fps", "mode", "scale", *OPTIONS, "audio", "curve"],
+        ["IMAGE", "FLOAT", "INT", "VIDEO"],
     ),
     "RIFEInterpolateVideo": (
         [
-            "model",
-            "video",
-            "mode",
-            "scale",
-            "filename_prefix",
-            "preset",
-            "crf",
-            "audio",
-            "quality",
+            *("model", "video", "source_fps", "mode", "scale"),
+            *("filename_prefix", "preset", "crf", "audio"),
             *OPTIONS,
-            "ffmpeg_options",
-            "resume",
-            "dither",
-            "encoder_speed",
-            "hdr",
+            *("ffmpeg_options", "resume", *RARE_ENCODING, "curve"),
         ],
         ["VIDEO", "FLOAT", "INT"],
     ),
+    "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
+    "RIFEDetectCuts": (["images", "scene_threshold", "fps"], ["STRING", "INT", "IMAGE"]),
     "RIFEPreviewMotion": (
         ["model", "images", "frame", "timestep", "scale"],
         ["IMAGE", "IMAGE", "MASK"],
     ),
-    "RIFERetime": (
-        ["model", "images", "source_fps", "target_fps", "speed", "scale", "quality", *OPTIONS],
-        ["IMAGE", "FLOAT", "INT"],
-    ),
-    "RIFESpeedRamp": (
-        [
-            "model",
-            "images",
-            "source_fps",
-            "target_fps",
-            "ramp",
-            "scale",
-            "quality",
-            *OPTIONS,
-            "curve",
-        ],
-        ["IMAGE", "FLOAT", "INT"],
-    ),
-    "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
-    "RIFEDetectCuts": (["images", "threshold", "fps"], ["STRING", "INT", "IMAGE"]),
+    "RIFECompare": (["before", "after", "before_fps", "after_fps", "show", "slider"], ["INT"]),
     "RIFEMontage": (
         [
-            "before",
-            "after",
-            "before_fps",
-            "after_fps",
-            "layout",
-            "before_label",
-            "after_label",
+            *("before", "after", "before_fps", "after_fps"),
+            *("layout", "before_label", "after_label"),
         ],
         ["IMAGE", "FLOAT", "INT"],
     ),
-    "RIFECompare": (["before", "after", "before_fps", "after_fps", "frame", "slider"], ["INT"]),
-    "RIFELoadEnhancer": (["model", "precision"], ["RIFE_ENHANCER"]),
-    "RIFEEnhance": (["enhancer", "images", "scene_threshold", "cuts"], ["IMAGE"]),
-    "RIFEEnhanceVideo": (
+    "RIFEExportVideo": (
         [
-            "enhancer",
-            "video",
-            "filename_prefix",
-            "preset",
-            "crf",
-            "audio",
-            "scene_threshold",
-            "cuts",
-            "ffmpeg_options",
-            "resume",
-            "dither",
-            "encoder_speed",
-            "hdr",
+            *("images", "fps", "filename_prefix", "preset", "crf", "audio"),
+            *("ffmpeg_options", *RARE_ENCODING),
         ],
         ["VIDEO"],
     ),
     "RIFEExportPNG": (
-        ["images", "filename_prefix", "bit_depth", "compression", "workflow_in", "dither"],
+        ["images", "filename_prefix", "bit_depth", "compression", "workflow_in", "dither", "hdr"],
         ["STRING"],
     ),
-    "RIFEExportVideo": (
+    "SAFALoadModel": (["model", "precision"], ["SAFA_MODEL"]),
+    "SAFAEnhance": (["model", "images", "scene_threshold", "cuts"], ["IMAGE"]),
+    "SAFAEnhanceVideo": (
         [
-            "images",
-            "fps",
-            "filename_prefix",
-            "crf",
-            "audio",
-            "preset",
-            "ffmpeg_options",
-            "dither",
-            "encoder_speed",
+            *("model", "video", "filename_prefix", "preset", "crf", "audio"),
+            *("scene_threshold", "cuts", "ffmpeg_options", "resume", *RARE_ENCODING),
         ],
         ["VIDEO"],
     ),

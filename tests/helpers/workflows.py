@@ -19,9 +19,16 @@ def load(model: str = "rife_tiny.pth") -> dict[str, Any]:
     return node("RIFELoadModel", model=model, precision="fp32")
 
 
-def interpolate(images: list[Any], multi: int = 2, scale: str = "1") -> dict[str, Any]:
-    how = {"multi": multi, "scale": scale, **NO_CUTS}
-    return node("RIFEInterpolate", model=["model", 0], images=images, **how)
+def timed(mode: str, **settings: object) -> dict[str, object]:
+    """The input "mode" of an interpolating node, and those that belong to it."""
+    return {"mode": mode, **{f"mode.{name}": value for name, value in settings.items()}}
+
+
+def interpolate(
+    images: list[Any], multi: int = 2, scale: str = "1", *, fps: float = 16.0, **options: object
+) -> dict[str, Any]:
+    how = {**timed("multiplier", multi=multi), "source_fps": fps, "scale": scale, **NO_CUTS}
+    return node("RIFEInterpolate", model=["model", 0], images=images, **{**how, **options})
 
 
 def png(prefix: str, images: list[Any], **optional: object) -> dict[str, Any]:
@@ -29,9 +36,8 @@ def png(prefix: str, images: list[Any], **optional: object) -> dict[str, Any]:
 
 
 def video(prefix: str, images: list[Any], fps: float = 32.0, **optional: object) -> dict[str, Any]:
-    return node(
-        "RIFEExportVideo", images=images, fps=fps, filename_prefix=prefix, crf=20, **optional
-    )
+    how: dict[str, object] = {"filename_prefix": prefix, "preset": "share", "crf": 20}
+    return node("RIFEExportVideo", images=images, fps=fps, **{**how, **optional})
 
 
 def blank(count: int, width: int = 64, height: int = 64) -> dict[str, Any]:
@@ -92,5 +98,5 @@ def shown(comfy: Comfy, workflow: Workflow, name: str) -> tuple[list[Any], dict[
 def behind_slider(**optional: object) -> dict[str, Any]:
     """The pair at 8 fps before what is made of it at 24, or what is given."""
     given = {"before": ["pair", 0], "after": ["smooth", 0], "before_fps": 8.0, "after_fps": 24.0}
-    given |= {"frame": -1}
+    given |= {"show": "largest difference"}
     return node("RIFECompare", **(given | optional))

@@ -6,15 +6,18 @@ May import every other room. The command line and the nodes start here.
 from .enhancement import EnhancementJob
 from .hdr import HdrMode, fit_color
 from .interpolation import InterpolationJob, plan_job
-from .render import FrameSink, FrameSource, RenderJob, plan_video, render
+from .render import FrameSink, FrameSource, RenderJob, RenderPlan, plan_video, render
+from .same_frames import ConversionJob
 
 __all__ = [
+    "ConversionJob",
     "EnhancementJob",
     "FrameSink",
     "FrameSource",
     "HdrMode",
     "InterpolationJob",
     "RenderJob",
+    "RenderPlan",
     "fit_color",
     "plan_job",
     "plan_video",

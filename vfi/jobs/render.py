@@ -76,8 +76,8 @@ class FrameSource(Protocol):
         ...
 
 
-class RenderJob(Protocol[ModelT]):
-    """What becomes of one clip, without saying where it is written.
+class RenderPlan(Protocol):
+    """What is known of a result before its first frame is made.
 
     Attributes:
         clip: the source.
@@ -107,6 +107,10 @@ class RenderJob(Protocol[ModelT]):
     def tracks(self, audio_mode: AudioMode) -> SourceTracks | None:
         """Return what comes along with the result, at the speed of its picture."""
         ...
+
+
+class RenderJob(RenderPlan, Protocol[ModelT]):
+    """What becomes of one clip, without saying where it is written."""
 
     def resume_key(self, *details: str) -> str | None:
         """Hash everything that decides the pixels; None if the source cannot be identified.
@@ -142,7 +146,7 @@ class RenderJob(Protocol[ModelT]):
         ...
 
 
-def plan_video(job: RenderJob[Any], path: Path, encoding: EncodingSettings) -> FrameFormat:
+def plan_video(job: RenderPlan, path: Path, encoding: EncodingSettings) -> FrameFormat:
     """Check encoding settings against the result of a job; see ``EncodingSettings.resolve``."""
     return encoding.resolve(
         path,

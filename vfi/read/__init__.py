@@ -3,6 +3,7 @@
 May import the package's root modules, ``timing`` and ``image_files``.
 """
 
+from .audio import DecodedAudio, read_audio
 from .clip import Clip, open_folder, open_video
 from .demux import audio_origin, open_container
 from .image_sequence import read_mask
@@ -10,11 +11,13 @@ from .video import probe_video, read_video, trim_video
 
 __all__ = [
     "Clip",
+    "DecodedAudio",
     "audio_origin",
     "open_container",
     "open_folder",
     "open_video",
     "probe_video",
+    "read_audio",
     "read_mask",
     "read_video",
     "trim_video",

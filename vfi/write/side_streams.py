@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
 import av
-from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.error import BlockingIOError as NothingYetError
-from av.error import EOFError as NothingMoreError
-from av.filter import Graph
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from ..encode import Container
+from ..read import DecodedAudio
 from ..tracks import SourceTracks
 
 AUDIO_BITRATE = 192_000
@@ -93,83 +89,23 @@ class EncodedAudio:
         stream.codec_context.open()
         _describe_like(stream, source)
         self._stream = stream
-        self._source = source
-        self._tracks = tracks
-        self._shift = shift
-        self._graph: Graph | None = None
-        self._kind: tuple[str, str, int] | None = None
+        context = stream.codec_context
+        form = (
+            f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}"
+            f":channel_layouts={context.layout.name}"
+        )
+        self._decoded = DecodedAudio(source, tracks, shift, form)
 
     def feed(self, packet: _Packet) -> Iterator[_Packet]:
         """Decode a packet, and encode what it gives."""
-        for frame in self._source.codec_context.decode(packet):
-            assert isinstance(frame, AudioFrame)
-            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if kind != self._kind:  # a broadcast may change from stereo to surround
-                yield from self._drain()
-                self._graph, self._kind = self._build(frame), kind
-            if frame.pts is None or self._graph is None or frame.time_base is None:
-                continue
-            time = frame.pts * frame.time_base - self._shift
-            frame.pts = round(time * frame.sample_rate)
-            frame.time_base = Fraction(1, frame.sample_rate)
-            with suppress(NothingMoreError):  # the end of the trim is reached
-                self._graph.push(frame)
-            yield from self._pulled(self._graph)
+        for frame in self._decoded.feed(packet):
+            yield from self._stream.encode(frame)
 
     def flush(self) -> Iterator[_Packet]:
         """Yield what the decoder, the filters and the encoder still hold."""
-        yield from self.feed(av.Packet())
-        yield from self._drain()
-        yield from self._stream.encode(None)
-
-    def _drain(self) -> Iterator[_Packet]:
-        if self._graph is not None:
-            with suppress(NothingMoreError):
-                self._graph.push(None)
-            yield from self._pulled(self._graph)
-
-    def _pulled(self, graph: Graph) -> Iterator[_Packet]:
-        while True:
-            try:
-                frame = graph.pull()
-            except (NothingYetError, NothingMoreError):
-                return
-            assert isinstance(frame, AudioFrame)
+        for frame in self._decoded.flush():
             yield from self._stream.encode(frame)
-
-    def _build(self, frame: AudioFrame) -> Graph:
-        graph = Graph()
-        last = graph.add_abuffer(
-            sample_rate=frame.sample_rate,
-            format=frame.format.name,
-            layout=frame.layout.name,
-            time_base=Fraction(1, frame.sample_rate),
-        )
-        for name, arguments in self._filters():
-            added = graph.add(name, arguments)
-            last.link_to(added)
-            last = added
-        last.link_to(graph.add("abuffersink"))
-        graph.configure()
-        return graph
-
-    def _filters(self) -> Iterator[tuple[str, str]]:
-        tracks, context = self._tracks, self._stream.codec_context
-        limits = ["start=0"] if tracks.is_trimmed else []
-        if tracks.duration is not None:
-            limits.append(f"end={float(tracks.duration):.9f}")
-        if limits:
-            yield "atrim", ":".join(limits)
-        if tracks.tempo != 1:
-            # atempo keeps the time of the first sample, so that one has to be at 0.
-            yield "aresample", "async=1:first_pts=0"
-            for tempo in _tempos(tracks.tempo):
-                yield "atempo", f"{float(tempo):.12g}"
-        yield (
-            "aformat",
-            f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}"
-            f":channel_layouts={context.layout.name}",
-        )
+        yield from self._stream.encode(None)
 
 
 class Subtitles:
@@ -280,14 +216,3 @@ def _describe_like(stream: Stream, source: Stream) -> None:
 def _nearest_rate(encoder: str, rate: int) -> int:
     rates = av.Codec(encoder, "w").audio_rates or [rate]
     return min(rates, key=lambda other: (abs(other - rate), -other))
-
-
-def _tempos(tempo: Fraction) -> Iterator[Fraction]:
-    """Yield factors for filters that change the speed and keep the pitch; above 2, one drops samples."""
-    while tempo > 2:
-        yield Fraction(2)
-        tempo /= 2
-    while tempo < Fraction(1, 2):
-        yield Fraction(1, 2)
-        tempo *= 2
-    yield tempo

@@ -14,7 +14,7 @@ from tests.helpers.stand_in_models import Sum
 from tests.helpers.writers import source_tracks
 from vfi.frames import Frame
 from vfi.jobs import EnhancementJob, render
-from vfi.jobs.enhancement import steady
+from vfi.jobs.same_frames import steady
 from vfi.preprocess.cuts import Cut, CutList
 from vfi.tracks import AudioMode
 

@@ -1,14 +1,17 @@
+from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
-class VideoComponents(Protocol):
+@dataclass
+class VideoComponents:
     images: Tensor
-    alpha: Tensor | None
-    audio: dict[str, Any] | None
     frame_rate: Fraction
+    audio: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    alpha: Tensor | None = None
 
 class VideoInput:
     def get_components(self) -> VideoComponents: ...
@@ -17,3 +20,6 @@ class VideoFromFile(VideoInput):
     def __init__(self, file: str) -> None: ...
     def get_stream_source(self) -> str | BytesIO: ...
     def get_active_trim_window(self) -> tuple[float, float]: ...
+
+class VideoFromComponents(VideoInput):
+    def __init__(self, components: VideoComponents) -> None: ...

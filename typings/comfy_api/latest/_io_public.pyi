@@ -129,6 +129,17 @@ class Combo(ComfyTypeIO):
             advanced: bool | None = None,
         ) -> None: ...
 
+class MultiType:
+    class Input(Input):
+        def __init__(
+            self,
+            id: str,
+            types: Sequence[type[ComfyTypeIO]],
+            *,
+            optional: bool = False,
+            tooltip: str | None = None,
+        ) -> None: ...
+
 class ImageCompare(ComfyTypeIO): ...
 
 class Autogrow(ComfyTypeIO):

@@ -1,4 +1,4 @@
-"""RIFELoadEnhancer: load a checkpoint as a RIFE_ENHANCER."""
+"""SAFALoadModel: load a checkpoint as a SAFA_MODEL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .support.enhancement_inputs import SAFA_ALIASES
 from .support.model_paths import find_checkpoint, list_enhancers
 from .support.progress import show_text
 from .support.sockets import (
-    CATEGORY,
+    SAFA_CATEGORY,
     EnhancerType,
     ManagedEnhancer,
     host_precision,
@@ -24,16 +24,16 @@ from .support.sockets import (
 _log = logging.getLogger(__name__)
 
 
-class RIFELoadEnhancer(io.ComfyNode):
+class SAFALoadModel(io.ComfyNode):
     """Load an enhancement network, recognised by its weights."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFELoadEnhancer",
-            display_name="Load RIFE Enhancer",
-            category=CATEGORY,
+            node_id="SAFALoadModel",
+            display_name="Load SAFA Model",
+            category=SAFA_CATEGORY,
             description="Load SAFA, which cleans up the frames of a video. Save its weights by hand "
             "to models/frame_interpolation; while they are missing, the error says where to get them.",
             search_aliases=SAFA_ALIASES,
@@ -54,9 +54,7 @@ class RIFELoadEnhancer(io.ComfyNode):
                 ),
             ],
             outputs=[
-                EnhancerType.Output(
-                    display_name="enhancer", tooltip="Connect it to the enhancing nodes."
-                )
+                EnhancerType.Output(display_name="model", tooltip="Connect it to the SAFA nodes.")
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -67,5 +65,5 @@ class RIFELoadEnhancer(io.ComfyNode):
         path = find_checkpoint(model, load_enhancers())
         enhancer = load_enhancer(path, precision=host_precision(precision))
         _log.info("loaded %s (%s) from %s", enhancer.name, enhancer.precision, path)
-        show_text(cls, f"{enhancer.name}, {enhancer.precision}")
+        show_text(cls, f"{enhancer.name} · {enhancer.precision}")
         return io.NodeOutput(ManagedEnhancer(enhancer, make_patcher(enhancer.network)))

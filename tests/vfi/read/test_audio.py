@@ -1,0 +1,91 @@
+"""Audio of a file as samples: as fast as the picture, cut to it, and in its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.helpers.clips import moving_pictures, write_clip
+from vfi.read import open_video, read_audio
+from vfi.tracks import AudioStream, SourceTracks
+from vfi.write import write_wav
+
+RATE = 8000
+SECOND = Fraction(1)
+
+
+def tone(seconds: float, hertz: float = 400.0) -> Tensor:
+    """[1, T], a sine."""
+    time = torch.arange(round(seconds * RATE)) / RATE
+    return 0.5 * torch.sin(2 * torch.pi * hertz * time)[None]
+
+
+@pytest.fixture
+def tracks(tmp_path: Path) -> SourceTracks:
+    """One second of a tone."""
+    path = tmp_path / "tone.wav"
+    write_wav(path, tone(1.0), RATE)
+    return SourceTracks(path, (AudioStream(0, "pcm_s16le"),))
+
+
+def read(tracks: SourceTracks, longest: Fraction = 10 * SECOND) -> Tensor:
+    found = read_audio(tracks, longest)
+    assert found
+    samples, rate = found
+    assert rate == RATE
+    return samples
+
+
+def pitch(samples: Tensor) -> float:
+    """The strongest frequency, Hz."""
+    spectrum = np.abs(np.fft.rfft(samples[0].numpy()))
+    return float(spectrum.argmax()) * RATE / samples.shape[1]
+
+
+def test_samples_are_those_of_the_file(tracks: SourceTracks) -> None:
+    assert torch.allclose(read(tracks), tone(1.0), atol=1 / 32768)
+
+
+def test_samples_end_with_the_picture(tracks: SourceTracks) -> None:
+    assert read(tracks, Fraction(1, 4)).shape == (1, RATE // 4)
+
+
+@pytest.mark.parametrize("tempo", [Fraction(1, 4), Fraction(2)])
+def test_sound_is_as_fast_as_the_picture_and_keeps_its_pitch(
+    tracks: SourceTracks, tempo: Fraction
+) -> None:
+    samples = read(replace(tracks, tempo=tempo))
+    assert samples.shape[1] == pytest.approx(RATE / tempo, rel=0.05)
+    assert pitch(samples) == pytest.approx(400, abs=8)
+
+
+def test_trim_is_cut_to_the_sample(tracks: SourceTracks) -> None:
+    part = read(replace(tracks, start=Fraction(1, 10), duration=Fraction(1, 2)))
+    expected = tone(1.0)[:, RATE // 10 : RATE // 10 + RATE // 2]
+    assert part.shape == expected.shape
+    assert torch.allclose(part, expected, atol=1 / 32768)
+
+
+def test_silence_fills_the_time_before_the_sound(tracks: SourceTracks) -> None:
+    late = read(replace(tracks, delay=Fraction(-1, 4)))
+    assert not late[:, : RATE // 4].any()
+    assert torch.allclose(late[:, RATE // 4 :], tone(1.0), atol=1 / 32768)
+
+
+def test_sound_of_a_video_is_as_long_as_its_picture(tmp_path: Path) -> None:
+    clip = open_video(write_clip(tmp_path / "a.mp4", moving_pictures(12), "24", sound="aac"))
+    assert clip.tracks
+    found = read_audio(clip.tracks, SECOND)
+    assert found
+    samples, rate = found
+    assert samples.shape[1] / rate == pytest.approx(0.5, abs=0.05)
+
+
+def test_no_track_is_no_sound(tmp_path: Path) -> None:
+    assert read_audio(SourceTracks(tmp_path / "none.wav"), SECOND) is None
