@@ -1,7 +1,8 @@
-"""Switch a ComfyUI workflow from other interpolation nodes to those of this pack.
+"""Switch a ComfyUI workflow to the nodes of this version of this pack.
 
-Takes what ComfyUI saves (.json) or exports for its API, with RIFE VFI of ComfyUI-Frame-Interpolation
-or ComfyUI's own FrameInterpolate in it, and says what it could not map. See README.md.
+Takes what ComfyUI saves (.json) or exports for its API, with nodes of an earlier version, RIFE VFI of
+ComfyUI-Frame-Interpolation or ComfyUI's own FrameInterpolate in it, and says what it could not map.
+See README.md.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""What of theirs becomes what of ours, and what does not."""
+"""What of other packs' nodes becomes what of ours, and what does not."""
 
 from __future__ import annotations
 
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rife_arch.catalog import load_catalog, version_key
 
+from .earlier import update
 from .forms import (
     CORE_INTERPOLATE,
     CORE_LOADER,
@@ -21,35 +22,27 @@ from .forms import (
     STATE_LIST,
     Form,
 )
-from .graphs import Graph, Link, NodeId, open_workflow
+from .graph import Change, Graph, Link, NodeId
+from .report import Report
+from .workflow import open_workflow
 
 _SCALES = {0.25: "0.25", 0.5: "0.5", 1.0: "1", 2.0: "2", 4.0: "4"}
 _PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _MOST_MULTI = 64
-_NEW_NAMES = (
-    (LOAD_MODEL, {"model_name": "model"}),
-    (INTERPOLATE, {"multiplier": "multi", "scale_factor": "scale"}),
-)
-
-
-@dataclass
-class Report:
-    """What happened to a workflow, one sentence each.
-
-    Attributes:
-        done: nodes that are of this pack now.
-        notes: what is not quite the same.
-        left: what could not be mapped, and what to do.
-    """
-
-    done: list[str] = field(default_factory=list[str])
-    notes: list[str] = field(default_factory=list[str])
-    left: list[str] = field(default_factory=list[str])
-
-    def note(self, sentence: str) -> None:
-        """Add a note unless it is there."""
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+_LOADER = Change(LOAD_MODEL, {"model_name": "model"})
+_INTERPOLATE = Change(INTERPOLATE, {"multiplier": "mode.multi", "scale_factor": "scale"})
+# Nodes that give as many frames as they take -> the input that takes them.
+_SAME_FRAMES = {
+    "Reroute": "",
+    "ImageScale": "image",
+    "ImageScaleBy": "image",
+    "ImageScaleToTotalPixels": "image",
+    "ImageUpscaleWithModel": "image",
+    "ImageCrop": "image",
+    "SAFAEnhance": "images",
+}
+# Nodes that give images and their rate -> the output with the rate.
+_RATES = {"GetVideoComponents": 2, INTERPOLATE.type: 1}
 
 
 class _CannotMapError(Exception):
@@ -70,13 +63,9 @@ def migrate_workflow(workflow: Any) -> tuple[Any, Report]:
     """
     migrated = copy.deepcopy(workflow)
     report = Report()
-    opened = open_workflow(migrated)
-    for graph in opened.all:
+    for graph in open_workflow(migrated):
+        update(graph, report)
         _Migration(graph, report).run()
-    for owner, subgraph in opened.subgraphs.items():
-        for form, names in _NEW_NAMES:
-            for node in subgraph.nodes_of(form.type):
-                opened.rename_promoted(owner, node, names)
     return migrated, report
 
 
@@ -87,6 +76,7 @@ class _Migration:
         self._graph = graph
         self._report = report
         self._loaders: dict[tuple[object, ...], NodeId] = {}
+        self._switched: list[NodeId] = []
 
     def run(self) -> None:
         graph = self._graph
@@ -102,6 +92,8 @@ class _Migration:
         for kind in OTHER_VFI:
             for node in graph.nodes_of(kind):
                 self._leave(node, "another method, of which this pack has none.")
+        for node in self._switched:
+            self._set_rate(node)
 
     def _try(self, node: NodeId, switch: Any) -> None:
         try:
@@ -112,14 +104,38 @@ class _Migration:
     def _leave(self, node: NodeId, reason: str) -> None:
         self._report.left.append(f"node {node}, {self._graph.type_of(node)}: {reason}")
 
-    def _tell(self, node: NodeId, was: Form, form: Form, inputs: Mapping[str, object]) -> None:
-        values = [
-            f"{name} {value}"
-            for name, value in inputs.items()
-            if not isinstance(value, Link) and value != form.defaults.get(name)
-        ]
-        settings = f" with {', '.join(values)}" if values else ""
-        self._report.done.append(f"node {node}: {was.type} is {form.type}{settings}")
+    def _switch(
+        self, node: NodeId, was: Form, change: Change, inputs: Mapping[str, object]
+    ) -> None:
+        self._graph.replace(node, change, inputs)
+        self._report.tell(node, was.type, change.form, inputs)
+        if change.form is INTERPOLATE:
+            self._switched.append(node)
+
+    def _set_rate(self, node: NodeId) -> None:
+        """Connect ``source_fps``, of which the old node knew nothing, when all nodes are switched."""
+        inputs = self._graph.inputs(node, INTERPOLATE)
+        rate = self._rate_of(inputs.get("images"))
+        if rate is not None:
+            change = Change(INTERPOLATE, keeps_look=True)
+            self._graph.replace(node, change, inputs | {"source_fps": rate})
+        else:
+            self._report.note(
+                f"node {node}: type the clip's rate in source_fps, 16 for Wan, 24 for LTX and "
+                "Hunyuan. The old node knew none."
+            )
+
+    def _rate_of(self, images: object) -> Link | None:
+        """Follow images upstream to a node that knows their rate."""
+        while isinstance(images, Link):
+            kind = self._graph.type_of(images.origin) or ""
+            if kind in _RATES:
+                return Link(images.origin, _RATES[kind], 0.0)
+            if kind not in _SAME_FRAMES:
+                return None
+            taken = self._graph.inputs(images.origin, Form(kind, (), (), ()))
+            images = taken.get(_SAME_FRAMES[kind])
+        return None
 
     # --- ComfyUI-Frame-Interpolation -------------------------------------------------------------
 
@@ -138,8 +154,7 @@ class _Migration:
                 "fast takes half the time."
             )
         inputs["model"] = Link(self._loader_before(node, given), 0)
-        self._graph.replace(node, INTERPOLATE, inputs)
-        self._tell(node, RIFE_VFI, INTERPOLATE, inputs)
+        self._switch(node, RIFE_VFI, _INTERPOLATE, inputs)
         self._note_on_cuts()
 
     def _loader_before(self, node: NodeId, given: Mapping[str, object]) -> NodeId:
@@ -163,15 +178,15 @@ class _Migration:
             origin = self._graph.type_of(multiplier.origin) or "the subgraph's input"
             self._report.note(
                 f"multi is connected to {origin}. If that gives a list, one multiplier for each "
-                "pair of frames, use RIFE Speed Ramp instead."
+                "pair of frames, use mode speed ramp instead."
             )
-            return {"multi": multiplier}
+            return {"mode.multi": multiplier}
         if isinstance(multiplier, Sequence) and not isinstance(multiplier, str):
             raise _CannotMapError(
-                "its multiplier is a list, one for each pair of frames. Use RIFE Speed Ramp: a pair "
-                "that got m - 1 new frames plays at 1/m of the speed."
+                "its multiplier is a list, one for each pair of frames. Use RIFE Interpolate in mode "
+                "speed ramp: a pair that got m - 1 new frames plays at 1/m of the speed."
             )
-        return {"multi": _require_multi(multiplier)}
+        return {"mode.multi": _require_multi(multiplier)}
 
     def _note_on_cuts(self) -> None:
         self._report.note(
@@ -215,13 +230,11 @@ class _Migration:
         inputs: dict[str, object] = {
             "model": replace(name, stored=model) if isinstance(name, Link) else model
         }
-        graph.replace(loader, LOAD_MODEL, inputs)
-        self._tell(loader, CORE_LOADER, LOAD_MODEL, inputs)
+        self._switch(loader, CORE_LOADER, _LOADER, inputs)
         for node, own in zip(users, given, strict=True):
-            inputs = {"model": own["interp_model"], "multi": own["multiplier"]}
+            inputs = {"model": own["interp_model"], "mode.multi": own["multiplier"]}
             inputs |= _connected(own, "images", "images")
-            graph.replace(node, INTERPOLATE, inputs)
-            self._tell(node, CORE_INTERPOLATE, INTERPOLATE, inputs)
+            self._switch(node, CORE_INTERPOLATE, _INTERPOLATE, inputs)
         self._note_on_cuts()
 
     def _users_of(self, loader: NodeId) -> list[NodeId]:

@@ -11,14 +11,18 @@ import pytest
 
 import migrate_workflow as script
 from migrate import Report, migrate_workflow
-from migrate.forms import CORE_INTERPOLATE, CORE_LOADER, OURS, RIFE_VFI, STATE_LIST, Form
+from migrate.forms import CORE_INTERPOLATE, CORE_LOADER, RIFE_VFI, STATE_LIST, Form
+from tests.helpers.saved_workflows import (
+    LINK_FIELDS,
+    NodeData,
+    as_object,
+    assert_sound,
+    sources_of,
+    ui_node,
+    ui_workflow,
+    values_of,
+)
 from vfi.errors import InputError
-
-ALL_FORMS = {
-    form.type: form for form in (*OURS, RIFE_VFI, STATE_LIST, CORE_LOADER, CORE_INTERPOLATE)
-}
-NodeData = dict[str, Any]
-LINK = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
 
 
 def rife_vfi(**changed: object) -> NodeData:
@@ -67,7 +71,8 @@ def test_rife_vfi_becomes_a_loader_and_a_node_with_its_settings() -> None:
         | {
             "model": ["2_RIFELoadModel", 0],
             "images": ["1", 0],
-            "multi": 3,
+            "mode": "multiplier",
+            "mode.multi": 3,
             "scale": "0.5",
             "quality": "better",
         }
@@ -156,15 +161,15 @@ def test_connected_multiplier_stays_connected() -> None:
     workflow = rife_vfi(multiplier=["9", 0])
     workflow["9"] = {"class_type": "VFI FloatToInt", "inputs": {"float": 2.0}}
     new, report = migrate_workflow(workflow)
-    assert new["2"]["inputs"]["multi"] == ["9", 0]
-    assert any("VFI FloatToInt" in note and "RIFE Speed Ramp" in note for note in report.notes)
+    assert new["2"]["inputs"]["mode.multi"] == ["9", 0]
+    assert any("VFI FloatToInt" in note and "mode speed ramp" in note for note in report.notes)
 
 
 def test_list_of_multipliers_is_left_and_explained() -> None:
     workflow = rife_vfi(multiplier={"__value__": [1, 1, 4]})
     new, report = migrate_workflow(workflow)
     assert new == workflow
-    assert "Use RIFE Speed Ramp" in report.left[0]
+    assert "Use RIFE Interpolate in mode speed ramp" in report.left[0]
 
 
 # --- ComfyUI's own -------------------------------------------------------------------------------
@@ -177,7 +182,7 @@ def test_core_nodes_become_ours() -> None:
     assert new["3"]["class_type"] == "RIFEInterpolate"
     assert new["3"]["inputs"]["model"] == ["2", 0]
     assert new["3"]["inputs"]["images"] == ["1", 0]
-    assert new["3"]["inputs"]["multi"] == 4
+    assert new["3"]["inputs"]["mode.multi"] == 4
 
 
 def test_film_is_left_and_explained() -> None:
@@ -203,6 +208,45 @@ def test_other_methods_are_named() -> None:
     ]
 
 
+# --- the rate of the source ----------------------------------------------------------------------
+
+
+def with_source(kind: str, **inputs: object) -> NodeData:
+    """RIFE VFI after a node "1" of a kind, and a clip "0" for it."""
+    workflow = rife_vfi()
+    workflow["0"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["8", 0]}}
+    workflow["1"] = {"class_type": kind, "inputs": inputs}
+    return workflow
+
+
+def test_rate_comes_from_the_video_that_the_images_are_of() -> None:
+    new, report = migrate_workflow(with_source("GetVideoComponents", video=["8", 0]))
+    assert new["2"]["inputs"]["source_fps"] == ["1", 2]
+    assert not any("source_fps" in note for note in report.notes)
+
+
+def test_rate_is_found_behind_a_node_that_scales() -> None:
+    new = migrated(with_source("ImageScale", image=["0", 0], width=640))
+    assert new["2"]["inputs"]["source_fps"] == ["0", 2]
+
+
+@pytest.mark.parametrize("kind", ["LoadImage", "SelectEveryNth"])
+def test_rate_that_is_not_known_is_asked_for(kind: str) -> None:
+    new, report = migrate_workflow(with_source(kind, image=["0", 0], images=["0", 0]))
+    assert new["2"]["inputs"]["source_fps"] == 0.0
+    assert any("type the clip's rate in source_fps" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("first_comes_first", [True, False])
+def test_second_of_two_nodes_gets_the_rate_that_the_first_gives(first_comes_first: bool) -> None:
+    first = with_source("GetVideoComponents")
+    second = {"9": copy.deepcopy(first["2"])}
+    second["9"]["inputs"]["frames"] = ["2", 0]
+    new = migrated(first | second if first_comes_first else second | first)
+    assert new["2"]["inputs"]["source_fps"] == ["1", 2]
+    assert new["9"]["inputs"]["source_fps"] == ["2", 1]
+
+
 @pytest.mark.parametrize("data", [[], {}, {"a": 1}, "text", {"1": {"inputs": {}}}])
 def test_what_is_no_workflow_is_refused(data: object) -> None:
     with pytest.raises(InputError, match="workflow: this is not one that ComfyUI saved"):
@@ -212,42 +256,9 @@ def test_what_is_no_workflow_is_refused(data: object) -> None:
 # --- the form of the front end -------------------------------------------------------------------
 
 
-def ui_node(node: int, form: Form, *values: object, **links: int) -> NodeData:
-    """A node as the front end saves it; ``links``: input -> number of its link."""
-    slots = [(name, kind, {}) for name, kind in form.sockets]
-    slots += [(name, kind, {"widget": {"name": name}}) for name, kind, _ in form.widgets]
-    return {
-        "id": node,
-        "type": form.type,
-        "pos": [500, 100],
-        "mode": 0,
-        "inputs": [
-            {"name": name, "type": kind, "link": links.get(name)} | more
-            for name, kind, more in slots
-        ],
-        "outputs": [{"name": name, "type": kind, "links": []} for name, kind in form.outputs],
-        "properties": {},
-        "widgets_values": list(values),
-    }
-
-
 SOURCE = Form("LoadImage", (), (("image", "COMBO", "a.png"),), (("IMAGE", "IMAGE"),))
 TARGET = Form("SaveImage", (("images", "IMAGE"),), (), ())
 NUMBER = Form("PrimitiveInt", (), (("value", "INT", 2),), (("INT", "INT"),))
-
-
-def ui_workflow(nodes: list[NodeData], links: list[tuple[Any, ...]]) -> NodeData:
-    by_id = {node["id"]: node for node in nodes}
-    for link in links:
-        if link[1] in by_id:
-            by_id[link[1]]["outputs"][link[2]]["links"].append(link[0])
-    return {
-        "last_node_id": max(by_id),
-        "last_link_id": max(link[0] for link in links),
-        "nodes": nodes,
-        "links": [list(link) for link in links],
-        "version": 0.4,
-    }
 
 
 def ui_rife_vfi() -> NodeData:
@@ -262,53 +273,6 @@ def ui_rife_vfi() -> NodeData:
     return ui_workflow(nodes, links)
 
 
-def graphs_in(workflow: NodeData) -> list[NodeData]:
-    return [workflow, *workflow.get("definitions", {}).get("subgraphs", [])]
-
-
-def as_object(link: Any) -> dict[str, Any]:
-    return link if isinstance(link, dict) else dict(zip(LINK, link, strict=True))
-
-
-def assert_sound(workflow: NodeData) -> None:
-    """Both ends of each link know of it, and have its type; ids are given once."""
-    for graph in graphs_in(workflow):
-        nodes = {node["id"]: node for node in graph["nodes"]}
-        links = {link["id"]: link for link in map(as_object, graph["links"])}
-        assert len(nodes) == len(graph["nodes"])
-        assert len(links) == len(graph["links"])
-        for link in links.values():
-            if link["origin_id"] in nodes:
-                output = nodes[link["origin_id"]]["outputs"][link["origin_slot"]]
-                assert link["id"] in output["links"]
-                assert output["type"] == link["type"]
-            if link["target_id"] in nodes:
-                target = nodes[link["target_id"]]["inputs"][link["target_slot"]]
-                assert target["link"] == link["id"]
-                assert target["type"] == link["type"]
-        ends = [slot["link"] for node in nodes.values() for slot in node["inputs"]]
-        ends += [
-            number for node in nodes.values() for out in node["outputs"] for number in out["links"]
-        ]
-        assert {number for number in ends if number is not None} <= set(links)
-
-
-def values_of(workflow: NodeData, node: int) -> dict[str, object]:
-    (data,) = [data for data in workflow["nodes"] if data["id"] == node]
-    return dict(zip(ALL_FORMS[data["type"]].defaults, data["widgets_values"], strict=True))
-
-
-def sources_of(workflow: NodeData, node: int) -> dict[str, tuple[int, int]]:
-    """Input -> node and output it is connected to."""
-    (data,) = [data for data in workflow["nodes"] if data["id"] == node]
-    links = {link["id"]: link for link in map(as_object, workflow["links"])}
-    return {
-        slot["name"]: (links[slot["link"]]["origin_id"], links[slot["link"]]["origin_slot"])
-        for slot in data["inputs"]
-        if slot["link"] is not None
-    }
-
-
 def test_saved_workflow_is_switched_with_its_links() -> None:
     new = migrated(ui_rife_vfi())
     assert_sound(ui_rife_vfi())
@@ -320,11 +284,11 @@ def test_saved_workflow_is_switched_with_its_links() -> None:
         "PrimitiveInt",
         "RIFELoadModel",
     ]
-    assert sources_of(new, 2) == {"images": (1, 0), "model": (5, 0), "multi": (4, 0)}
+    assert sources_of(new, 2) == {"images": (1, 0), "model": (5, 0), "mode.multi": (4, 0)}
     assert sources_of(new, 3) == {"images": (2, 0)}
     assert values_of(new, 2)["scale"] == "0.5"
     assert values_of(new, 5) == {"model": "4.9", "precision": "fp32", "torch_compile": False}
-    assert (new["last_node_id"], new["last_link_id"]) == (5, 6)
+    assert (new["last_node_id"], new["last_link_id"]) == (5, 4)
 
 
 def test_new_loader_stands_left_of_the_node() -> None:
@@ -376,8 +340,24 @@ def test_core_nodes_are_found_behind_a_reroute() -> None:
         "RIFEInterpolate",
     ]
     assert sources_of(new, 4) == {"model": (3, 0), "images": (1, 0)}
-    assert as_object(new["links"][0]) == dict(zip(LINK, (1, 2, 0, 3, 0, "RIFE_MODEL"), strict=True))
+    assert as_object(new["links"][0]) == dict(
+        zip(LINK_FIELDS, (1, 2, 0, 3, 0, "RIFE_MODEL"), strict=True)
+    )
     assert values_of(new, 2)["model"] == "4.25"
+
+
+def test_saved_rate_is_connected_behind_a_reroute() -> None:
+    video = Form("GetVideoComponents", (), (), tuple((n, n) for n in ("IMAGE", "AUDIO", "FLOAT")))
+    reroute = Form("Reroute", (("", "*"),), (), (("", "IMAGE"),))
+    nodes = [
+        ui_node(1, video),
+        ui_node(2, reroute, **{"": 1}),
+        ui_node(3, RIFE_VFI, *RIFE_VFI.defaults.values(), frames=2),
+    ]
+    links = [(1, 1, 0, 2, 0, "*"), (2, 2, 0, 3, 0, "IMAGE")]
+    new = migrated(ui_workflow(nodes, links))
+    assert sources_of(new, 3) == {"model": (4, 0), "images": (2, 0), "source_fps": (1, 2)}
+    assert values_of(new, 3)["source_fps"] == 0.0
 
 
 def subgraph(model: str) -> NodeData:
@@ -394,7 +374,7 @@ def subgraph(model: str) -> NodeData:
         (5, 2, 0, -20, 0, "IMAGE"),
     ]
     inner = ui_workflow(nodes, links)
-    inner["links"] = [dict(zip(LINK, link, strict=True)) for link in links]
+    inner["links"] = [dict(zip(LINK_FIELDS, link, strict=True)) for link in links]
     inner |= {"id": "smooth", "inputNode": {"id": -10}, "outputNode": {"id": -20}}
     inner["inputs"] = [
         {"name": name, "linkIds": [number]}
@@ -413,13 +393,13 @@ def test_nodes_in_a_subgraph_are_switched_and_its_widgets_renamed() -> None:
     assert_sound(new)
     inner = new["definitions"]["subgraphs"][0]
     assert values_of(inner, 1)["model"] == "4.25"  # what a subgraph's node shows is stored here
-    assert values_of(inner, 2)["multi"] == 5
+    assert values_of(inner, 2)["mode.multi"] == 5
     assert sources_of(inner, 1) == {"model": (-10, 0)}
-    assert sources_of(inner, 2) == {"model": (1, 0), "images": (-10, 1), "multi": (-10, 2)}
+    assert sources_of(inner, 2) == {"model": (1, 0), "images": (-10, 1), "mode.multi": (-10, 2)}
     for slot in inner["inputs"]:
         (number,) = slot["linkIds"]
         assert number in {link["id"] for link in inner["links"]}
-    assert new["nodes"][0]["properties"]["proxyWidgets"] == [["1", "model"], ["2", "multi"]]
+    assert new["nodes"][0]["properties"]["proxyWidgets"] == [["1", "model"], ["2", "mode.multi"]]
 
 
 def test_film_in_a_subgraph_is_left_and_explained() -> None:
