@@ -100,5 +100,5 @@ def _download(entry: CatalogEntry, folders: list[Path], catalog: Sequence[Catalo
         if not here:
             raise
         raise DownloadError(
-            f"model: choose {here[0]}, which is on disk, in place of {entry.name}. {error}"
+            f"model: choose {here[0]}, which is on disk; {entry.name} could not be downloaded. {error}"
         ) from error
