@@ -5,7 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rife_arch.load import PRECISIONS, Precision
-from .support.model_paths import find_checkpoint, list_choices
+from .support.model_inputs import check_checkpoint, checkpoint_input
+from .support.model_paths import find_checkpoint
 from .support.progress import show_text
 from .support.sockets import CATEGORY, RifeModelType, load_managed
 
@@ -30,13 +31,7 @@ class RIFELoadModel(io.ComfyNode):
                 "FrameInterpolationModelLoader",
             ],
             inputs=[
-                io.Combo.Input(
-                    "model",
-                    options=list_choices(),
-                    default="4.25",
-                    tooltip="A version (found on disk under its usual names, otherwise downloaded "
-                    "once) or a file of your own. 4.25 suits most clips.",
-                ),
+                checkpoint_input(),
                 io.Combo.Input(
                     "precision",
                     options=list(PRECISIONS),
@@ -60,6 +55,11 @@ class RIFELoadModel(io.ComfyNode):
             ],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(cls, model: str | None) -> bool | str:
+        """Refuse a model that is neither listed nor found, before anything runs."""
+        return check_checkpoint(model)
 
     @classmethod
     def execute(

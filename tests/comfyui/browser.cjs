@@ -65,6 +65,39 @@ const commands = {
     return [await shown.jsonValue(), inputs];
   },
 
+  // Tell what a loader and its list show; choose from the list; let a file come, and refresh; then load
+  // a workflow that names the file.
+  async list_models(page, { choice, from, file }) {
+    await page.evaluate(() => {
+      app.graph.clear();
+      app.graph.add(LiteGraph.createNode("RIFELoadModel"));
+    });
+    await page.waitForTimeout(500); // until it has been drawn
+    const show = () => page.evaluate(readWidget);
+    const shown = { first: await show() };
+    await page.mouse.click(...await page.evaluate(placeOfWidget));
+    const entries = page.locator("[role=option], .litemenu-entry");
+    await entries.first().waitFor();
+    await picture(page, "models");
+    shown.list = await entries.allInnerTexts();
+    await entries.filter({ hasText: choice }).click();
+    shown.value = await page.evaluate(() => app.graph.nodes[0].widgets[0].value);
+    await page.evaluate(choose, [{ type: "RIFELoadModel", name: "model", value: "4.25" }]);
+    fs.copyFileSync(from, file);
+    await page.evaluate(
+      () => app.extensionManager.command.execute("Comfy.RefreshNodeDefinitions"));
+    await page.waitForTimeout(500); // Nodes 2.0 are drawn a little later
+    shown.refreshed = await show();
+    const workflow = await page.evaluate(() => app.graph.serialize());
+    workflow.nodes[0].widgets_values[0] = path.basename(file);
+    await page.evaluate((workflow) => app.loadGraphData(workflow), workflow);
+    await page.waitForTimeout(1500); // missing models are complained of a little later
+    await picture(page, "file");
+    const complaints = await page.evaluate(
+      () => document.body.innerText.match(/^.*(error|missing|issue).*$/gim));
+    return { ...shown, loaded: await show(), complaints };
+  },
+
   // Open the help page of each node; tell the widths of its pictures, 0 for one that did not load.
   async help(page, { titles }) {
     const shown = {};
@@ -109,6 +142,32 @@ function choose(widgets) {
     widget.value = value;
     widget.callback?.(value, app.canvas, node); // as a choice from the list does
   }
+}
+
+// In the page: what the first node shows of its first widget; undefined if it is not drawn yet.
+function readWidget() {
+  const [element] = document.querySelectorAll("[data-node-id] [role=combobox]");
+  if (element) return element.innerText;
+  const texts = [];
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+    texts.push(text);
+    return fillText.call(this, text, ...rest);
+  };
+  app.canvas.draw(true, true);
+  CanvasRenderingContext2D.prototype.fillText = fillText;
+  return texts[texts.indexOf("model", texts.indexOf("model") + 1) + 1]; // the first is the output
+}
+
+// In the page: the middle of that widget.
+function placeOfWidget() {
+  const [element] = document.querySelectorAll("[data-node-id] [role=combobox]");
+  const box = (element ?? app.canvas.canvas).getBoundingClientRect();
+  if (element) return [box.left + box.width / 2, box.top + box.height / 2];
+  const [node] = app.graph.nodes;
+  const [x, y] = app.canvas.ds.convertOffsetToCanvas(
+    [node.pos[0] + node.size[0] / 2, node.pos[1] + node.widgets[0].last_y + 10]);
+  return [box.left + x, box.top + y];
 }
 
 // In the page: the size of the picture that the player of a video shows, what is written on the page of

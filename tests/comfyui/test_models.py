@@ -1,0 +1,101 @@
+"""The list of models: what it shows, what it accepts, and what is said of what cannot be had."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.comfy_server import Comfy
+from tests.helpers.contract import options
+
+
+@pytest.fixture
+def folder(comfy: Comfy) -> Iterator[Path]:
+    """The folder of checkpoints, where 4.26 lies under one of its usual names."""
+    folder = comfy.models / "frame_interpolation"
+    copy = folder / "rife426.pth"
+    shutil.copy(folder / "rife_tiny.pth", copy)
+    yield folder
+    copy.unlink()
+
+
+def model_input(comfy: Comfy) -> dict[str, Any]:
+    return options(comfy.get("/object_info/RIFELoadModel")["RIFELoadModel"])["model"]
+
+
+def loading(model: object) -> dict[str, Any]:
+    """A workflow that does no more than load a model."""
+    load = {"class_type": "RIFELoadModel", "inputs": {"model": model, "precision": "auto"}}
+    shown = {"class_type": "PreviewAny", "inputs": {"source": ["load", 0]}}
+    return {"load": load, "shown": shown}
+
+
+def refusal(comfy: Comfy, model: str) -> str:
+    """What the server says of a model as soon as the prompt is queued."""
+    answer = comfy.post("/prompt", {"prompt": loading(model)})
+    (error,) = answer["node_errors"]["load"]["errors"]
+    return error["details"]
+
+
+def test_file_that_is_a_version_is_listed_as_the_version_only(comfy: Comfy, folder: Path) -> None:
+    model = model_input(comfy)
+    assert model["options"].count("4.26") == 1
+    assert "rife426.pth" not in model["options"]
+    assert model["states"]["4.26"] == {"on_disk": True}
+    assert model["states"]["rife426.pth"] == {"on_disk": True, "version": "4.26"}
+
+
+def test_own_files_come_first_and_then_the_recommended_version(comfy: Comfy) -> None:
+    model = model_input(comfy)
+    assert model["options"][:3] == ["broken.pth", "rife_tiny.pth", "4.25"]
+    assert model["states"]["4.25"] == {"recommended": True, "download": 22674688}
+    assert "rife_tiny.pth" not in model["states"]
+
+
+def test_enhancer_is_no_choice(comfy: Comfy, folder: Path) -> None:
+    enhancer = folder / "safa_v0.5.zip"
+    enhancer.touch()
+    try:
+        model = model_input(comfy)
+    finally:
+        enhancer.unlink()
+    assert enhancer.name not in [*model["options"], *model["states"]]
+
+
+@pytest.mark.parametrize("model", ["rife426.pth", "rife_v4.26.safetensors", "4.26"])
+def test_version_loads_under_its_name_and_those_of_its_files(
+    comfy: Comfy, folder: Path, model: str
+) -> None:
+    ended = comfy.run(loading(model))
+    assert ended.succeeded, ended.messages
+
+
+@pytest.mark.parametrize("model", ["nope.pth", "../models/rife_tiny.pth", "4.99", ""])
+def test_unknown_model_is_refused_before_anything_runs(
+    comfy: Comfy, folder: Path, model: str
+) -> None:
+    assert refusal(comfy, model) == (
+        f'model - choose 4.26: there is no version "{model}" and no such file. '
+        f"Put a file of your own into {folder} and press R."
+    )
+
+
+def test_version_that_only_a_person_can_fetch_is_refused_with_its_address(
+    comfy: Comfy, folder: Path
+) -> None:
+    said = refusal(comfy, "3.9")
+    assert said.startswith("model - choose 4.26, or open https://drive.google.com/")
+    assert said.endswith(f" and save the file as {folder / 'rife_v3.9.zip'}.")
+
+
+def test_failed_download_says_first_which_model_is_on_disk(comfy: Comfy, folder: Path) -> None:
+    choice = {"class_type": "Choice", "inputs": {"choice": "3.9"}}
+    ended = comfy.run({"choice": choice, **loading(["choice", 0])})
+    said = ended.messages["execution_error"]["exception_message"]
+    assert said.startswith(
+        "model: choose 4.26, which is on disk; 3.9 could not be downloaded. model 3.9: open https://"
+    )
