@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from comfy_api.latest import io
 from torch import Tensor
@@ -19,6 +20,7 @@ from .support.enhancement_inputs import (
 )
 from .support.progress import Outcome, Stopwatch, log_cut, show_outcome
 from .support.sockets import SAFA_CATEGORY, ManagedEnhancer, require_frames
+from .support.validation import check_inputs
 
 
 class SAFAEnhance(io.ComfyNode):
@@ -47,6 +49,11 @@ class SAFAEnhance(io.ComfyNode):
             ],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(cls, input_types: dict[str, str], **values: Any) -> bool:
+        """Refuse what is wrong before anything runs."""
+        return check_inputs(cls, values, input_types)
 
     @classmethod
     def execute(

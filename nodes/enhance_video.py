@@ -33,6 +33,7 @@ from .support.enhancement_inputs import (
 from .support.progress import check_cancelled, log_cut, show_outcome
 from .support.render_video import FileSettings, render_video
 from .support.sockets import SAFA_CATEGORY, ManagedEnhancer
+from .support.validation import check_inputs
 from .support.video_source import open_source
 
 
@@ -70,6 +71,11 @@ class SAFAEnhanceVideo(io.ComfyNode):
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, input_types: dict[str, str], **values: Any) -> bool:
+        """Refuse what is wrong before anything runs."""
+        return check_inputs(cls, values, input_types)
 
     @classmethod
     def execute(

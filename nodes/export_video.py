@@ -24,6 +24,7 @@ from .support.encoding_inputs import (
 from .support.progress import check_cancelled, show_outcome
 from .support.render_video import FileSettings, render_video
 from .support.sockets import EXPORT_CATEGORY, clip_input, clip_rate_input
+from .support.validation import check_inputs
 
 
 class RIFEExportVideo(io.ComfyNode):
@@ -70,6 +71,11 @@ class RIFEExportVideo(io.ComfyNode):
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, input_types: dict[str, str], **values: Any) -> bool:
+        """Refuse what is wrong before anything runs."""
+        return check_inputs(cls, values, input_types, clip="images", rate="fps")
 
     @classmethod
     def execute(

@@ -26,6 +26,7 @@ from .support.sockets import (
     clip_rate_input,
 )
 from .support.timing_inputs import AUTO_END, Curve, curve_input, mode_input
+from .support.validation import check_inputs
 
 
 class RIFEInterpolate(io.ComfyNode):
@@ -78,6 +79,11 @@ class RIFEInterpolate(io.ComfyNode):
             ],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(cls, input_types: dict[str, str], **values: Any) -> bool:
+        """Refuse what is wrong before anything runs."""
+        return check_inputs(cls, values, input_types, clip="images", rate="source_fps")
 
     @classmethod
     def execute(

@@ -33,6 +33,7 @@ from .support.sockets import (
     clip_rate_input,
 )
 from .support.timing_inputs import AUTO_END, curve_input, mode_input
+from .support.validation import check_inputs
 
 
 class RIFEInterpolateVideo(io.ComfyNode):
@@ -81,6 +82,11 @@ class RIFEInterpolateVideo(io.ComfyNode):
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, input_types: dict[str, str], **values: Any) -> bool:
+        """Refuse what is wrong before anything runs."""
+        return check_inputs(cls, values, input_types, clip="video", rate="source_fps")
 
     @classmethod
     def execute(

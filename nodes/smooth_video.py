@@ -9,10 +9,12 @@ from comfy_api.latest import Input, io
 from .support.encoding_inputs import crf_input, pop_encoding, prefix_input, preset_input
 from .support.interpolate_file import TimingSettings, interpolate_to_file
 from .support.interpolation_inputs import InterpolationOptions
-from .support.model_paths import find_checkpoint, list_choices
+from .support.model_inputs import checkpoint_input
+from .support.model_paths import find_checkpoint
 from .support.render_video import FileSettings
 from .support.sockets import ALIASES, CATEGORY, load_managed
 from .support.timing_inputs import MULTIPLIER, TARGET_FPS, mode_input
+from .support.validation import check_inputs
 
 
 class RIFESmoothVideo(io.ComfyNode):
@@ -33,13 +35,7 @@ class RIFESmoothVideo(io.ComfyNode):
                 io.Video.Input(
                     "video", tooltip="From Load Video, Create Video, or any other node."
                 ),
-                io.Combo.Input(
-                    "model",
-                    options=list_choices(),
-                    default="4.25",
-                    tooltip="A version (found on disk under its usual names, otherwise downloaded "
-                    "once) or a file of your own. 4.25 suits most clips.",
-                ),
+                checkpoint_input(),
                 mode_input([TARGET_FPS, MULTIPLIER]),
                 io.Boolean.Input(
                     "save",
@@ -55,6 +51,11 @@ class RIFESmoothVideo(io.ComfyNode):
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, input_types: dict[str, str], **values: Any) -> bool:
+        """Refuse what is wrong before anything runs."""
+        return check_inputs(cls, values, input_types)
 
     @classmethod
     def execute(

@@ -180,7 +180,7 @@ def _recognise(
     with _named(path):
         config = detect(canonical.everything(), refine=refine)
     if canonical.dropped:
-        _log.info("%s: %d weights not used by inference", path.name, len(canonical.dropped))
+        _log.debug("%s: %d weights not used by inference", path.name, len(canonical.dropped))
     name, config = _settle_version(path, canonical, config, version)
     return Recognised(name, config, canonical)
 

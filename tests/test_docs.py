@@ -197,7 +197,9 @@ def test_page_on_nodes_names_exactly_the_nodes_there_are() -> None:
 
 
 def test_pages_name_no_other_nodes() -> None:
-    pages = {name: page for name, page in FOR_USERS.items() if name != "migration.md"}  # has old ids
+    pages = {
+        name: page for name, page in FOR_USERS.items() if name != "migration.md"
+    }  # has old ids
     named = {name for page in pages.values() for name in re.findall(NODE_ID, page)}
     assert named == set(DISPLAYED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from comfy_api.latest import io
@@ -12,6 +13,7 @@ from ...vfi.encode import (
     SPEEDS,
     EncodingSettings,
     find_preset,
+    opens,
     parse_encoder_options,
 )
 from ...vfi.jobs import HdrMode
@@ -68,11 +70,20 @@ def crf_input(*, advanced: bool = False) -> io.Input:
     )
 
 
+@cache
+def _offered_presets() -> list[str]:
+    """List the presets, without those for GPUs that have no encoder that opens on this machine.
+
+    A workflow may name any; ``check_inputs`` says what is wrong with it here.
+    """
+    return [name for name, preset in PRESETS.items() if not preset.needs_gpu or opens(preset)]
+
+
 def preset_input(*, advanced: bool = False) -> io.Input:
     """Describe the input ``preset``."""
     return io.Combo.Input(
         "preset",
-        list(PRESETS),
+        _offered_presets(),
         default=DEFAULT_PRESET,
         advanced=advanced or None,
         tooltip="\n".join(f"{p.name}: {p.purpose}" for p in PRESETS.values()),

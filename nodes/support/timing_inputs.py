@@ -145,6 +145,40 @@ def curve_input() -> io.Input:
     )
 
 
+def read_timing(
+    source_rate: Fraction, values: Mapping[str, Any]
+) -> tuple[str, Fraction, SpeedCurve]:
+    """Read the input ``mode``: its name, and rate and speed of the result.
+
+    Raises:
+        InputError: there is no such mode, or a value is none that it takes.
+    """
+    name = values.get("mode", "")
+    mode = _MODES.get(name)
+    if mode is None:  # ComfyUI does not validate a DynamicCombo
+        raise InputError(f"mode must be one of {', '.join(_MODES)}, got {name or 'none'}.")
+    return name, *mode.read(source_rate, values)
+
+
+def check_mode(values: Mapping[str, Any] | str | None) -> None:
+    """Check the input ``mode`` before a run, as far as its values are there.
+
+    Args:
+        values: a name alone where ComfyUI does not know it; None where it is connected, or not given.
+
+    Raises:
+        InputError: see :func:`read_timing`.
+    """
+    if values is None:
+        return
+    if isinstance(values, str):
+        values = {"mode": values}
+    mode = _MODES.get(values.get("mode", ""))
+    names = [one.id for one in mode.inputs()] if mode else []
+    if all(values.get(name) is not None for name in names):
+        read_timing(Fraction(24), values)  # any rate: only what is written is checked
+
+
 def plan_timing(
     clip: Clip, values: Mapping[str, Any], end: str, *, is_batch: bool, curve: Curve | None
 ) -> Schedule:
@@ -160,14 +194,9 @@ def plan_timing(
     Raises:
         InputError: a value is none that the mode takes.
     """
-    name = values.get("mode", "")
-    mode = _MODES.get(name)
-    if mode is None:  # ComfyUI does not validate a DynamicCombo
-        raise InputError(f"mode must be one of {', '.join(_MODES)}, got {name or 'none'}.")
+    name, rate, speed = read_timing(clip.rate, values)
     if name == SPEED_RAMP and curve is not None:
-        rate, speed = _read_rate(clip.rate, values), read_curve(curve, _duration_of(clip))
-    else:
-        rate, speed = mode.read(clip.rate, values)
+        speed = read_curve(curve, _duration_of(clip))
     if end == AUTO_END:
         is_open = is_batch and name == MULTIPLIER
         end = (EndRule.LAST_FRAME if is_open else EndRule.FULL_DURATION).value

@@ -731,7 +731,7 @@ WRONG = {
     "ffmpeg options": (
         "--video clip.mkv --ffmpeg-options=-y",
         2,
-        "'-y' is not among the ffmpeg options",
+        "'-y' is not among those",
     ),
     "ext": ("--video clip.mkv --ext avi", 2, "argument --ext: invalid choice: 'avi'"),
     "png": ("--video clip.mkv --png", 2, "--png was removed: use --png-only, or --keep-pngs"),

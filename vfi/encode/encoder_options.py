@@ -68,8 +68,8 @@ def _pairs(words: Iterator[str]) -> Iterator[tuple[str, str]]:
         is_pair = bool(sign) and not word.startswith("-")
         if name not in ALLOWED or not (is_pair or (word.startswith("-") and not sign)):
             raise InputError(
-                f"{word!r} is not among the ffmpeg options that may be set. Write preset=slow or "
-                f"-preset slow. These may be set: {', '.join(sorted(ALLOWED))}."
+                f"Write ffmpeg options as preset=slow or -preset slow: {word!r} is not among those that "
+                f"may be set. These are: {', '.join(sorted(ALLOWED))}."
             )
         value = value if is_pair else next(words, "")
         _require_harmless(name, value)

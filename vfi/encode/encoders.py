@@ -73,6 +73,11 @@ def choose_encoder(
     return settled
 
 
+def opens(preset: Preset) -> bool:
+    """Return whether an encoder of a preset opens on this machine. Takes a moment."""
+    return any(not _complaint(encoder) for encoder in preset.encoders)
+
+
 def available_presets() -> Iterator[tuple[Preset, Encoder]]:
     """Yield the presets that can be written here, each with the encoder it takes."""
     for preset in PRESETS.values():
@@ -139,10 +144,11 @@ def _first_that_opens(preset: Preset, *, has_alpha: bool) -> Encoder:
             return encoder
         complaints.append(f"{encoder.name} ({complaint})")
     names = ", ".join(other.name for other, _ in available_presets())
-    advice = f"Presets that work here: {names}." if names else "Install PyAV from PyPI."
+    advice = f"Choose another preset ({names})" if names else "Install PyAV from PyPI"
+    kind = "GPU encoder" if preset.needs_gpu else "encoder"
     raise InputError(
-        f"No encoder of preset {preset.name} works here with PyAV {av.__version__}: "
-        f"{'; '.join(complaints)}. {advice}"
+        f"{advice}: no working {kind} found for {preset.name} (PyAV {av.__version__}: "
+        f"{'; '.join(complaints)})."
     )
 
 

@@ -104,6 +104,7 @@ class Preset:
         suffixes: extensions of the containers it goes into; the first is the default.
         encoders: in the order of preference; those with alpha are for frames that have it.
         max_rate: frames per second that the format can show, None for any.
+        needs_gpu: its encoders are those of GPUs.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Preset:
     suffixes: tuple[str, ...]
     encoders: tuple[Encoder, ...]
     max_rate: Fraction | None = None
+    needs_gpu: bool = False
 
     @property
     def has_alpha(self) -> bool:
@@ -279,7 +281,8 @@ _PRESETS = (
     ),
     Preset(
         name="share-gpu",
-        purpose="like share, by the graphics card: faster, larger",
+        purpose="like share, GPU-encoded: faster, larger",
+        needs_gpu=True,
         suffixes=_MP4_FAMILY,
         encoders=(
             Encoder(
@@ -303,7 +306,8 @@ _PRESETS = (
     ),
     Preset(
         name="high-quality-gpu",
-        purpose="like high-quality, by the graphics card: faster, larger",
+        purpose="like high-quality, GPU-encoded: faster, larger",
+        needs_gpu=True,
         suffixes=_MP4_FAMILY,
         encoders=(
             Encoder(
@@ -327,7 +331,8 @@ _PRESETS = (
     ),
     Preset(
         name="web-gpu",
-        purpose="like web, by the graphics card: faster, larger",
+        purpose="like web, GPU-encoded: faster, larger",
+        needs_gpu=True,
         suffixes=(".mp4", ".webm", ".mkv"),
         encoders=(
             Encoder(

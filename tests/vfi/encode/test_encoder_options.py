@@ -65,7 +65,7 @@ def test_options_of_an_encoder_are_taken(line: str, expected: dict[str, str]) ->
     ],
 )
 def test_anything_else_is_refused(line: str) -> None:
-    with pytest.raises(InputError, match="is not among the ffmpeg options that may be set"):
+    with pytest.raises(InputError, match="is not among those that may be set"):
         parse_encoder_options(line)
 
 

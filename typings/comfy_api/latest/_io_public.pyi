@@ -30,6 +30,8 @@ class HiddenHolder:
 class UIOutput: ...
 
 class Input:
+    id: str
+    def get_io_type(self) -> str: ...
     def __init__(
         self,
         id: str,
@@ -49,6 +51,7 @@ class Output:
     ) -> None: ...
 
 class ComfyTypeIO:
+    io_type: str
     Input = Input
     Output = Output
 
@@ -73,6 +76,8 @@ class Boolean(ComfyTypeIO):
 
 class Int(ComfyTypeIO):
     class Input(Input):
+        min: int | None
+        max: int | None
         def __init__(
             self,
             id: str,
@@ -89,6 +94,8 @@ class Int(ComfyTypeIO):
 
 class Float(ComfyTypeIO):
     class Input(Input):
+        min: float | None
+        max: float | None
         def __init__(
             self,
             id: str,
@@ -118,6 +125,7 @@ class String(ComfyTypeIO):
 
 class Combo(ComfyTypeIO):
     class Input(Input):
+        options: list[str]
         def __init__(
             self,
             id: str,
@@ -159,9 +167,11 @@ class Autogrow(ComfyTypeIO):
 
 class DynamicCombo(ComfyTypeIO):
     class Option:
+        inputs: list[Input]
         def __init__(self, key: str, inputs: list[Input]) -> None: ...
 
     class Input(Input):
+        options: list[DynamicCombo.Option]
         def __init__(
             self,
             id: str,
@@ -172,6 +182,7 @@ class DynamicCombo(ComfyTypeIO):
         ) -> None: ...
 
 class Schema:
+    inputs: list[Input]
     def __init__(
         self,
         *,

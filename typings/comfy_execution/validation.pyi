@@ -1,0 +1,3 @@
+"""What this pack uses of ``comfy_execution.validation`` (written for 0.25)."""
+
+def validate_node_input(received_type: str, input_type: str, strict: bool = False) -> bool: ...
