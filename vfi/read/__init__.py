@@ -6,16 +6,22 @@ May import the package's root modules, ``timing`` and ``image_files``.
 from .clip import Clip, open_folder, open_video
 from .demux import audio_origin, open_container
 from .image_sequence import read_mask
-from .video import probe_video, read_video, trim_video
+from .sound import SoundFormat, read_sound, sound_format
+from .video import FrameTime, probe_video, read_times, read_video, trim_video
 
 __all__ = [
     "Clip",
+    "FrameTime",
+    "SoundFormat",
     "audio_origin",
     "open_container",
     "open_folder",
     "open_video",
     "probe_video",
     "read_mask",
+    "read_sound",
+    "read_times",
     "read_video",
+    "sound_format",
     "trim_video",
 ]
