@@ -139,6 +139,18 @@ def test_rotated_file_is_cropped_as_it_is_displayed(comfy: Comfy, talkie: Path) 
     assert read(comfy, "EditedFile(path).as_cropped(0, 0, 48, 32)", path)["size"] == [48, 32]
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_alpha_is_cropped_along_where_it_is_wanted(
+    comfy: Comfy, lossless: Path, *, alpha: bool
+) -> None:
+    options = ("-vf", "format=rgba,colorchannelmixer=aa=0.2", "-c:v", "png")
+    found = read(comfy, CROP, convert(lossless, comfy.input / "alpha.mkv", *options), alpha=alpha)
+    assert found["alpha"] == alpha
+    opaque = np.stack(CROPPED)
+    see_through = np.concatenate((opaque, np.full_like(opaque[..., :1], 51)), axis=-1)
+    assert found["pixels"] == hashes(see_through if alpha else opaque)
+
+
 def test_sound_of_an_edited_video_is_that_of_its_file(comfy: Comfy, talkie: Path) -> None:
     assert read(comfy, CROP, talkie)["sound"] == ["edit_talkie.mp4", "0", 1]
 

@@ -66,6 +66,8 @@ class EditedFile(InputImpl.VideoFromFile):
             if kind == "crop":
                 x, y, width, height = numbers
                 made.images = made.images[:, y : y + height, x : x + width].clone()
+                if made.alpha is not None:  # a MASK has no channels, but ComfyUI's alpha does
+                    made.alpha = made.alpha[:, y : y + height, x : x + width, 0]
             else:
                 planes = made.images.movedim(-1, 1)
                 resized = torch.nn.functional.interpolate(planes, numbers[::-1], mode="nearest")
