@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..vfi.errors import InputError
 from ..vfi.frames import Frame
 from ..vfi.preprocess import concatenate
 from .support.batch import to_batch
@@ -45,10 +46,11 @@ class RIFEJoinClips(io.ComfyNode):
                     template=io.Autogrow.TemplateNames(
                         io.Image.Input("clip", tooltip="The next part."),
                         names=[f"clip_{number}" for number in range(1, _MOST_CLIPS + 1)],
-                        min=2,
+                        min=1,
                     ),
-                    tooltip="The parts in order, all of the same size, all RGB or all RGBA. A new "
-                    "socket appears when the last one is connected.",
+                    tooltip="The parts in order, all of the same size, all RGB or all RGBA; a list of "
+                    "parts, as a loop collects them, is joined in its order. A new socket appears "
+                    "when the last one is connected.",
                 ),
                 io.Int.Input(
                     "overlap",
@@ -63,18 +65,30 @@ class RIFEJoinClips(io.ComfyNode):
                 io.Image.Output(display_name="images", tooltip="All parts in one batch."),
                 io.Int.Output(display_name="count", tooltip="Number of frames."),
             ],
+            is_input_list=True,
         )
 
     @classmethod
-    def execute(cls, clips: dict[str, Tensor], overlap: int) -> io.NodeOutput:
-        """Fill the output batch."""
-        batches = list(clips.values())
+    def execute(
+        cls, clips: Mapping[str, Sequence[Tensor]], overlap: Sequence[int]
+    ) -> io.NodeOutput:
+        """Fill the output batch; every input is a list, one of a widget has one item."""
+        batches = _in_order(clips)
         for batch in batches:
             require_frames(batch)
         # Views of the batches, except for the frames that are cross-faded.
-        frames = list(concatenate(map(_frames, batches), _FRAME_DURATION, overlap))
+        frames = list(concatenate(map(_frames, batches), _FRAME_DURATION, overlap[0]))
         out = to_batch((frame.pixels for frame in frames), len(frames), batches[0])
         return io.NodeOutput(out, len(out))
+
+
+def _in_order(clips: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+    """List the batches of ``clip_1``, then those of ``clip_2``, and so on."""
+    sockets = sorted(clips, key=lambda name: int(name.rpartition("_")[2]))
+    batches = [batch for name in sockets for batch in clips[name]]
+    if not batches:
+        raise InputError("clips: there is none. Connect a batch of images, or a list of them.")
+    return batches
 
 
 def _frames(images: Tensor) -> Iterator[Frame]:

@@ -45,6 +45,8 @@ REVIEWED = {
 # Where each module writes. What nodes write goes to paths from nodes/support/output_files.py, which has
 # them from ComfyUI: below its output folder, or its temporary folder.
 WRITERS = {
+    "nodes/support/foreign_video.py": "sound, to a temporary folder that is removed",
+    "nodes/support/joined_video.py": "sound, to a temporary folder that is removed",
     "nodes/support/output_files.py": "sound, to a temporary folder that is removed",
     "nodes/support/video_source.py": "a video in memory, to a temporary folder that is removed",
     "rife_arch/catalog/download.py": "a download, to the folder of models",
@@ -59,7 +61,7 @@ WRITERS = {
     "vfi/write/mux.py": "a video, to the output",
     "vfi/write/segments.py": "segments of a video, beside it",
     "vfi/write/video.py": "a video, to the output",
-    "vfi/write/wav.py": "sound, to the path that it is given by output_files.py",
+    "vfi/write/wav.py": "sound, to a path that it is given by a node",
     "cli/checkpoints.py": "a converted checkpoint, to the path that was asked for",
     "cli/demo_clip.py": "the demo, to the current folder",
     "migrate_workflow.py": "a workflow, to the path that was asked for",

@@ -406,6 +406,26 @@ def test_parts_are_joined(comfy: Comfy, parts: tuple[str, ...], overlap: int, co
     assert np.array_equal(pictures[1], PICTURES[1])
 
 
+@pytest.mark.parametrize(("more", "count"), [(False, 2), (True, 3)], ids=["list", "list and batch"])
+def test_parts_in_a_list_are_joined(comfy: Comfy, *, more: bool, count: int) -> None:
+    clips = {"clips.clip_1": ["list", 0]} | ({"clips.clip_2": ["back", 0]} if more else {})
+    workflow = {
+        **PAIR,
+        "list": node("RebatchImages", images=["pair", 0], batch_size=1),
+        "back": node("ImageBatch", image1=["second", 0], image2=["first", 0]),
+        "out": node("RIFEJoinClips", overlap=0, **clips),
+    }
+    pictures = saved(comfy, workflow, f"joined_list_{count}")
+    assert np.array_equal(pictures, [*PICTURES, PICTURES[0]][:count])
+
+
+def test_join_without_a_part_is_refused(comfy: Comfy) -> None:
+    workflow = {"out": node("RIFEJoinClips", overlap=0), "png": png("x/RIFE", ["out", 0])}
+    answer = comfy.post("/prompt", {"prompt": workflow})
+    (error,) = answer["node_errors"]["out"]["errors"]
+    assert error["type"] == "required_input_missing"
+
+
 @pytest.mark.parametrize(
     ("parts", "cuts", "count"),
     [

@@ -7,11 +7,14 @@ from .audio import DecodedAudio, read_audio
 from .clip import Clip, open_folder, open_video
 from .demux import audio_origin, open_container
 from .image_sequence import read_mask
-from .video import probe_video, read_video, trim_video
+from .sound import SoundFormat, read_sound, sound_format
+from .video import FrameTime, probe_video, read_times, read_video, trim_video
 
 __all__ = [
     "Clip",
     "DecodedAudio",
+    "FrameTime",
+    "SoundFormat",
     "audio_origin",
     "open_container",
     "open_folder",
@@ -19,6 +22,9 @@ __all__ = [
     "probe_video",
     "read_audio",
     "read_mask",
+    "read_sound",
+    "read_times",
     "read_video",
+    "sound_format",
     "trim_video",
 ]

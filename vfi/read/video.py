@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -70,6 +70,45 @@ def read_video(info: VideoInfo, *, alpha: bool = False) -> Generator[Frame, None
             if time >= info.first_time:
                 duration = exact_duration(frame, time, info)
                 yield Frame(frame.load(), time - info.first_time, duration=duration)
+
+
+@dataclass(frozen=True)
+class FrameTime:
+    """When a frame is shown.
+
+    Attributes:
+        time: as :func:`read_video` has it.
+        duration: likewise.
+        stamp: the frame's own timestamp in the file, s; None if it has none.
+        next_stamp: that of the frame after it, which may be outside the trim; None if there is
+            none.
+    """
+
+    time: Fraction
+    duration: Fraction | None
+    stamp: Fraction | None
+    next_stamp: Fraction | None = None
+
+
+def read_times(info: VideoInfo) -> Generator[FrameTime, None, None]:
+    """Decode a video, or its trim, for nothing but the times of the frames :func:`read_video` gives.
+
+    Raises:
+        DecodeError: a frame does not decode, or there is none.
+    """
+    held: FrameTime | None = None
+    with closing(_decode(info, alpha=False)) as frames:
+        for time, frame in with_exact_timestamps(frames, info):
+            stamp = None if frame.pts is None else frame.pts * frame.time_base
+            if held is not None:
+                yield replace(held, next_stamp=stamp)
+                held = None
+            if info.end_time is not None and time >= info.end_time:
+                return
+            if time >= info.first_time:
+                held = FrameTime(time - info.first_time, exact_duration(frame, time, info), stamp)
+    if held is not None:
+        yield held
 
 
 def trim_video(info: VideoInfo, start: Fraction, end: Fraction | None = None) -> VideoInfo:

@@ -16,9 +16,28 @@ def write_wav(path: Path, waveform: Tensor, sample_rate: int) -> None:
         waveform: [C, T] float in [-1, 1]; louder samples are clipped.
         sample_rate: samples per second.
     """
-    samples = waveform.cpu().float().clamp(-1, 1).mul(32767).round().short()
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(len(samples))
-        file.setsampwidth(2)  # bytes
-        file.setframerate(sample_rate)
-        file.writeframes(samples.T.contiguous().numpy().astype("<i2").tobytes())  # [C, T] -> [T, C]
+    with WavFile(path, len(waveform), sample_rate) as file:
+        file.write(waveform)
+
+
+class WavFile:
+    """A 16-bit WAV file that is written part by part; a context manager."""
+
+    def __init__(self, path: Path, num_channels: int, sample_rate: int) -> None:
+        """Open the file; closing it without any sample is fine."""
+        self._file = wave.open(str(path), "wb")  # noqa: SIM115  closed at the end of the block
+        self._file.setnchannels(num_channels)
+        self._file.setsampwidth(2)  # bytes
+        self._file.setframerate(sample_rate)
+
+    def __enter__(self) -> WavFile:
+        return self
+
+    def write(self, waveform: Tensor) -> None:
+        """Add samples, [C, T] float in [-1, 1]; louder ones are clipped."""
+        samples = waveform.cpu().float().clamp(-1, 1).mul(32767).round().short()
+        data = samples.T.contiguous().numpy().astype("<i2")  # [C, T] -> [T, C]
+        self._file.writeframes(data.tobytes())
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

@@ -16,8 +16,8 @@ class Input:
     Video = _VideoInput
 
 class InputImpl:
-    VideoFromFile = _VideoFromFile
     VideoFromComponents = _VideoFromComponents
+    VideoFromFile = _VideoFromFile
 
 class Types:
     VideoComponents = _VideoComponents

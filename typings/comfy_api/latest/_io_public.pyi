@@ -195,6 +195,7 @@ class Schema:
         description: str = "",
         search_aliases: Sequence[str] = (),
         is_output_node: bool = False,
+        is_input_list: bool = False,
     ) -> None: ...
 
 class NodeOutput:
