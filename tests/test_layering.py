@@ -30,6 +30,7 @@ ALLOWED = {
         "PIL",
         "comfy",
         "comfy_api",
+        "comfy_execution",
         "folder_paths",
         "server",
     },

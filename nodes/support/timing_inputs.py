@@ -160,19 +160,17 @@ def read_timing(
     return name, *mode.read(source_rate, values)
 
 
-def check_mode(values: Mapping[str, Any] | str | None) -> None:
+def check_mode(values: Mapping[str, Any] | None) -> None:
     """Check the input ``mode`` before a run, as far as its values are there.
 
     Args:
-        values: a name alone where ComfyUI does not know it; None where it is connected, or not given.
+        values: None for a mode that there is not: ComfyUI leaves it out.
 
     Raises:
         InputError: see :func:`read_timing`.
     """
     if values is None:
-        return
-    if isinstance(values, str):
-        values = {"mode": values}
+        raise InputError(f"Choose a mode: one of {', '.join(_MODES)}.")
     mode = _MODES.get(values.get("mode", ""))
     names = [one.id for one in mode.inputs()] if mode else []
     if all(values.get(name) is not None for name in names):

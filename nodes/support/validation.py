@@ -45,7 +45,8 @@ def check_inputs(
     Raises:
         InputError: something is wrong.
     """
-    for name, described in _flattened(node.define_schema().inputs):
+    inputs = node.define_schema().inputs
+    for name, described in _flattened(inputs):
         _check_link(name, described, links.get(name))
         _check_limits(name, described, _value_of(name, values))
     if rate and clip and values.get(rate) == 0 and links.get(clip) == io.Image.io_type:
@@ -54,7 +55,8 @@ def check_inputs(
         _require(check_checkpoint(values["model"]))
     if values.get("cuts"):
         parse_cuts(values["cuts"])
-    check_mode(values.get("mode"))
+    if any(one.id == "mode" for one in inputs):
+        check_mode(values.get("mode"))
     _check_encoding(values)
     return True
 

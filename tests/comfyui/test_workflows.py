@@ -29,6 +29,7 @@ from tests.helpers.workflows import (
     load,
     node,
     png,
+    refusal,
     several,
     shown,
     shown_files,
@@ -36,6 +37,7 @@ from tests.helpers.workflows import (
     timed,
     video,
 )
+from vfi.encode import PRESETS, opens
 from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD
 from vfi.read.image_sequence import probe_image_folder, read_image_folder
 from vfi.read.video import probe_video, read_video
@@ -104,8 +106,9 @@ def test_export_takes_options_of_the_encoder_and_no_others(comfy: Comfy) -> None
     assert comfy.run({"images": blank(2), "video": export}).succeeded
     assert b"cabac=0" in (comfy.output / "options" / "RIFE_00001_.mp4").read_bytes()
     export["inputs"]["ffmpeg_options"] = "-f image2 /tmp/x"
-    message = complaint(comfy, {"images": blank(2), "video": export})
-    assert "'-f' is not among the ffmpeg options that may be set" in message
+    message = refusal(comfy, {"images": blank(2), "video": export}, "video")
+    assert message.startswith("Write ffmpeg options as preset=slow")
+    assert "'-f' is not among those" in message
 
 
 def test_export_takes_the_speed_of_the_encoder_where_there_are_several(comfy: Comfy) -> None:
@@ -328,7 +331,8 @@ def test_curve_takes_the_place_of_the_text(comfy: Comfy) -> None:
 def test_ramp_that_is_none_is_explained(comfy: Comfy) -> None:
     out = ramp(1.0, 2.0, "slow")
     workflow = {**several("first", "second"), "model": load(), "out": out}
-    assert "Invalid speed ramp" in complaint(comfy, {**workflow, "png": png("x/R", ["out", 0])})
+    workflow |= {"png": png("x/R", ["out", 0])}
+    assert refusal(comfy, workflow, "out").startswith("Invalid speed ramp")
 
 
 def test_loop_is_closed_and_the_rate_passed_on(comfy: Comfy) -> None:
@@ -743,8 +747,74 @@ def test_unreadable_checkpoint_is_explained(comfy: Comfy) -> None:
     assert everything_in(comfy.output / "broken") == []
 
 
+# --- what is refused when it is queued -----------------------------------------------------------
+
+
+def queued(out: dict[str, Any]) -> Workflow:
+    """A workflow whose node "out" gives pictures; "latent" is there to be connected by mistake."""
+    latent = node("EmptyLatentImage", width=64, height=64, batch_size=1)
+    return {**PAIR, "model": load(), "latent": latent, "out": out, "png": png("x/R", ["out", 0])}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"fps": 0.0}, "Type the frame rate of the images in source_fps: 16 for Wan"),
+        ({"images": ["latent", 0]}, "Connect IMAGE or VIDEO to images: LATENT is connected."),
+        ({"multi": 65}, "mode.multi must be 2 to 64, got 65."),
+        ({"mode": "faster"}, "Choose a mode: one of multiplier, target fps"),
+        ({"mode": "speed ramp", "mode.ramp": "0:x", "mode.target_fps": 0.0}, "A speed must be"),
+        ({"scale": "3"}, "scale must be one of 0.25, 0.5, 1, 2, 4, got 3."),
+        ({"scene_threshold": 2.0}, "scene_threshold must be 0.0 to 1.0, got 2."),
+        ({"cuts": "a, b"}, "Cuts must be frame numbers such as 48"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_interpolation_is_refused_when_it_is_queued(
+    comfy: Comfy, changes: dict[str, Any], expected: str
+) -> None:
+    out = interpolate(**{"images": ["pair", 0], **changes})
+    assert refusal(comfy, queued(out), "out").startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"fps": 0.0}, "Type the frame rate of the images in fps: 16 for Wan"),
+        ({"fps": 2000.0}, "fps must be 0.0 to 1000.0, got 2000."),
+        ({"preset": "nonsense"}, "There is no preset 'nonsense'. Choose one of share"),
+        ({"crf": 52}, "crf must be 0 to 51, got 52."),
+        ({"ffmpeg_options": "tune=nonsense"}, "libx264 does not take these ffmpeg options"),
+        ({"images": ["model", 0]}, "Connect IMAGE or VIDEO to images: RIFE_MODEL is connected."),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_export_is_refused_when_it_is_queued(
+    comfy: Comfy, changes: dict[str, Any], expected: str
+) -> None:
+    export = video(**{"prefix": "x/R", "images": ["pair", 0], **changes})
+    workflow = {**PAIR, "model": load(), "out": export}
+    assert refusal(comfy, workflow, "out").startswith(expected)
+
+
+def test_preset_without_an_encoder_here_is_not_offered_and_refused(comfy: Comfy) -> None:
+    inputs = comfy.get("/object_info/RIFEExportVideo")["RIFEExportVideo"]["input"]["required"]
+    missing = [name for name, preset in PRESETS.items() if not opens(preset)]
+    assert not set(missing) & set(inputs["preset"][1]["options"])
+    if missing:
+        workflow = {**PAIR, "out": video("x/R", ["pair", 0], preset=missing[0])}
+        assert refusal(comfy, workflow, "out").startswith("Choose another preset (share, ")
+
+
 def test_unknown_model_is_refused_before_anything_runs(comfy: Comfy) -> None:
     workflow = {**smooth_pair(), "model": load("9.99"), "png": png("x/RIFE", ["smooth", 0])}
-    (error,) = comfy.post("/prompt", {"prompt": workflow})["node_errors"]["model"]["errors"]
-    assert error["type"] == "value_not_in_list"
-    assert "'9.99' not in" in error["details"]
+    assert "there is no version" in refusal(comfy, workflow, "model")
+
+
+def test_unknown_model_of_smooth_video_is_refused_before_anything_runs(comfy: Comfy) -> None:
+    settings = {"save": True, "filename_prefix": "x/R", "preset": "share", "crf": 20}
+    smooth = node("RIFESmoothVideo", video=["video", 0], model="9.99", **settings)
+    smooth["inputs"] |= timed("target fps", target_fps=60.0)
+    created = node("CreateVideo", images=["pair", 0], fps=24.0)
+    workflow = {**PAIR, "video": created, "out": smooth}
+    assert refusal(comfy, workflow, "out").startswith("choose ")

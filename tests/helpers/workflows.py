@@ -71,6 +71,12 @@ def complaint(comfy: Comfy, workflow: Workflow) -> str:
     return comfy.run(workflow).messages["execution_error"]["exception_message"]
 
 
+def refusal(comfy: Comfy, workflow: Workflow, name: str) -> str:
+    """What the user reads when a node is refused before the workflow runs: one message."""
+    (error,) = comfy.post("/prompt", {"prompt": workflow})["node_errors"][name]["errors"]
+    return error["details"].removeprefix("model - ")
+
+
 def everything_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*"))
 

@@ -145,10 +145,9 @@ def _first_that_opens(preset: Preset, *, has_alpha: bool) -> Encoder:
         complaints.append(f"{encoder.name} ({complaint})")
     names = ", ".join(other.name for other, _ in available_presets())
     advice = f"Choose another preset ({names})" if names else "Install PyAV from PyPI"
-    kind = "GPU encoder" if preset.needs_gpu else "encoder"
+    found = "no working GPU encoder found" if preset.needs_gpu else "no working encoder found"
     raise InputError(
-        f"{advice}: no working {kind} found for {preset.name} (PyAV {av.__version__}: "
-        f"{'; '.join(complaints)})."
+        f"{advice}: {found} for {preset.name} (PyAV {av.__version__}: {'; '.join(complaints)})."
     )
 
 
