@@ -94,7 +94,7 @@ def render_video(
     stopwatch = Stopwatch()
     # After a live preview, the front end would keep its last frame in place of the player.
     player = preview(encoding, file)
-    progress = Progress(job.num_frames, node=node, shows_frames=player is None)
+    progress = Progress(job.num_frames, node=node)
     count = render(frames, [writer], on_frame=progress, dither=job.dither)
     outcome = _outcome(job, file, count, stopwatch, progress.num_resumed)
     return VideoResult(InputImpl.VideoFromFile(str(file.path)), outcome, player)
