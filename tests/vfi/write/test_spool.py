@@ -116,6 +116,14 @@ def test_stops_anywhere_leave_no_trace(tmp_path: Path, stops: Sequence[int]) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "whole.mp4"]
 
 
+def test_kept_frames_have_the_colours_of_the_others(tmp_path: Path) -> None:
+    frames = [pixels.astype(np.uint16) * 257 for pixels in moving(9)]
+    write(writer(tmp_path / "a.mov", "master", bit_depth=16), frames, 5)
+    assert write(writer(tmp_path / "a.mov", "master", bit_depth=16), frames) == 5
+    write(writer(tmp_path / "whole.mov", "master", bit_depth=16), frames)  # which tags each frame
+    assert (tmp_path / "a.mov").read_bytes() == (tmp_path / "whole.mov").read_bytes()
+
+
 def test_earlier_frame_of_the_unfinished_segment_will_do(tmp_path: Path) -> None:
     frames = moving(34)
     write(writer(tmp_path / "a.mp4"), frames, 28)
