@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import av
 import torch
@@ -176,11 +176,11 @@ def render_clip(
     cuts: list[Cut] = []
     started = perf_counter()
     try:
-        with _progress(job.num_frames) as on_frame:
+        with _Progress(job.num_frames) as progress:
             num_frames = render(
                 partial(frames, cuts.append),
                 plan.sinks(resume_key, tqdm.write),
-                on_frame=on_frame,
+                on_frame=progress,
                 dither=job.dither,
             )
     except BaseException:
@@ -190,9 +190,10 @@ def render_clip(
             )
         raise
     seconds = perf_counter() - started
+    resumed = f"{progress.resumed_at} of them from an earlier run, " if progress.resumed_at else ""
     print(
-        f"done: {plan.describe_targets()} "
-        f"({num_frames} frames, {seconds:.1f} s, {num_frames / seconds:.1f} fps)"
+        f"done: {plan.describe_targets()} ({num_frames} frames, {resumed}{seconds:.1f} s, "
+        f"{(num_frames - progress.resumed_at) / seconds:.1f} fps)"
     )
     if cuts:
         print(_describe_cuts(cuts))
@@ -202,6 +203,7 @@ def render_clip(
         "output": str(plan.video) if plan.video else None,
         "pngs": str(plan.images) if plan.images else None,
         "frames": num_frames,
+        "resumed_at": progress.resumed_at,
         "width": width,
         "height": height,
         "fps": str(job.shown_rate),
@@ -211,20 +213,30 @@ def render_clip(
     }
 
 
-@contextmanager
-def _progress(
-    num_frames: int | None,
-) -> Generator[Callable[[int, Tensor | None], object], None, None]:
-    """Show a bar; lends what tells it how many frames are finished."""
-    with tqdm(total=num_frames, unit="frame") as bar:
+class _Progress:
+    """Shows a bar while a result is rendered; a context manager, and ``on_frame`` of ``render``.
 
-        def on_frame(number: int, pixels: Tensor | None) -> None:
-            if pixels is None:  # finished by an earlier run: not part of the speed
-                bar.initial = bar.n = number
-                bar.refresh()
-            bar.update(number - bar.n)
+    Attributes:
+        resumed_at: how many frames an earlier run has left. They are not part of the speed.
+    """
 
-        yield on_frame
+    def __init__(self, num_frames: int | None) -> None:
+        self.resumed_at = 0
+        self._num_frames = num_frames
+        self._bar: tqdm[NoReturn] | None = None
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __call__(self, number: int, _pixels: Tensor | None) -> None:
+        if self._bar is None:
+            self.resumed_at = number
+            self._bar = tqdm(total=self._num_frames, initial=number, unit="frame")
+        self._bar.update(number - self._bar.n)
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 def describe_clip(plan: Plan[JobT]) -> str:

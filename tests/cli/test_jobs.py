@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cli import program
 from tests.helpers.clips import (
     Picture,
     count_frames,
@@ -243,6 +246,30 @@ def decoded(path: Path) -> list[Picture]:
     return [frame.pixels.numpy() for frame in read_video(probe_video(path))]
 
 
+def test_resumed_run_counts_its_own_frames_only(
+    cli: RunCli, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(progress: Any, number: int, pixels: Any) -> None:
+        count(progress, number, pixels)
+        if number == 5:
+            while (
+                len(list(Path("out.partial").glob("*.png"))) < 5
+            ):  # they are compressed in threads
+                time.sleep(0.001)
+            raise KeyboardInterrupt
+
+    options = ("--video", clip, "--png-only", "--output", "out", "--json")
+    count = program._Progress.__call__
+    with monkeypatch.context() as patch:
+        patch.setattr(program._Progress, "__call__", interrupt)
+        assert cli(*options).code == 130
+    monkeypatch.setattr(program, "perf_counter", iter((0.0, 0.5)).__next__)
+    ended = cli(*options)
+    assert "5/8" in ended.err
+    assert "out (8 frames, 5 of them from an earlier run, 0.5 s, 6.0 fps)" in ended.out
+    assert last_line(ended.out)["results"][0]["resumed_at"] == 5
+
+
 @pytest.mark.slow  # three segments, as a run is interrupted in the second and in the third
 @pytest.mark.usefixtures("interruptible")
 def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
@@ -264,7 +291,11 @@ def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
     assert kept in interrupt(signal.SIGINT, after=1)
     interrupt(signal.SIGKILL, after=2)
     ended = cli(*options, "--output", "out.mp4")
-    assert "500/720" in ended.err  # where the bar began
+    began = re.search(r"(\d+)/720", ended.err)
+    assert began
+    assert (
+        int(began[1]) >= 500
+    )  # where the bar began; later where frames of a third segment were kept
     cli(*options, "--output", "whole.mp4")
     assert same(decoded(Path("out.mp4")), decoded(Path("whole.mp4")))
     assert sound_packets(Path("out.mp4")) == sound_packets(talkie)

@@ -32,10 +32,12 @@ class Kept:
     def num_finished(self) -> int:
         return len(self.frames) - len(self.frames) % self.segment_length
 
+    def can_start_at(self, number: int) -> bool:
+        is_end = self.is_complete and number == len(self.frames)
+        return is_end or number % self.segment_length == 0
+
     def start_at(self, number: int) -> None:
-        assert number % self.segment_length == 0 or (
-            self.is_complete and number == len(self.frames)
-        )
+        assert self.can_start_at(number)
         del self.frames[number:]
 
     def __enter__(self) -> Kept:

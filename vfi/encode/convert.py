@@ -25,18 +25,25 @@ _SCALE_NAMES = {"bt709": "bt709", "bt2020nc": "bt2020"}
 class PixelConverter:
     """Converts the frames of one video, which are all alike."""
 
-    def __init__(self, frames: FrameFormat) -> None:
-        """Build the filters."""
+    def __init__(self, frames: FrameFormat, *, is_converted: bool = False) -> None:
+        """Build the filters.
+
+        Args:
+            frames: what the frames are, and what they are encoded as.
+            is_converted: they have the pixel format of the encoder already, and only lack its tags.
+        """
         width, height = frames.coded_size
         self._time_base = 1 / frames.rate
         self._graph = Graph()
         source = self._graph.add_buffer(
             width=width,
             height=height,
-            format=frames.given_pixel_format,  # type: ignore[arg-type]  a name is taken as well
+            format=(  # type: ignore[arg-type]  a name is taken as well
+                frames.encoder.pixel_format if is_converted else frames.given_pixel_format
+            ),
             time_base=self._time_base,
         )
-        last = self._add_filters(source, frames)
+        last = self._add_filters(source, frames, is_converted=is_converted)
         last.link_to(self._graph.add("buffersink"))
         self._graph.configure()
 
@@ -48,17 +55,16 @@ class PixelConverter:
         converted.pts, converted.time_base = number, self._time_base
         return converted
 
-    def _add_filters(self, source: FilterContext, frames: FrameFormat) -> FilterContext:
+    def _add_filters(
+        self, source: FilterContext, frames: FrameFormat, *, is_converted: bool
+    ) -> FilterContext:
         encoder = frames.encoder
         if encoder.has_own_palettes:
             return self._add_palettes(source)
-        filters = [("format", encoder.pixel_format)]
+        filters = [] if is_converted else [("format", encoder.pixel_format)]
         if encoder.is_yuv:
-            filters = [
-                ("scale", _to_yuv(frames.color)),
-                *filters,
-                ("setparams", _tags(frames.color)),
-            ]
+            scale = [] if is_converted else [("scale", _to_yuv(frames.color))]
+            filters = [*scale, *filters, ("setparams", _tags(frames.color))]
         filters.append(("setsar", f"sar={_ratio(frames.pixel_aspect)}:max=65535"))
         for name, arguments in filters:
             added = self._graph.add(name, arguments)

@@ -30,10 +30,8 @@ class FrameSink(Protocol):
     Attributes:
         bit_depth: of the frames it takes: 8, 16, or 32 for floating point.
         has_alpha: it takes RGBA.
-        segment_length: ``start_at`` takes multiples of this many frames.
         num_finished: how many frames an interrupted run of the same job has left; known inside the
             block.
-        is_complete: those are all frames there will be; ``start_at`` takes that number too.
     """
 
     @property
@@ -41,18 +39,18 @@ class FrameSink(Protocol):
     @property
     def has_alpha(self) -> bool: ...  # noqa: D102
     @property
-    def segment_length(self) -> int: ...  # noqa: D102
-    @property
     def num_finished(self) -> int: ...  # noqa: D102
-    @property
-    def is_complete(self) -> bool: ...  # noqa: D102
 
     def validate(self) -> None:
         """Refuse what entering the block would refuse."""
         ...
 
+    def can_start_at(self, number: int) -> bool:
+        """Tell whether writing can go on at ``number``, at most ``num_finished``; at 0 it can."""
+        ...
+
     def start_at(self, number: int) -> None:
-        """Take ``number``, at most ``num_finished``, as the first frame that is written."""
+        """Take ``number``, which ``can_start_at``, as the first frame that is written."""
         ...
 
     def __enter__(self) -> object: ...
@@ -174,8 +172,9 @@ def render(
     Args:
         frames: makes the frames, such as a job's ``frames`` with its model.
         sinks: where they go; not entered yet.
-        on_frame: called at first and after each frame, with the number of finished frames and the
-            newest of them. What it raises ends the job.
+        on_frame: called with the number of finished frames and the newest of them, after each frame;
+            at first with the number that the earlier run has left, 0 for none, and None. What it
+            raises ends the job.
         dither: for sinks of 8 bits, have frames made with more and dither them, see
             :func:`to_dithered_uint8`.
 
@@ -200,16 +199,11 @@ def render(
 def _start(sinks: Sequence[FrameSink]) -> int:
     """Start all sinks at the last frame from which each of them can resume."""
     first = min(sink.num_finished for sink in sinks)
-    while any(not _can_start_at(sink, first) for sink in sinks):
+    while not all(sink.can_start_at(first) for sink in sinks):
         first -= 1
     for sink in sinks:
         sink.start_at(first)
     return first
-
-
-def _can_start_at(sink: FrameSink, number: int) -> bool:
-    is_end = sink.is_complete and number == sink.num_finished
-    return is_end or number % sink.segment_length == 0
 
 
 def _for_sink(pixels: Tensor, sink: FrameSink, *, dither: bool) -> npt.NDArray[Any]:

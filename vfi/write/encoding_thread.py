@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from ..encode import FrameFormat, PixelConverter, set_up_encoder
 from ..errors import EncodeError
+from .spool import FrameSpool
 
 _MAX_WAITING = 2  # frames; the encoder holds more of its own
 _MAX_REORDERING = 64  # frames
@@ -29,7 +30,7 @@ class EncodingThread:
     """Encodes frames to a file of pictures, and closes it.
 
     Attributes:
-        num_writes: how many frames it has been given.
+        num_writes: how many frames it has been given, those in its spool included.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class EncodingThread:
         frames: FrameFormat,
         *,
         result: Path,
+        spool: FrameSpool | None = None,
     ) -> None:
         """Start it.
 
@@ -49,19 +51,26 @@ class EncodingThread:
             options: of that format.
             frames: what they are, and what they are encoded as.
             result: the video being written, named in errors.
+            spool: keeps the frames; those that an earlier run has left in it are encoded first.
         """
-        self.num_writes = 0
+        self.num_writes = spool.num_kept if spool else 0
         self._target = target
         self._container = container
         self._options = options
         self._format = frames
         self._result = result
+        self._spool = spool
         self._waiting: Queue[VideoFrame | None] = Queue(_MAX_WAITING)
         self._is_stopped = Event()
         self._has_input_ended = False
         self._error: BaseException | None = None
         self._thread = Thread(target=self._run, name="encoder", daemon=True)
         self._thread.start()
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the first frames were left by an earlier run."""
+        return self._spool is not None and self._spool.num_kept > 0
 
     @property
     def has_ended(self) -> bool:
@@ -73,14 +82,22 @@ class EncodingThread:
         """Whether the file is closed and complete."""
         return self.has_ended and self._error is None and self._has_input_ended
 
-    def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
+    def write(
+        self,
+        pixels: npt.NDArray[np.uint8 | np.uint16],
+        check: Callable[[], object] | None = None,
+    ) -> None:
         """Hand over a copy of a frame; waits while too many are waiting.
+
+        Args:
+            pixels: the frame.
+            check: called now and then meanwhile; what it raises ends the wait.
 
         Raises:
             ValueError: ``pixels`` is something else than a frame of the format.
             EncodeError: the encoding has failed.
         """
-        self._put(self._format.to_video_frame(pixels))
+        self._put(self._format.to_video_frame(pixels), check)
         self.num_writes += 1
 
     def end_input(self) -> None:
@@ -92,6 +109,11 @@ class EncodingThread:
         if not self._has_input_ended:
             self._put(None)
             self._has_input_ended = True
+
+    def keep_no_frames(self) -> None:
+        """Remove what the spool has kept, and keep no more: the frames are not worth it."""
+        if self._spool is not None:
+            self._spool.drop()
 
     def finish(self, check: Callable[[], object] | None = None) -> None:
         """End the input and wait until the file is closed.
@@ -112,11 +134,14 @@ class EncodingThread:
         self._raise_failure()
 
     def stop(self) -> None:
-        """End the thread, and leave what it has written; waits for the frame it is at."""
+        """End the thread, and leave what it has written; waits for the frame it is at.
+
+        With a spool, no frame is lost that was handed over.
+        """
         self._is_stopped.set()
         self._thread.join()
 
-    def _put(self, frame: VideoFrame | None) -> None:
+    def _put(self, frame: VideoFrame | None, check: Callable[[], object] | None = None) -> None:
         while True:
             if self.has_ended:
                 self._raise_failure()
@@ -124,6 +149,8 @@ class EncodingThread:
             with suppress(Full):
                 self._waiting.put(frame, timeout=_LOOK_EVERY)
                 return
+            if check is not None:
+                check()
 
     def _raise_failure(self) -> None:
         if self._error is None:
@@ -144,25 +171,51 @@ class EncodingThread:
         except BaseException as error:  # noqa: BLE001  raised again in the thread that writes
             if not self._is_stopped.is_set():
                 self._error = error
+        finally:
+            if self._spool is not None:
+                self._spool.close()
 
     def _encode_all(self, container: OutputContainer) -> None:
         stream = container.add_stream(self._format.encoder.name, rate=self._format.rate)
         assert isinstance(stream, VideoStream)
         set_up_encoder(stream.codec_context, self._format)
         stream.time_base = 1 / self._format.rate
-        converter = PixelConverter(self._format)
-        number = 0
-        while (frame := self._next()) is not None:
-            container.mux(_in_order(stream.encode(converter.convert(frame, number))))
-            number += 1
+        for frame in self._frames():
+            if not self._is_stopped.is_set():
+                container.mux(_in_order(stream.encode(frame)))
         if not self._is_stopped.is_set():
             container.mux(_in_order(stream.encode(None)))
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        """Yield what is encoded, in the encoder's pixel format, and keep it."""
+        converter = PixelConverter(self._format)
+        number = 0
+        if self._spool is not None:
+            for frame in self._kept(self._spool):
+                yield frame
+                number += 1
+        while (frame := self._next()) is not None:
+            converted = converter.convert(frame, number)
+            if self._spool is not None:
+                self._spool.add(converted)
+            yield converted
+            number += 1
+
+    def _kept(self, spool: FrameSpool) -> Iterator[VideoFrame]:
+        """Yield the frames that an earlier run has left."""
+        tagger = PixelConverter(self._format, is_converted=True)
+        for number, frame in enumerate(spool.kept()):
+            if self._is_stopped.is_set():
+                return
+            yield tagger.convert(frame, number)
 
     def _next(self) -> VideoFrame | None:
         """Return the next frame; None: there is no more to come, or nobody waits for it."""
         while not self._is_stopped.is_set():
             with suppress(Empty):
                 return self._waiting.get(timeout=_LOOK_EVERY)
+        with suppress(Empty):
+            return self._waiting.get_nowait() if self._spool is not None else None
         return None
 
 

@@ -71,9 +71,6 @@ class ImageSequenceWriter:
     resume_key: str | None = None
     suffix: str = ".png"
 
-    segment_length = 1
-    is_complete = False  # nothing tells how many there will be
-
     _next: int = field(init=False, default=0, repr=False)
     _is_started: bool = field(init=False, default=False, repr=False)
     _pending: deque[Future[None]] = field(init=False, default_factory=deque, repr=False)
@@ -110,6 +107,10 @@ class ImageSequenceWriter:
             number += 1
         return number - self.start
 
+    def can_start_at(self, number: int) -> bool:
+        """Tell whether :meth:`start_at` takes a number."""
+        return 0 <= number <= self.num_finished
+
     def start_at(self, number: int) -> None:
         """Take the first frames from the earlier run; called before the first :meth:`write`.
 
@@ -119,7 +120,7 @@ class ImageSequenceWriter:
         Raises:
             ValueError: the frames before it are not all there.
         """
-        if not 0 <= number <= self.num_finished:
+        if not self.can_start_at(number):
             raise ValueError(f"number must be 0 to {self.num_finished}, got {number}")
         self._next = number
         self._is_started = True

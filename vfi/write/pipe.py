@@ -20,8 +20,6 @@ class PipeWriter:
     bit_depth = 8
     has_alpha = False
     num_finished = 0
-    segment_length = 1
-    is_complete = False
 
     def __init__(self, descriptor: int) -> None:
         """Write to an open file descriptor, which stays open."""
@@ -29,6 +27,10 @@ class PipeWriter:
 
     def validate(self) -> None:
         """Nothing to refuse: the descriptor is open."""
+
+    def can_start_at(self, number: int) -> bool:
+        """Tell whether :meth:`start_at` takes a number."""
+        return number == 0
 
     def start_at(self, number: int) -> None:
         """Take 0: there is nothing to resume."""

@@ -3,7 +3,7 @@
 A segment is a video without audio of ``SEGMENT_LENGTH`` frames; only the last one is shorter. It is
 written under a temporary name and renamed when it is closed; its name says which frames it
 holds. So the folder itself is the record of what is done, and a small file beside the segments says
-which job they belong to.
+which job they belong to. Frames of segments that are not finished may be in spools (``spool``).
 """
 
 from __future__ import annotations
@@ -11,25 +11,24 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import av
-import numpy as np
-import numpy.typing as npt
 
 from ..encode import FrameFormat
-from ..errors import EncodeError, InputError
-from .encoding_thread import EncodingThread
+from ..errors import InputError
+from .spool import count_spooled, trim_spool
 
 # x264 and x265 put a key frame after 250 frames at the latest, so a segment's own costs next to
-# nothing. A crash costs the work on at most this many frames.
+# nothing. Shorter ones make larger files: docs/decisions/0010 has the figures.
 SEGMENT_LENGTH = 250
 
 _MANIFEST = "segments.json"
 _SEGMENT = re.compile(r"(\d{7,})-(\d{7,})\.(?:mp4|mov|mkv)")
 _UNFINISHED = ".partial"
+_SPOOL = ".frames"
 _NOTE = (
     "Finished segments of a video in the making. Run the same job again to resume; it removes this "
     "folder when the video is complete. Remove the folder to start over."
@@ -38,7 +37,7 @@ _NOTE = (
 
 @dataclass(frozen=True)
 class Segment:
-    """A finished segment.
+    """A finished segment, or the kept frames of one that is not.
 
     Attributes:
         first: number of its first frame, from 0.
@@ -75,18 +74,21 @@ class SegmentsFolder:
 
     Attributes:
         path: the folder.
-        suffix: what names of segments end in.
         segment_length: frames in a segment.
         finished: segments of this very job, without a gap from frame 0.
+        spooled: kept frames of the segments after those, without a gap; changed by :meth:`begin`
+            only.
         is_complete: whether these are all frames of the video.
     """
 
-    def __init__(self, path: Path, suffix: str, segment_length: int, key: str | None) -> None:
+    def __init__(
+        self, path: Path, frames: FrameFormat, segment_length: int, key: str | None
+    ) -> None:
         """Look at the folder.
 
         Args:
             path: the folder, which need not exist.
-            suffix: what names of segments end in.
+            frames: what they are encoded as.
             segment_length: frames in a segment.
             key: a hash of everything that decides what is in the segments; None: nothing outlives
                 a failure.
@@ -95,36 +97,54 @@ class SegmentsFolder:
             InputError: there is something that is no such folder.
         """
         self.path = path
-        self.suffix = suffix
         self.segment_length = segment_length
         self.finished: list[Segment] = []
+        self.spooled: list[Segment] = []
         self.is_complete = False
+        self._format = frames
         self._key = key
         _require_own(path)
         manifest = _read_manifest(path)
         if key and manifest and (manifest.key, manifest.segment_length) == (key, segment_length):
             self.finished = list(_finished_segments(path, segment_length))
             self.is_complete = self.num_finished == manifest.num_frames
+            self.spooled = list(self._find_spooled())
 
     @property
     def num_finished(self) -> int:
         """How many frames are in finished segments."""
         return self.finished[-1].stop if self.finished else 0
 
+    @property
+    def num_kept(self) -> int:
+        """How many frames need not be made again: those in spools count as well."""
+        return max([self.num_finished, *(spooled.stop for spooled in self.spooled)])
+
+    @property
+    def keeps_frames(self) -> bool:
+        """Whether anything outlives a failure."""
+        return self._key is not None
+
     def begin(self, first: int) -> None:
-        """Make the folder, and remove everything but the segments before frame ``first``.
+        """Make the folder, and remove everything but what is before frame ``first``.
 
         Raises:
             InputError: a file cannot be removed or written.
         """
         self.is_complete = self.is_complete and first == self.num_finished
+        is_spooled = first > self.num_finished
         self.finished = [segment for segment in self.finished if segment.stop <= first]
+        self.spooled = [
+            replace(spooled, stop=min(spooled.stop, first))
+            for spooled in self.spooled
+            if is_spooled and spooled.first < first
+        ]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._write_manifest(self.num_finished if self.is_complete else None)
-            self._remove_all_but(
-                self.path / _MANIFEST, *(segment.path for segment in self.finished)
-            )
+            self._remove_all_but(*(part.path for part in (*self.finished, *self.spooled)))
+            for spooled in self.spooled:
+                trim_spool(spooled.path, spooled.stop - spooled.first)
         except OSError as error:  # on Windows: another run has a file of it open
             raise InputError(
                 f"{self.path}: the folder for segments of the video cannot be used: "
@@ -133,16 +153,21 @@ class SegmentsFolder:
 
     def unfinished(self, first: int) -> Path:
         """Return where the segment that begins at frame ``first`` is written."""
-        return self.path / f"{first:07}{self.suffix}{_UNFINISHED}"
+        return self.path / f"{first:07}{self._format.segment_suffix}{_UNFINISHED}"
+
+    def spool(self, first: int) -> Path:
+        """Return where frames of the segment that begins at frame ``first`` are kept."""
+        return self.path / f"{first:07}{_SPOOL}"
 
     def add(self, first: int, stop: int) -> None:
-        """Rename a segment that was written to its final name."""
+        """Rename a segment that was written to its final name; its spool is needed no more."""
         written = self.unfinished(first)
         with written.open("rb+") as file:
             os.fsync(file.fileno())  # after a power cut, a final name must mean complete content
-        path = self.path / f"{first:07}-{stop - 1:07}{self.suffix}"
+        path = self.path / f"{first:07}-{stop - 1:07}{self._format.segment_suffix}"
         written.replace(path)
         self.finished.append(Segment(first, stop, path))
+        self.spool(first).unlink(missing_ok=True)
 
     def complete(self) -> None:
         """Note that all frames of the video are in segments."""
@@ -150,25 +175,32 @@ class SegmentsFolder:
         self._write_manifest(self.num_finished)
 
     def keep_finished(self) -> None:
-        """Keep finished segments for the next run of the job; remove everything else."""
-        if self._key and self.finished:
-            self._remove_all_but(
-                self.path / _MANIFEST, *(segment.path for segment in self.finished)
-            )
+        """Keep finished segments and spools for the next run of the job; remove everything else."""
+        kept = [*(segment.path for segment in self.finished), *self.path.glob(f"*{_SPOOL}")]
+        if self._key and kept:
+            self._remove_all_but(*kept)
         else:
             self.remove()
 
     def remove(self) -> None:
         """Remove the folder: the video is complete, or nothing of it is."""
-        self._remove_all_but(
-            self.path / _MANIFEST
-        )  # the manifest goes last: it marks the folder as ours
         self._remove_all_but()
+        (self.path / _MANIFEST).unlink()  # goes last: it marks the folder as ours
         self.path.rmdir()
+
+    def _find_spooled(self) -> Iterator[Segment]:
+        first = self.num_finished
+        while first % self.segment_length == 0:  # not after the last segment, which is short
+            path = self.spool(first)
+            stop = first + min(count_spooled(path, self._format), self.segment_length)
+            if stop == first:
+                return
+            yield Segment(first, stop, path)
+            first = stop
 
     def _remove_all_but(self, *kept: Path) -> None:
         for entry in self.path.iterdir():
-            if entry not in kept:
+            if entry not in (self.path / _MANIFEST, *kept):
                 entry.unlink()
 
     def _write_manifest(self, num_frames: int | None) -> None:
@@ -176,112 +208,6 @@ class SegmentsFolder:
         new = self.path / (_MANIFEST + _UNFINISHED)
         new.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
         new.replace(self.path / _MANIFEST)
-
-
-class SegmentEncoder:
-    """Frames in, finished segments out.
-
-    The encoder of a full segment finishes its queue while the next one takes frames; at most two
-    run at a time. So nothing waits between segments, and nothing piles up.
-
-    Args:
-        folder: where the segments go.
-        first: number of the first frame that will be written; a segment begins there.
-        frames: what the frames are, and what they are encoded as.
-        result: the video being written, named in errors.
-    """
-
-    def __init__(
-        self,
-        folder: SegmentsFolder,
-        first: int,
-        frames: FrameFormat,
-        result: Path,
-    ) -> None:
-        self._folder = folder
-        self._next = first
-        self._format = frames
-        self._result = result
-        self._filling: tuple[int, EncodingThread] | None = None
-        self._draining: tuple[int, EncodingThread] | None = None
-
-    def write(self, pixels: npt.NDArray[np.uint8 | np.uint16]) -> None:
-        """Encode the next frame; waits while the encoder is busy.
-
-        Raises:
-            ValueError: ``pixels`` is no frame of the format.
-            EncodeError: the encoding has failed.
-        """
-        if self._draining is not None and self._draining[1].has_ended:
-            self._settle()
-        if self._filling is None:
-            self._filling = (self._next, self._start(self._next))
-        first, running = self._filling
-        running.write(pixels)
-        self._next += 1
-        if running.num_writes == self._folder.segment_length:
-            self._close(first, running)
-
-    def finish(self, check: Callable[[], object] | None = None) -> None:
-        """Wait until the last segment is finished.
-
-        Args:
-            check: called now and then meanwhile; what it raises ends the wait.
-
-        Raises:
-            EncodeError: the encoding has failed.
-        """
-        if self._filling is not None:
-            self._close(*self._filling, check)
-        self._settle(check)
-
-    def stop(self) -> None:
-        """End every encoder; a segment finished by now is kept."""
-        try:
-            if self._draining is not None and self._draining[1].has_succeeded:
-                self._settle()
-        finally:
-            for segment in (self._draining, self._filling):
-                if segment is not None:
-                    segment[1].stop()
-
-    def _start(self, first: int) -> EncodingThread:
-        return EncodingThread(
-            self._folder.unfinished(first),
-            self._format.segment_format,
-            {},
-            self._format,
-            result=self._result,
-        )
-
-    def _close(
-        self, first: int, running: EncodingThread, check: Callable[[], object] | None = None
-    ) -> None:
-        running.end_input()
-        self._settle(check)
-        self._draining, self._filling = (first, running), None
-
-    def _settle(self, check: Callable[[], object] | None = None) -> None:
-        """Wait for the segment that has all its frames, and add it to the finished ones."""
-        if self._draining is None:
-            return
-        first, running = self._draining
-        running.finish(check)
-        running.stop()
-        self._draining = None
-        num_frames = count_frames(self._folder.unfinished(first))
-        if num_frames != running.num_writes:
-            raise EncodeError(
-                f"{self._result}: of {running.num_writes} frames from number {first} on, "
-                f"{num_frames} were encoded. Is the disk full? If not, choose another preset."
-            )
-        try:
-            self._folder.add(first, first + running.num_writes)
-        except OSError as error:
-            raise EncodeError(
-                f"{self._result}: a finished segment could not be kept in {self._folder.path} "
-                f"({error.strerror}). Is the disk full, or was the folder removed?"
-            ) from error
 
 
 def count_frames(path: Path) -> int:

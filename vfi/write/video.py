@@ -26,7 +26,11 @@ from ..tracks import SourceTracks
 from .encoding_thread import EncodingThread
 from .lock import only_writer, require_writable
 from .mux import Mux, plan_mux
-from .segments import SEGMENT_LENGTH, SegmentEncoder, SegmentsFolder
+from .segment_encoder import SegmentEncoder
+from .segments import SEGMENT_LENGTH, SegmentsFolder
+
+# Seconds of work that an interruption may cost.
+REDO_LIMIT = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +49,8 @@ class VideoWriter:
     the encoder and removes the unfinished file. :meth:`write` blocks while the encoder is busy, so
     frames do not pile up.
 
-    With a ``resume_key``, finished segments outlive an exception or a crash. A new writer with the
-    same key finds them::
+    With a ``resume_key``, finished segments outlive an exception or a crash, and so do the frames of an
+    unfinished one, if they were slow to make. A new writer with the same key finds them::
 
         with VideoWriter(path, ..., resume_key="...") as writer:
             writer.start_at(writer.num_finished)
@@ -60,11 +64,13 @@ class VideoWriter:
         metadata: tags of any length; they win over those of ``tracks``. Matroska keeps tag names in
             capitals only.
         notify: called with a sentence for each thing that cannot be kept as it is.
-        check: called now and then while the end of the block waits for the file; what it raises
-            leaves the block like an exception inside it.
+        check: called now and then while a frame waits for the encoder, and while the end of the block
+            waits for the file; what it raises leaves the block like an exception inside it.
         resume_key: a hash of everything that decides the frames; None: nothing outlives a failure.
         segments_folder: where segments go; None: ``path`` with ".segments" added.
         segment_length: frames in a segment. Key frames, and so the file, depend on it.
+        redo_limit: seconds of work that an interruption may cost; frames of an unfinished segment are
+            kept where they took longer. 0: always.
     """
 
     path: Path
@@ -77,6 +83,7 @@ class VideoWriter:
     resume_key: str | None = None
     segments_folder: Path | None = None
     segment_length: int = SEGMENT_LENGTH
+    redo_limit: float = REDO_LIMIT
 
     _mux: Mux = field(init=False, repr=False)
     _segments: SegmentsFolder | None = field(init=False, default=None, repr=False)
@@ -90,7 +97,7 @@ class VideoWriter:
     @property
     def num_finished(self) -> int:
         """How many frames, from number 0 on, are finished; those of earlier runs count as well."""
-        return self._segments.num_finished if self._segments else 0
+        return self._segments.num_kept if self._segments else 0
 
     @property
     def is_complete(self) -> bool:
@@ -136,31 +143,49 @@ class VideoWriter:
 
     def _find_segments(self) -> None:
         folder = self.segments_folder or self.path.with_name(self.path.name + ".segments")
-        suffix, key = self.format.segment_suffix, self._key_of_segments()
-        self._segments = SegmentsFolder(folder, suffix, self.segment_length, key)
+        key = self._key_of_segments()
+        self._segments = SegmentsFolder(folder, self.format, self.segment_length, key)
+
+    def can_start_at(self, number: int) -> bool:
+        """Tell whether :meth:`start_at` takes a number.
+
+        That is any multiple of ``segment_length`` up to :attr:`num_finished`, any number between the
+        end of the last finished segment and that, and that itself where the video is complete.
+        """
+        if not 0 <= number <= self.num_finished:
+            return False
+        is_end = self.is_complete and number == self.num_finished
+        is_spooled = self._segments is not None and number > self._segments.num_finished
+        return is_end or is_spooled or number % self.segment_length == 0
 
     def start_at(self, number: int) -> None:
         """Say, before the first :meth:`write`, which frame that will be.
 
-        Segments from there on are written again.
+        What an earlier run has left from there on is removed.
 
         Args:
-            number: a multiple of ``segment_length``, at most :attr:`num_finished`; or that itself
-                where the video :attr:`is_complete`.
+            number: one that :meth:`can_start_at` accepts, such as :attr:`num_finished`.
 
         Raises:
-            ValueError: no segment begins there.
+            ValueError: it is none of these.
         """
-        is_end = self.is_complete and number == self.num_finished
-        if not (0 <= number <= self.num_finished and (number % self.segment_length == 0 or is_end)):
+        if not self.can_start_at(number):
             raise ValueError(
-                f"number must be a multiple of {self.segment_length} up to {self.num_finished}, "
-                f"got {number}"
+                f"number must be a multiple of {self.segment_length} up to {self.num_finished} or "
+                f"in an unfinished segment, got {number}"
             )
         self._first = number
         if self._segments:
             self._segments.begin(number)
-            self._running = SegmentEncoder(self._segments, number, self.format, self.path)
+            self._running = SegmentEncoder(
+                self._segments,
+                number,
+                self.format,
+                self.path,
+                redo_limit=self.redo_limit,
+                check=self.check,
+            )
+            self._running.encode_spooled()
         else:
             self._running = EncodingThread(
                 self._partial,

@@ -19,12 +19,14 @@ from tests.helpers.writers import PYAV, source_tracks, video_writer
 from vfi.encode.encoders import available_presets
 from vfi.errors import EncodeError, InputError
 from vfi.read.video import probe_video
-from vfi.write import segments
+from vfi.write import segment_encoder
 from vfi.write.encoding_thread import EncodingThread
 from vfi.write.mux import Mux
 
+# With its assembly, x264 165 reads memory that it has not written (mbtree, AVX-512), so that the same
+# frames may become another file.
 FAST = {
-    "share": {"preset": "veryfast"},  # with B-frames
+    "share": {"preset": "veryfast", "x264-params": "no-asm=1"},  # with B-frames
     "high-quality": {"preset": "ultrafast", "bf": "3"},
     "web": {"preset": "12"},
     "webm": {"cpu-used": "8"},
@@ -334,13 +336,14 @@ def test_earlier_frame_to_begin_at_gives_later_parts_up(tmp_path):
     assert len(decoded(tmp_path / "a.mp4")) == 34
 
 
-@pytest.mark.parametrize("number", [-10, 5, 25, 30])
-def test_frame_where_no_part_begins_is_refused(tmp_path, number):
-    interrupt(tmp_path / "a.mp4", moving(25), resume_key="x")
+@pytest.mark.parametrize("number", [-10, 5, 26, 30])
+def test_frame_where_nothing_can_go_on_is_refused(tmp_path, number):
+    interrupt(tmp_path / "a.mp4", moving(25), resume_key="x", redo_limit=0)
     opened = writer(tmp_path / "a.mp4", resume_key="x")
-    with pytest.raises(ValueError, match=f"multiple of 10 up to 20, got {number}"), opened:
+    complaint = f"multiple of 10 up to 25 or in an unfinished segment, got {number}"
+    with pytest.raises(ValueError, match=complaint), opened:
         opened.start_at(number)
-    assert found(tmp_path / "a.mp4", resume_key="x") == (20, False)
+    assert found(tmp_path / "a.mp4", resume_key="x") == (25, False)
 
 
 def test_failure_at_joining_costs_no_frame(tmp_path):
@@ -398,10 +401,10 @@ from vfi.write import VideoWriter
 
 texture = np.load(sys.argv[2])
 path = Path(sys.argv[1])
-encoding = EncodingSettings(options={"preset": "veryfast"})
+encoding = EncodingSettings(options={"preset": "veryfast", "x264-params": "no-asm=1"})
 frames = encoding.resolve(path, width=64, height=48, rate=Fraction(24000, 1001))
 with VideoWriter(
-    path, frames, resume_key="x", segment_length=10, metadata={"prompt": "x"}
+    path, frames, resume_key="x", segment_length=10, metadata={"prompt": "x"}, redo_limit=0
 ) as writer:
     for number in range(1000):
         writer.write(np.roll(texture, 2 * number, axis=1))
@@ -411,7 +414,7 @@ with VideoWriter(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_killed_process_costs_unfinished_parts_only(tmp_path):
+def test_killed_process_costs_few_frames(tmp_path):
     np.save(tmp_path / "texture.npy", TEXTURE[..., :3])
     path = tmp_path / "a.mp4"
     command = [sys.executable, "-c", KILLED, str(path), str(tmp_path / "texture.npy")]
@@ -425,7 +428,8 @@ def test_killed_process_costs_unfinished_parts_only(tmp_path):
     assert len(list(tmp_path.glob("a.mp4.segments/*.mp4"))) >= 2
     frames = moving(50)
 
-    assert go_on(path, frames, resume_key="x", metadata={"prompt": "x"}) >= 20
+    # Two frames wait for the thread that keeps them, which has one in its hands.
+    assert go_on(path, frames, resume_key="x", metadata={"prompt": "x"}) >= 36 - 3
     whole = write(tmp_path / "whole.mp4", frames, metadata={"prompt": "x"})
     assert decoded(path) == decoded(whole)
     assert path.read_bytes() == whole.read_bytes()
@@ -484,7 +488,7 @@ class LosingThread(EncodingThread):
 
 
 def test_encoder_that_loses_frames_is_told_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(segments, "EncodingThread", LosingThread)
+    monkeypatch.setattr(segment_encoder, "EncodingThread", LosingThread)
     with pytest.raises(EncodeError, match="of 10 frames from number 0 on, 5 were encoded"):
         write(tmp_path / "a.mp4", moving(25))
     assert list(tmp_path.iterdir()) == []
@@ -501,7 +505,7 @@ def test_neither_frames_nor_threads_pile_up(tmp_path, monkeypatch):
             super().__init__(*arguments, **options)
             threads.append(self)
 
-    monkeypatch.setattr(segments, "EncodingThread", CountedThread)
+    monkeypatch.setattr(segment_encoder, "EncodingThread", CountedThread)
     most_frames = most_threads = 0
     with writer(tmp_path / "a.mkv", "lossless", segment_length=20) as opened:
         for number in range(400):
