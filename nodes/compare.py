@@ -81,7 +81,7 @@ class RIFECompare(io.ComfyNode):
         show: dict[str, Any] | None = None,
         slider: object = None,  # noqa: ARG003  ComfyUI passes it
     ) -> io.NodeOutput:
-        """Show two frames, in the slider and as a preview for front ends that have none."""
+        """Show two frames behind the slider."""
         require_frames(before)
         require_comparable(before, after)
         rates = exact_rate(before_fps), exact_rate(after_fps)
@@ -139,4 +139,4 @@ def _preview(cls: type[io.ComfyNode], before: Tensor, after: Tensor) -> dict[str
     # Opaque, or the slider would show one image through the other.
     pair = torch.stack([premultiply(pixels)[..., :3] for pixels in (before, after)])
     first, second = ui.PreviewImage(pair, cls=cls).as_dict()["images"]
-    return {"a_images": [first], "b_images": [second], "images": [first, second]}
+    return {"a_images": [first], "b_images": [second]}

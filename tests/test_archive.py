@@ -47,7 +47,8 @@ REVIEWED = {
 WRITERS = {
     "nodes/support/foreign_video.py": "sound, to a temporary folder that is removed",
     "nodes/support/joined_video.py": "sound, to a temporary folder that is removed",
-    "nodes/support/output_files.py": "sound, to a temporary folder that is removed",
+    "nodes/support/output_files.py": "sound, to a temporary folder; a still, to ComfyUI's",
+    "nodes/support/progress.py": "a live picture, to ComfyUI's temporary folder",
     "nodes/support/video_source.py": "a video in memory, to a temporary folder that is removed",
     "rife_arch/catalog/download.py": "a download, to the folder of models",
     "rife_arch/catalog/fetch.py": "a download, to the folder of models",
@@ -60,6 +61,7 @@ WRITERS = {
     "vfi/write/lock.py": "a lock, beside the output",
     "vfi/write/mux.py": "a video, to the output",
     "vfi/write/segments.py": "segments of a video, beside it",
+    "vfi/write/spool.py": "frames that wait for their segment, beside the video",
     "vfi/write/video.py": "a video, to the output",
     "vfi/write/wav.py": "sound, to a path that it is given by a node",
     "cli/checkpoints.py": "a converted checkpoint, to the path that was asked for",

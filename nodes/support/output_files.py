@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -15,9 +15,12 @@ from typing import Any
 import folder_paths
 from comfy.cli_args import args as comfy_args
 from comfy_api.latest import io, ui
+from PIL import Image
 from torch import Tensor
 
 from ...vfi.encode import EncodingSettings, find_preset
+from ...vfi.frames import to_uint8
+from ...vfi.read import open_video
 from ...vfi.tracks import AudioStream, SourceTracks
 from ...vfi.write import write_wav
 
@@ -43,16 +46,38 @@ class OutputFile:
         return f"{self.subfolder}/{self.path.name}".lstrip("/") if is_kept else ""
 
 
-def preview(encoding: EncodingSettings, file: OutputFile) -> io.UIOutput | None:
-    """Return the preview of a file; None if browsers cannot play it."""
-    preset = find_preset(encoding.preset)
+def is_playable(encoding: EncodingSettings) -> bool:
+    """Whether the front end has a player for the files."""
+    codecs = {encoder.codec for encoder in find_preset(encoding.preset).encoders}
+    return codecs <= {"h264", "av1", "vp9"}
+
+
+def preview(encoding: EncodingSettings, file: OutputFile) -> io.UIOutput:
+    """Return what the front end shows of a finished file: a player, an animated picture, or a still."""
     saved = ui.SavedResult(file.path.name, file.subfolder, file.folder)
-    codecs = {encoder.codec for encoder in preset.encoders}
-    if codecs <= {"h264", "av1", "vp9"}:
+    if is_playable(encoding):
         return ui.PreviewVideo([saved])
-    if codecs <= {"gif", "webp"}:
-        return ui.SavedImages([saved], is_animated=True)
-    return None
+    match file.path.suffix:
+        case ".webp":
+            return ui.SavedImages([saved], is_animated=True)
+        case ".gif":  # the front end would take what is called animated for a video
+            return ui.SavedImages([saved])
+        case _:
+            return ui.SavedImages([_still(file.path)])
+
+
+def _still(path: Path) -> ui.SavedResult:
+    """Save the first frame of a video that browsers do not play, in ComfyUI's temp folder."""
+    clip = open_video(path)
+    if clip.color.is_hdr:
+        clip = clip.tone_mapped()
+    with closing(clip.frames()) as frames:
+        pixels = to_uint8(next(frames).pixels[..., :3])
+    name = f"{path.name}.jpg"
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.numpy()).save(folder / name, quality=90)
+    return ui.SavedResult(name, "", io.FolderType.temp)
 
 
 def new_output(

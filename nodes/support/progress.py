@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf
+from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
 import comfy.model_management
 import comfy.utils
+import folder_paths
 from comfy_api.latest import io
 from PIL import Image
 from server import PromptServer
@@ -54,6 +56,7 @@ class Progress:
         *,
         node: type[io.ComfyNode] | None = None,
         shows_frames: bool = True,
+        is_followed_by_player: bool = False,
     ) -> None:
         """Start at 0.
 
@@ -61,8 +64,11 @@ class Progress:
             total: estimated number of frames, None if unknown.
             node: where to say what is left; None: nowhere.
             shows_frames: send small previews of the frames to the front end.
+            is_followed_by_player: the node shows a file at its end. ComfyUI's own preview would stay
+                in place of it, so the pack shows its own (web/result_line.js).
         """
         self._total = total or 0
+        self._is_followed_by_player = is_followed_by_player
         self._node = node
         self._bar = comfy.utils.ProgressBar(self._total)
         self._next_preview = 0.0 if shows_frames else inf
@@ -83,6 +89,9 @@ class Progress:
         if pixels is not None and now >= self._next_preview:
             self._next_preview = now + _PREVIEW_EVERY
             preview = _preview(pixels)
+            if self._is_followed_by_player and self._node:
+                _send_preview(self._node, preview)
+                preview = None
         self._bar.update_absolute(number, max(self._total, number), preview)
         if self._node and now >= self._next_line:
             self._next_line = now + _LINE_EVERY
@@ -108,6 +117,23 @@ def _preview(pixels: Tensor) -> tuple[str, Image.Image, int]:
     """Return a preview for ComfyUI's progress bar, no larger than the frame."""
     image = Image.fromarray(to_uint8(pixels[..., :3]).cpu().numpy())
     return "JPEG", image, min(_PREVIEW_SIZE, max(image.size))
+
+
+def _send_preview(node: type[io.ComfyNode], preview: tuple[str, Image.Image, int]) -> None:
+    """Show a picture in a node by way of a file in ComfyUI's temp folder, which it empties itself."""
+    kind, image, size = preview
+    server = getattr(PromptServer, "instance", None)
+    if server is None or not node.hidden.unique_id:
+        return
+    image.thumbnail((size, size))
+    name = f"rife_live_{node.hidden.unique_id.replace(':', '_')}.jpg"
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"{name}.tmp"
+    image.save(unfinished, kind, quality=80)
+    unfinished.replace(folder / name)
+    content = {"node": node.hidden.unique_id, "filename": name, "type": "temp"}
+    server.send_sync("practical_rife.preview", content, server.client_id)
 
 
 def with_progress(items: Iterable[ItemT], total: int) -> Iterator[ItemT]:

@@ -46,12 +46,12 @@ class VideoResult:
     Attributes:
         video: the finished file.
         outcome: for the node's result line.
-        ui: preview for the front end; None if browsers cannot play the file.
+        ui: what the front end shows of it.
     """
 
     video: Input.Video
     outcome: Outcome
-    ui: io.UIOutput | None
+    ui: io.UIOutput
 
 
 def render_video(
@@ -92,12 +92,11 @@ def render_video(
     writer.validate()
     frames = load()
     stopwatch = Stopwatch()
-    # After a live preview, the front end would keep its last frame in place of the player.
-    player = preview(encoding, file)
-    progress = Progress(job.num_frames, node=node)
+    progress = Progress(job.num_frames, node=node, is_followed_by_player=True)
     count = render(frames, [writer], on_frame=progress, dither=job.dither)
     outcome = _outcome(job, file, count, stopwatch, progress.num_resumed)
-    return VideoResult(InputImpl.VideoFromFile(str(file.path)), outcome, player)
+    video = InputImpl.VideoFromFile(str(file.path))
+    return VideoResult(video, outcome, preview(encoding, file))
 
 
 def _outcome(

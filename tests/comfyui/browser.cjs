@@ -52,8 +52,9 @@ const commands = {
     await page.getByTestId("queue-button").click();
     const shown = await page.waitForFunction((has_slider) => {
       const [node] = app.graph.nodes.filter((one) => one.type === "RIFECompare");
-      const pictures = has_slider
-        ? [...document.querySelectorAll(`[data-node-id="${node.id}"] img`)] : node.imgs ?? [];
+      const own = node.widgets.find((one) => one.name === "rife_slider");
+      const pictures = [...(has_slider
+        ? document.querySelectorAll(`[data-node-id="${node.id}"] img`) : own.element.querySelectorAll("img"))];
       return pictures.length && pictures.every((one) => one.naturalWidth)
         ? pictures.map((one) => new URL(one.src).searchParams.get("filename")) : null;
     }, has_slider);

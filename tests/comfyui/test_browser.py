@@ -141,32 +141,13 @@ def test_blueprint_keeps_what_its_widgets_show(browse: Browse) -> None:
 
 
 def test_compared_frames_are_seen(server: Comfy, browse: Browse, nodes_are_elements: bool) -> None:
-    """The slider of Nodes 2.0 has the second picture below the first; a preview has their order."""
+    """Both sliders, ComfyUI's and that of the classic canvas, have the second picture below the first."""
     workflow = {**PAIR, "look": behind_slider(before=["first", 0], after=["second", 0])}
     shown, sent = browse("compare", workflow=workflow, has_slider=nodes_are_elements)
     ran, *_ = server.get("/history?max_items=1").values()
-    files = [file["filename"] for file in ran["outputs"]["look"]["images"]]
-    assert shown == (files[::-1] if nodes_are_elements else files)
-    assert "slider" not in sent
-
-
-def test_list_of_models_tells_what_is_on_disk(server: Comfy, browse: Browse) -> None:
-    folder = server.models / "frame_interpolation"
-    came = folder / "rife_v4.25.pth"
-    try:
-        seen = browse(
-            "list_models",
-            choice="4.26 (23 MB download)",
-            **{"from": str(folder / "rife_tiny.pth"), "file": str(came)},
-        )
-    finally:
-        came.unlink(missing_ok=True)
-    assert seen["first"] == "4.25 (recommended, 23 MB download)"
-    assert seen["list"][:3] == ["broken.pth", "rife_tiny.pth", seen["first"]]
-    assert seen["value"] == "4.26"
-    assert seen["refreshed"] == "4.25 (recommended) ✓ on disk"
-    assert seen["loaded"] == "rife_v4.25.pth (4.25) ✓ on disk"
-    assert seen["complaints"] is None
+    look = ran["outputs"]["look"]
+    assert shown == [file["filename"] for file in (*look["b_images"], *look["a_images"])]
+    assert not {"slider", "rife_slider"} & set(sent)
 
 
 def test_help_page_of_each_node_has_its_picture(server: Comfy, browse: Browse) -> None:

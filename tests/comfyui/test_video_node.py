@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -108,16 +109,33 @@ def test_mode_decides_which_moments_are_shown(
         assert count_frames(path) == num_frames
 
 
-@pytest.mark.parametrize(
-    ("preset", "previewed"), [("share", False), ("gif", False), ("lossless", True)]
-)
-def test_live_pictures_do_not_take_the_place_of_the_player(
-    comfy: Comfy, talkie: Path, preset: str, previewed: bool
+@pytest.mark.parametrize("preset", ["share", "gif", "lossless"])
+def test_live_pictures_do_not_take_the_place_of_what_follows(
+    comfy: Comfy, talkie: Path, preset: str
 ) -> None:
+    """The front end would keep its own in place of the player; so the pack has its own way."""
     ended = run(comfy, f"live_{preset}", mode_multi=2, preset=preset)
-    assert ended.succeeded
-    assert (ended.num_previews > 0) == previewed
-    assert bool(ended.outputs.get("smooth")) == (not previewed)
+    assert ended.outputs["smooth"]["images"]
+    assert (ended.num_previews, ended.num_own_previews > 0) == (0, True)
+
+
+def test_node_says_what_it_made(comfy: Comfy, talkie: Path) -> None:
+    ended = run(comfy, "said", mode_multi=2)
+    *_, line = ended.lines["smooth"]
+    assert re.fullmatch(
+        r"said/RIFE_00001_\.mp4 · 12 → 24 frames · 24 → 48 fps · 0\.50 s of video · RIFE \S+ · "
+        r"[\d.]+ frames per second · took [\d.]+ s",
+        line,
+    )
+
+
+def test_typed_rate_that_the_video_does_not_have_is_ignored_and_said_so(
+    comfy: Comfy, talkie: Path
+) -> None:
+    ended = run(comfy, "typed", mode_multi=2, source_fps=16.0)
+    assert frame_rate(made(comfy, "typed")) == 48
+    *_, line = ended.lines["smooth"]
+    assert line.endswith("source_fps 16 was ignored: the video has 24 fps")
 
 
 def test_sound_follows_the_speed(comfy: Comfy, talkie: Path) -> None:

@@ -12,9 +12,10 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _PATIENCE = 120.0  # seconds
 _ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
 _WHOLE_TEXT, _WHOLE_BYTES = 0x81, 0x82  # first byte of a websocket message in one piece
 _PREVIEW_IMAGE = b"\0\0\0\1"  # first bytes of those of bytes that are pictures
+_TEXT = (3).to_bytes(4, "big")
 
 Workflow = Mapping[str, Mapping[str, Any]]
 """Node id -> class_type and inputs; a link is [node id, number of the output]."""
@@ -89,11 +91,15 @@ class Ended:
         outputs: node id -> what the node showed.
         messages: event -> its data.
         num_previews: how many live pictures were sent on the way.
+        num_own_previews: how many of them in the pack's own way, which leaves room for a player.
+        lines: node id -> the texts that it showed.
     """
 
     outputs: Mapping[str, Any]
     messages: Mapping[str, Any]
-    num_previews: int
+    num_previews: int = 0
+    num_own_previews: int = 0
+    lines: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def succeeded(self) -> bool:
@@ -187,20 +193,29 @@ class Comfy:
         """
         client = uuid.uuid4().hex
         prompt = {"prompt": workflow, "client_id": client, "extra_data": extra_data}
-        num_previews = 0
+        counts = Counter[str]()
+        lines: dict[str, list[str]] = {}
         with closing(self._listen(client)) as events:
             next(events)  # the connection stands
             answer = self.post("/prompt", prompt)
             assert "error" not in answer, answer
             assert not answer["node_errors"], answer
             for event, data in events:
-                num_previews += event == "preview"
+                counts[event] += 1
+                if event == "text":
+                    lines.setdefault(data[0], []).append(data[1])
                 if event == "progress" and data["node"] == interrupt and data["value"] > after:
                     self.post("/interrupt", {"prompt_id": answer["prompt_id"]})
                 if event == "executing" and data["node"] is None:
                     break  # ComfyUI's last word on a prompt
         entry = self.get(f"/history/{answer['prompt_id']}")[answer["prompt_id"]]
-        return Ended(entry["outputs"], dict(entry["status"]["messages"]), num_previews)
+        return Ended(
+            entry["outputs"],
+            dict(entry["status"]["messages"]),
+            counts["preview"],
+            counts["practical_rife.preview"],
+            lines,
+        )
 
     def _listen(self, client: str) -> Generator[tuple[str, Any], None, None]:
         """Yield what the server tells a client: as much of RFC 6455 (websockets) as that needs."""
@@ -224,6 +239,9 @@ class Comfy:
                     yield message["type"], message["data"]
                 elif kind == _WHOLE_BYTES and payload.startswith(_PREVIEW_IMAGE):
                     yield "preview", payload
+                elif kind == _WHOLE_BYTES and payload.startswith(_TEXT):
+                    length = int.from_bytes(payload[4:8], "big")
+                    yield "text", (payload[8 : 8 + length].decode(), payload[8 + length :].decode())
 
     def memory(self) -> int:
         """Return how much of the server is in main memory, bytes."""

@@ -1,0 +1,60 @@
+// What nodes say of their work, in the languages of the front end.
+//
+// The server sends English: phrases with " · " between them (Outcome.phrases in nodes/support/progress.py).
+// What is not listed here stays as it is, such as the name of a file.
+
+const UNITS = { zh: { h: "小时", min: "分", s: "秒" }, ja: { h: "時間", min: "分", s: "秒" } };
+
+const PHRASES = {
+  zh: [
+    [/^((?:\S+ → )?\d+) frames?$/, (count) => `${count} 帧`],
+    [/^([\d.]+) s of video$/, (seconds) => `视频长 ${seconds} 秒`],
+    [/^([\d.]+) frames per second$/, (speed) => `每秒 ${speed} 帧`],
+    [/^resumed at frame (\d+)$/, (frame) => `从第 ${frame} 帧继续`],
+    [/^took (.+)$/, (time, duration) => `用时 ${duration(time)}`],
+    [/^(\d+\/\d+), about (.+) left$/, (done, left, duration) => `${done}，还需约 ${duration(left)}`],
+    [/^(\d+) frames so far$/, (count) => `已完成 ${count} 帧`],
+    [/^stopped at (\S+)$/, (done) => `停在 ${done}`],
+    [/^(\w+) (\S+) was ignored: the video has (\S+) fps$/,
+      (name, typed, rate) => `已忽略 ${name} ${typed}：视频是 ${rate} fps`],
+    [/^transparency was left out: preset (\S+) has none$/, (preset) => `未保留透明度：预设 ${preset} 不支持`],
+    [/^no cuts$/, () => "没有切点"],
+    [/^(\d+) cuts?$/, (count) => `${count} 个切点`],
+    [/^frame (\d+) of 0 to (\d+)$/, (frame, last) => `第 ${frame} 帧（0 到 ${last}）`],
+    [/^mean difference (.+)$/, (difference) => `平均差异 ${difference}`],
+  ],
+  ja: [
+    [/^((?:\S+ → )?\d+) frames?$/, (count) => `${count} フレーム`],
+    [/^([\d.]+) s of video$/, (seconds) => `動画 ${seconds} 秒`],
+    [/^([\d.]+) frames per second$/, (speed) => `毎秒 ${speed} フレーム`],
+    [/^resumed at frame (\d+)$/, (frame) => `フレーム ${frame} から再開`],
+    [/^took (.+)$/, (time, duration) => `所要時間 ${duration(time)}`],
+    [/^(\d+\/\d+), about (.+) left$/, (done, left, duration) => `${done}、残り約 ${duration(left)}`],
+    [/^(\d+) frames so far$/, (count) => `${count} フレーム完了`],
+    [/^stopped at (\S+)$/, (done) => `${done} で停止`],
+    [/^(\w+) (\S+) was ignored: the video has (\S+) fps$/,
+      (name, typed, rate) => `${name} ${typed} は使われませんでした。動画は ${rate} fps です`],
+    [/^transparency was left out: preset (\S+) has none$/,
+      (preset) => `透明度は保存されません。プリセット ${preset} にはありません`],
+    [/^no cuts$/, () => "カットなし"],
+    [/^(\d+) cuts?$/, (count) => `${count} 個のカット`],
+    [/^frame (\d+) of 0 to (\d+)$/, (frame, last) => `フレーム ${frame}（0 から ${last}）`],
+    [/^mean difference (.+)$/, (difference) => `平均差 ${difference}`],
+  ],
+};
+
+// A line in the language of a locale such as "zh" or "zh-TW"; in English where there is no other.
+export function translate(line, locale) {
+  const language = String(locale ?? "").split("-")[0];
+  const phrases = PHRASES[language];
+  if (!phrases) return line;
+  const units = UNITS[language];
+  const duration = (text) => text.replace(/ (h|min|s)\b/g, (_, unit) => ` ${units[unit]}`);
+  return line.split(" · ").map((phrase) => {
+    for (const [pattern, write] of phrases) {
+      const match = phrase.match(pattern);
+      if (match) return write(...match.slice(1), duration);
+    }
+    return phrase;
+  }).join(" · ");
+}
