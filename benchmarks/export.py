@@ -102,11 +102,11 @@ class Host:
         self._nodes = nodes.NODE_CLASS_MAPPINGS
 
     def ours(self, preset: str, **options: object) -> Save:
-        """Export with RIFEExportVideo."""
+        """Export with ExportVideoRIFE."""
 
         def save(clip: Clip) -> Path:
             given = {"crf": 20, "audio": clip.audio, "preset": preset} | options
-            node = _with_hidden(self._nodes["RIFEExportVideo"])
+            node = _with_hidden(self._nodes["ExportVideoRIFE"])
             result = node.execute(clip.images, clip.fps, "ours", **given)
             return Path(result[0].get_stream_source())
 

@@ -54,6 +54,9 @@ class _ApiGraph(Graph):
                 if isinstance(read := self._read(value), Link) and read.origin == node:
                     target["inputs"][name] = [node, change.slot(read.slot)]
 
+    def rename_node(self, node: NodeId, kind: str) -> None:
+        self._nodes[str(node)]["class_type"] = kind
+
     def rename_type(self, old: str, new: str) -> None:
         """Do nothing: links have no type in this form."""
 

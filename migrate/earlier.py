@@ -152,6 +152,13 @@ EARLIER = (
     ENHANCE_VIDEO,
     OLD_EXPORT_VIDEO,
 )
+RENAMED = {
+    "RIFEJoinClips": "JoinClipsRIFE",
+    "RIFEPreviewMotion": "PreviewMotionRIFE",
+    "RIFEMontage": "MontageRIFE",
+    "RIFEExportPNG": "ExportPNGRIFE",
+}
+"""Old id -> new id, of the nodes that store the same as before."""
 
 Inputs = Mapping[str, object]
 
@@ -259,6 +266,10 @@ def update(graph: Graph, report: Report) -> None:
                     f"node {node}, {old.type}: its values fit neither this version nor an earlier "
                     "one. Look it through in ComfyUI and save the workflow again."
                 )
+    for old, new in RENAMED.items():
+        for node in graph.nodes_of(old):
+            graph.rename_node(node, new)
+            report.tell_renamed(node, old, new)
     graph.rename_type("RIFE_ENHANCER", "SAFA_MODEL")
 
 

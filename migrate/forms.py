@@ -228,14 +228,14 @@ INTERPOLATE_VIDEO = Form(
     optional=names_of(*OPTIONS, *ENCODER_OPTIONS) | {"ffmpeg_options", "resume"},
 )
 DETECT_CUTS = Form(
-    "RIFEDetectCuts",
+    "DetectCutsRIFE",
     (("images", "IMAGE"),),
     (("scene_threshold", "FLOAT", 0.2), ("fps", "FLOAT", 0.0)),
     (("cuts", "STRING"), ("count", "INT"), ("sheet", "IMAGE")),
     optional=frozenset({"fps"}),
 )
 COMPARE = Form(
-    "RIFECompare",
+    "CompareClipsRIFE",
     (("before", "IMAGE"), ("after", "IMAGE")),
     (
         ("before_fps", "FLOAT", 16.0),
@@ -276,7 +276,7 @@ SAFA_ENHANCE_VIDEO = Form(
     optional=names_of(*ENCODER_OPTIONS) | {"scene_threshold", "cuts", "ffmpeg_options", "resume"},
 )
 EXPORT_VIDEO = Form(
-    "RIFEExportVideo",
+    "ExportVideoRIFE",
     (("images", _FRAMES), ("audio", "AUDIO")),
     (
         ("fps", "FLOAT", 0.0),

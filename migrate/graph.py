@@ -87,6 +87,10 @@ class Graph(ABC):
         """
 
     @abstractmethod
+    def rename_node(self, node: NodeId, kind: str) -> None:
+        """Give a node another type that stores the same."""
+
+    @abstractmethod
     def rename_type(self, old: str, new: str) -> None:
         """Give what is left of a type of links another name."""
 

@@ -47,3 +47,7 @@ class Report:
         what = f"{was} is {form.type}" if was != form.type else f"{was} has its new inputs"
         settings = f" with {', '.join(values)}" if values else ""
         self.done.append(f"node {node}: {what}{settings}")
+
+    def tell_renamed(self, node: NodeId, was: str, now: str) -> None:
+        """Add a node that only has another type."""
+        self.done.append(f"node {node}: {was} is {now}")

@@ -9,6 +9,7 @@ from .forms import Form
 from .graph import Change, Graph, Link, NodeId
 
 _PACK = "practical-rife"  # in the registry, for ComfyUI-Manager
+_NAME = "Node name for S&R"  # property: what texts such as %KSampler.seed% call the node
 _WIDTH, _ROW, _MARGIN = 270, 24, 40  # px, of a node and of what stands in it
 _GAP = 40  # px between two nodes
 # Fields of a link: a list in the main graph, an object in a subgraph.
@@ -87,6 +88,13 @@ class _UiGraph(Graph):
         self._connect(node, inputs)
         self._rename_promoted(node, change.names)
 
+    def rename_node(self, node: NodeId, kind: str) -> None:
+        data = self._nodes[node]
+        properties = data.get("properties", {})
+        if properties.get(_NAME) == data["type"]:  # a user may have changed it
+            properties[_NAME] = kind
+        data["type"] = kind
+
     def rename_type(self, old: str, new: str) -> None:
         ends = [*self._data.get("inputs", ()), *self._data.get("outputs", ())]
         for data in self._nodes.values():
@@ -140,7 +148,7 @@ class _UiGraph(Graph):
             "type": form.type,
             "inputs": slots,
             "outputs": [{"name": name, "type": kind, "links": []} for name, kind in form.outputs],
-            "properties": {"Node name for S&R": form.type, "cnr_id": _PACK},
+            "properties": {_NAME: form.type, "cnr_id": _PACK},
             "widgets_values": [v.stored if isinstance(v, Link) else v for v in values],
         }
 

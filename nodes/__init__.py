@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from .compare import RIFECompare
-from .detect_cuts import RIFEDetectCuts
+from .compare import CompareClipsRIFE
+from .detect_cuts import DetectCutsRIFE
 from .enhance import SAFAEnhance
 from .enhance_video import SAFAEnhanceVideo
-from .export_png import RIFEExportPNG
-from .export_video import RIFEExportVideo
+from .export_png import ExportPNGRIFE
+from .export_video import ExportVideoRIFE
 from .interpolate import RIFEInterpolate
 from .interpolate_video import RIFEInterpolateVideo
-from .join_clips import RIFEJoinClips
+from .join_clips import JoinClipsRIFE
 from .load import RIFELoadModel
 from .load_safa import SAFALoadModel
-from .montage import RIFEMontage
-from .preview_motion import RIFEPreviewMotion
-from .smooth_video import RIFESmoothVideo
+from .montage import MontageRIFE
+from .preview_motion import PreviewMotionRIFE
+from .smooth_video import RIFESmooth
 
 
 class PracticalRifeExtension(ComfyExtension):
@@ -26,17 +26,17 @@ class PracticalRifeExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """List the nodes in the order of a typical workflow."""
         return [
-            RIFESmoothVideo,
+            RIFESmooth,
             RIFELoadModel,
             RIFEInterpolate,
             RIFEInterpolateVideo,
-            RIFEJoinClips,
-            RIFEDetectCuts,
-            RIFEPreviewMotion,
-            RIFECompare,
-            RIFEMontage,
-            RIFEExportVideo,
-            RIFEExportPNG,
+            JoinClipsRIFE,
+            DetectCutsRIFE,
+            PreviewMotionRIFE,
+            CompareClipsRIFE,
+            MontageRIFE,
+            ExportVideoRIFE,
+            ExportPNGRIFE,
             SAFALoadModel,
             SAFAEnhance,
             SAFAEnhanceVideo,

@@ -1,4 +1,4 @@
-"""RIFECompare: the same moment of two clips, behind a slider."""
+"""CompareClipsRIFE: the same moment of two clips, behind a slider."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LARGEST_DIFFERENCE, _FRAME = "largest difference", "frame"
 _ROW_STEP = 4  # the search compares one row in 4: the average is as telling, and found sooner
 
 
-class RIFECompare(io.ComfyNode):
+class CompareClipsRIFE(io.ComfyNode):
     """Compare a frame of two clips behind a slider."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFECompare",
+            node_id="CompareClipsRIFE",
             display_name="Compare Clips (RIFE)",
             category=INSPECT_CATEGORY,
             description="Compare a frame of one clip with the frame that the other clip shows at the "

@@ -1,4 +1,4 @@
-"""RIFEDetectCuts: list the scene cuts of an image batch, and show them."""
+"""DetectCutsRIFE: list the scene cuts of an image batch, and show them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .support.progress import show_text, with_progress
 from .support.sockets import INSPECT_CATEGORY, exact_rate, frame_rate_input, require_frames
 
 
-class RIFEDetectCuts(io.ComfyNode):
+class DetectCutsRIFE(io.ComfyNode):
     """Find the scene cuts of an image batch."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFEDetectCuts",
+            node_id="DetectCutsRIFE",
             display_name="Detect Cuts (RIFE)",
             category=INSPECT_CATEGORY,
             description="Find the frames where a new scene begins, and show each scene cut. Use it "

@@ -1,4 +1,4 @@
-"""RIFEExportPNG: save an image batch as numbered PNG files."""
+"""ExportPNGRIFE: save an image batch as numbered PNG files."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _WORKFLOW_IN: Mapping[str, Literal["all", "first"] | None] = {
 }
 
 
-class RIFEExportPNG(io.ComfyNode):
+class ExportPNGRIFE(io.ComfyNode):
     """Save a batch as numbered PNG files."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFEExportPNG",
+            node_id="ExportPNGRIFE",
             display_name="Export PNG (RIFE)",
             category=EXPORT_CATEGORY,
             description="Save frames losslessly as 0000000.png, 0000001.png, ... in a new folder, "

@@ -1,4 +1,4 @@
-"""RIFEExportVideo: save a clip as a video file."""
+"""ExportVideoRIFE: save a clip as a video file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from .support.sockets import EXPORT_CATEGORY, clip_input, clip_rate_input
 from .support.validation import check_inputs
 
 
-class RIFEExportVideo(io.ComfyNode):
+class ExportVideoRIFE(io.ComfyNode):
     """Save a clip as a video file."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFEExportVideo",
+            node_id="ExportVideoRIFE",
             display_name="Export Video (RIFE)",
             category=EXPORT_CATEGORY,
             description="Save a clip as a video with the workflow embedded: an H.264 MP4 that plays "

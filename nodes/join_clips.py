@@ -1,4 +1,4 @@
-"""RIFEJoinClips: join image batches end to end."""
+"""JoinClipsRIFE: join image batches end to end."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _MOST_CLIPS = 50
 _FRAME_DURATION = Fraction(1)  # any will do: a batch has no frame rate, and joining needs none
 
 
-class RIFEJoinClips(io.ComfyNode):
+class JoinClipsRIFE(io.ComfyNode):
     """Join image batches end to end."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFEJoinClips",
+            node_id="JoinClipsRIFE",
             display_name="Join Clips (RIFE)",
             category=CATEGORY,
             description="Join the parts of a long generation end to end. If a part begins with the "

@@ -24,9 +24,6 @@ class RIFELoadModel(io.ComfyNode):
             description="Load a RIFE frame interpolation checkpoint. A version that is not on disk "
             "is downloaded to models/frame_interpolation.",
             search_aliases=[
-                "rife",
-                "frame interpolation",
-                "vfi",
                 "interpolation model",
                 "FrameInterpolationModelLoader",
             ],

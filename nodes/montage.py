@@ -1,4 +1,4 @@
-"""RIFEMontage: show two image batches in one, each at its own frame rate."""
+"""MontageRIFE: show two image batches in one, each at its own frame rate."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .support.comparison_inputs import rate_inputs, require_comparable
 from .support.sockets import INSPECT_CATEGORY, exact_rate
 
 
-class RIFEMontage(io.ComfyNode):
+class MontageRIFE(io.ComfyNode):
     """Show a clip before and after, in sync."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFEMontage",
+            node_id="MontageRIFE",
             display_name="Montage (RIFE)",
             category=INSPECT_CATEGORY,
             description="See what interpolation does: the clip before and after, in one frame and in "

@@ -1,4 +1,4 @@
-"""RIFEPreviewMotion: show the motion that the network estimates between two frames."""
+"""PreviewMotionRIFE: show the motion that the network estimates between two frames."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .support.sockets import INSPECT_CATEGORY, ManagedModel, RifeModelType, requ
 _LEAST_MOTION = 1.0  # px; with less, noise would get the full colour
 
 
-class RIFEPreviewMotion(io.ComfyNode):
+class PreviewMotionRIFE(io.ComfyNode):
     """Show how a pair of frames is interpolated."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFEPreviewMotion",
+            node_id="PreviewMotionRIFE",
             display_name="Preview Motion (RIFE)",
             category=INSPECT_CATEGORY,
             description="Find out why a pair of frames interpolates badly: shows the motion estimated "

@@ -1,4 +1,4 @@
-"""RIFESmoothVideo: a video in, a smooth video out."""
+"""RIFESmooth: a video in, a smooth video out."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .support.timing_inputs import MULTIPLIER, TARGET_FPS, mode_input
 from .support.validation import check_inputs
 
 
-class RIFESmoothVideo(io.ComfyNode):
+class RIFESmooth(io.ComfyNode):
     """Make a video smooth; everything it needs is inside."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to ComfyUI."""
         return io.Schema(
-            node_id="RIFESmoothVideo",
+            node_id="RIFESmooth",
             display_name="RIFE Smooth Video",
             category=CATEGORY,
             description="Make a video smooth: 60 frames per second, or any other rate, with its sound "

@@ -16,7 +16,7 @@ from tests.helpers.archive import ROOT, Pattern, Scanner, git_files, packed_file
 
 # What may lie at the top of the archive. Code, and what ComfyUI looks for by its name:
 LOADED = {"__init__.py", "cli", "nodes", "rife_arch", "vfi", "ckpts", "pyproject.toml"}
-SHOWN = {"web", "locales", "example_workflows", "subgraphs"}
+SHOWN = {"web", "locales", "example_workflows"}
 # What a person reads or calls; a program at the top is for users:
 READ = {"README.md", "LICENSE", "CHANGELOG.md", "docs", "requirements.txt", "requirements-dev.txt"}
 PROGRAMS = {path.name for path in ROOT.glob("*.py")} | {"migrate"}
@@ -28,7 +28,6 @@ KINDS = {
     "docs": {".md", ".jpg", ".webp"},
     "example_workflows": {".json", ".jpg"},
     "locales": {".json"},
-    "subgraphs": {".json"},
     "web": {".js", ".md", ".jpg"},
     **{folder: {".py"} for folder in ("cli", "migrate", "nodes", "rife_arch", "vfi")},
 }

@@ -42,7 +42,7 @@ NODES = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").rg
 DISPLAYED = dict(re.findall(r'node_id="(\w+)",\s+display_name="([^"]+)"', NODES))
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"ckpts"}
-NODE_ID = r"\b(?:RIFE|SAFA)[A-Z]\w+"
+NODE_ID = r"\b(?:(?:RIFE|SAFA)[A-Z]\w+|[A-Z]\w+RIFE)\b"
 OF_OTHERS = {"RIFE VFI"}  # a node of ComfyUI-Frame-Interpolation
 SOURCES = [
     *ROOT.glob("*.py"),

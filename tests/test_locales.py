@@ -104,7 +104,9 @@ def test_help_page_explains_every_input_and_output(page: Path) -> None:
 def test_document_of_the_nodes_lists_every_id_in_its_order() -> None:
     document = (ROOT / "docs" / "nodes.md").read_text(encoding="utf-8")
     (options,) = re.findall(r"^\*options\* are ((?:`\w+`(?:, )?)+)", document, re.MULTILINE)
-    rows = re.findall(r"^\| `((?:RIFE|SAFA)\w+)` \| (.*) \| (.*) \|$", document, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `((?:RIFE|SAFA)\w+|\w+RIFE)` \| (.*) \| (.*) \|$", document, re.MULTILINE
+    )
     listed = {
         node: (quoted(gets.replace("*options*", options)), quoted(gives))
         for node, gets, gives in rows

@@ -5,7 +5,7 @@ import { app } from "../../scripts/app.js";
 const GAP = 10; // pixels between a node that has grown and the next one
 
 function isOurs(node) {
-  return /^(RIFE|SAFA)/.test(node.comfyClass ?? "");
+  return /^(RIFE|SAFA)|RIFE$/.test(node.comfyClass ?? "");
 }
 
 function fold(node) {

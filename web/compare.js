@@ -36,7 +36,7 @@ app.registerExtension({
   name: "PracticalRIFE.Compare",
   nodeCreated(node) {
     const slider = node.widgets?.find((widget) => widget.type === "imagecompare");
-    if (node.comfyClass !== "RIFECompare" || !slider) return;
+    if (node.comfyClass !== "CompareClipsRIFE" || !slider) return;
     // Else its value would go to the server, and the node would run again for having shown something.
     slider.options.serialize = false;
     node.hideOutputImages = true; // beneath the slider

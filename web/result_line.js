@@ -22,7 +22,7 @@ function find(id) {
     node = graph?.getNodeById(part);
     graph = node?.subgraph;
   }
-  return /^(RIFE|SAFA)/.test(node?.comfyClass ?? "") ? node : undefined;
+  return /^(RIFE|SAFA)|RIFE$/.test(node?.comfyClass ?? "") ? node : undefined;
 }
 
 function removeWidget(node, name) {

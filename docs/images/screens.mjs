@@ -36,7 +36,7 @@ const retimed = (images, source_fps, target_fps) => ({
   model: ['model', 0], images: [images, 0], source_fps, target_fps, scale: '1', ...options,
   end: 'full-duration',
 });
-const exportVideo = (images, fps) => node('RIFEExportVideo', { images: [images, 0], fps, ...encoding });
+const exportVideo = (images, fps) => node('ExportVideoRIFE', { images: [images, 0], fps, ...encoding });
 
 const pair = {
   model: loadModel(model),
@@ -52,7 +52,7 @@ const batches = {
   ...pair,
   smooth: interpolate('pair', 8, 2),
   exported: exportVideo('smooth', ['smooth', 2]),
-  png: node('RIFEExportPNG', {
+  png: node('ExportPNGRIFE', {
     images: ['smooth', 0], filename_prefix: 'frames/RIFE', bit_depth: '8', compression: 4,
     workflow_in: 'every file',
   }),
@@ -70,7 +70,7 @@ const fileToFile = {
 };
 const motion = {
   ...pair,
-  look: node('RIFEPreviewMotion', {
+  look: node('PreviewMotionRIFE', {
     model: ['model', 0], images: ['pair', 0], frame: 0, timestep: 0.5, scale: '1',
   }),
 };
@@ -78,10 +78,10 @@ const parts = {
   model: loadModel(model),
   wide: loadClip('wan_16fps.mp4'), wideFrames: framesOf('wide'),
   close: loadClip('close_16fps.mp4'), closeFrames: framesOf('close'),
-  join: node('RIFEJoinClips', {
+  join: node('JoinClipsRIFE', {
     'clips.clip_1': ['wideFrames', 0], 'clips.clip_2': ['closeFrames', 0], overlap: 0,
   }),
-  cuts: node('RIFEDetectCuts', { images: ['join', 0], scene_threshold: 0.2, fps: 16 }),
+  cuts: node('DetectCutsRIFE', { images: ['join', 0], scene_threshold: 0.2, fps: 16 }),
   sheet: node('PreviewImage', { images: ['cuts', 2] }),
   retime: node('RIFERetime', { ...retimed('join', 16, 24), speed: 1, cuts: ['cuts', 0] }),
   exported: exportVideo('retime', ['retime', 1]),
@@ -94,7 +94,7 @@ const ramp = {
 const montage = {
   ...pair,
   smooth: interpolate('pair', 8, 2),
-  montage: node('RIFEMontage', {
+  montage: node('MontageRIFE', {
     before: ['pair', 0], after: ['smooth', 0], before_fps: 2, after_fps: ['smooth', 2],
     layout: 'side-by-side', before_label: '{fps} fps', after_label: '{fps} fps',
   }),
@@ -103,7 +103,7 @@ const montage = {
 const compared = {
   ...pair,
   smooth: interpolate('pair', 8, 2),
-  compare: node('RIFECompare', {
+  compare: node('CompareClipsRIFE', {
     before: ['pair', 0], after: ['smooth', 0], before_fps: 2, after_fps: ['smooth', 2], frame: -1,
   }),
 };
@@ -213,7 +213,7 @@ const PAIR = [[260, 'first', 'second'], [230, 'model', 'pair']];
 const MODEL = ['RIFELoadModel', 0, 'model', model];
 const TO_COMPARE = [
   ['RIFELoadModel', 0, 'model', other], ['RIFELoadModel', 1, 'model', model],
-  ['RIFEMontage', 0, 'before_label', `A: ${other}`], ['RIFEMontage', 0, 'after_label', `B: ${model}`],
+  ['MontageRIFE', 0, 'before_label', `A: ${other}`], ['MontageRIFE', 0, 'after_label', `B: ${model}`],
 ];
 
 const SCREENS = {

@@ -51,7 +51,7 @@ const commands = {
     await page.evaluate((workflow) => app.loadApiJson(workflow, "compare"), workflow);
     await page.getByTestId("queue-button").click();
     const shown = await page.waitForFunction((has_slider) => {
-      const [node] = app.graph.nodes.filter((one) => one.type === "RIFECompare");
+      const [node] = app.graph.nodes.filter((one) => one.type === "CompareClipsRIFE");
       const own = node.widgets.find((one) => one.name === "rife_slider");
       const pictures = [...(has_slider
         ? document.querySelectorAll(`[data-node-id="${node.id}"] img`) : own.element.querySelectorAll("img"))];
@@ -61,7 +61,7 @@ const commands = {
     await picture(page, "compared");
     const inputs = await page.evaluate(async () => {
       const sent = Object.values((await app.graphToPrompt()).output);
-      return Object.keys(sent.find((node) => node.class_type === "RIFECompare").inputs);
+      return Object.keys(sent.find((node) => node.class_type === "CompareClipsRIFE").inputs);
     });
     return [await shown.jsonValue(), inputs];
   },

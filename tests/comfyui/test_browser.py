@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from tests.comfyui.conftest import serve
-from tests.comfyui.test_examples import BLUEPRINT, EXAMPLES, read, with_small_inputs
+from tests.comfyui.test_examples import EXAMPLES, read, with_small_inputs
 from tests.helpers.clips import moving_pictures, sound_duration, write_clip
 from tests.helpers.comfy_server import PACK_FOLDER, ROOT, Comfy
 from tests.helpers.ui_form import to_api
@@ -98,7 +98,7 @@ def template_inputs(server: Comfy) -> None:
 @pytest.mark.parametrize(
     ("template", "video"),
     [("Slow motion from two images", "slow_motion"), (VIDEO_TO_VIDEO.stem, "smooth")],
-    ids=["RIFEExportVideo", "RIFEInterpolateVideo"],
+    ids=["ExportVideoRIFE", "RIFEInterpolateVideo"],
 )
 def test_template_is_opened_and_run_and_its_video_plays(
     browse: Browse, nodes_are_elements: bool, template: str, video: str
@@ -132,14 +132,6 @@ def test_templates_are_sent_to_the_server_as_the_host_tests_send_them(
         assert sent == to_api(read(path), schemas), path.stem
 
 
-def test_blueprint_keeps_what_its_widgets_show(browse: Browse) -> None:
-    (prompt,) = browse("convert", files=[str(BLUEPRINT)])
-    (smooth,) = (node for node in prompt.values() if "mode" in node["inputs"])
-    assert smooth["inputs"]["mode"] == "target fps"
-    assert smooth["inputs"]["mode.target_fps"] == 60
-    assert smooth["inputs"]["preset"] == "share"
-
-
 def test_compared_frames_are_seen(server: Comfy, browse: Browse, nodes_are_elements: bool) -> None:
     """Both sliders, ComfyUI's and that of the classic canvas, have the second picture below the first."""
     workflow = {**PAIR, "look": behind_slider(before=["first", 0], after=["second", 0])}
@@ -163,7 +155,7 @@ def heading(page: Path) -> str:
 
 
 def make_png(comfy: Comfy, clip: str) -> tuple[Path, Path]:
-    """Write a PNG of RIFEExportPNG; return it and the workflow that it holds."""
+    """Write a PNG of ExportPNGRIFE; return it and the workflow that it holds."""
     workflow = with_small_inputs(to_api(read(WITH_SOUND), comfy.get("/object_info")), clip)
     (export,) = (id_ for id_, node in workflow.items() if "crf" in node["inputs"])
     workflow[export] = png("dropped/png", workflow[export]["inputs"]["images"])
@@ -171,7 +163,7 @@ def make_png(comfy: Comfy, clip: str) -> tuple[Path, Path]:
 
 
 def make_mp4(comfy: Comfy, clip: str) -> tuple[Path, Path]:
-    """Write an MP4 of RIFEExportVideo, with sound."""
+    """Write an MP4 of ExportVideoRIFE, with sound."""
     workflow = with_small_inputs(to_api(read(WITH_SOUND), comfy.get("/object_info")), clip)
     (export,) = (id_ for id_, node in workflow.items() if "crf" in node["inputs"])
     return run(comfy, workflow, export, WITH_SOUND), WITH_SOUND

@@ -132,11 +132,11 @@ def taking(class_type: str) -> Workflow:
     rates = {"before_fps": 8.0, "after_fps": 8.0, "layout": "side-by-side"}
     nodes = {
         "RIFEInterpolate": interpolate(images),
-        "RIFEJoinClips": node(class_type, overlap=0, **clips),
-        "RIFEDetectCuts": node(class_type, images=images, scene_threshold=0.2),
-        "RIFEMontage": node(class_type, before=images, after=images, **rates),
-        "RIFEExportPNG": png("cancelled_taking/RIFE", images),
-        "RIFEExportVideo": video("cancelled_taking/RIFE", images),
+        "JoinClipsRIFE": node(class_type, overlap=0, **clips),
+        "DetectCutsRIFE": node(class_type, images=images, scene_threshold=0.2),
+        "MontageRIFE": node(class_type, before=images, after=images, **rates),
+        "ExportPNGRIFE": png("cancelled_taking/RIFE", images),
+        "ExportVideoRIFE": video("cancelled_taking/RIFE", images),
     }
     shown = node("PreviewAny", source=["out", 0])
     return {"model": load(), "blank": blank(NUM_PICTURES), "out": nodes[class_type], "shown": shown}
@@ -146,11 +146,11 @@ def taking(class_type: str) -> Workflow:
     "class_type",
     [
         "RIFEInterpolate",
-        "RIFEJoinClips",
-        "RIFEDetectCuts",
-        "RIFEMontage",
-        "RIFEExportPNG",
-        "RIFEExportVideo",
+        "JoinClipsRIFE",
+        "DetectCutsRIFE",
+        "MontageRIFE",
+        "ExportPNGRIFE",
+        "ExportVideoRIFE",
     ],
 )
 def test_pictures_that_are_taken(comfy: Comfy, tmp_path: Path, class_type: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from migrate import migrate_workflow
+from migrate.earlier import EARLIER, RENAMED
 from migrate.forms import CORE_INTERPOLATE, CORE_LOADER, OURS, RIFE_VFI, Form, Widget
 from rife_arch.networks.config import EncoderConfig
 from tests.comfyui.test_examples import with_small_inputs
@@ -33,6 +34,13 @@ ONLY_SHOWN = {"IMAGECOMPARE"}  # holds no value
 DATA = Path(__file__).parents[1] / "migrate" / "data"
 # Saved workflow -> frames and rate of the video that it made of 12 frames at 24 fps, before.
 MADE = {"compare": (23, 48), "enhance": (23, 32), "speed_ramp": (17, 30)}
+# Old id of a node that was renamed -> its widgets, in the order of their values.
+STORED = {
+    "RIFEJoinClips": ["overlap"],
+    "RIFEPreviewMotion": ["frame", "timestep", "scale"],
+    "RIFEMontage": ["before_fps", "after_fps", "layout", "before_label", "after_label"],
+    "RIFEExportPNG": ["filename_prefix", "bit_depth", "compression", "workflow_in", "dither"],
+}
 
 
 def widgets_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,6 +86,21 @@ def test_nodes_are_as_the_migration_knows_them(comfy: Comfy, form: Form) -> None
             assert_known(form, own, widgets_of(choices[mode]), in_mode=True)
     assert info["output"] == [kind for _, kind in form.outputs]
     assert form not in OURS or info["output_name"] == [name for name, _ in form.outputs]
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_renamed_nodes_take_the_values_that_they_had_before(comfy: Comfy, old: str) -> None:
+    new = RENAMED[old]
+    widgets = widgets_of(comfy.get(f"/object_info/{new}")[new]["input"])
+    widgets.pop("clips", None)  # sockets that grow
+    assert list(widgets)[: len(STORED[old])] == STORED[old]
+    assert all(optional for *_, optional in list(widgets.values())[len(STORED[old]) :])
+
+
+def test_ids_that_the_migration_gives_up_are_gone(schemas: Schemas) -> None:
+    kept = {form.type for form in OURS}
+    given_up = {*RENAMED, *(form.type for form in EARLIER)} - kept
+    assert not given_up & schemas.keys()
 
 
 @pytest.fixture(scope="module")

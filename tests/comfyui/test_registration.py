@@ -47,7 +47,7 @@ MODES = {
     [
         ("RIFEInterpolate", list(MODES)),
         ("RIFEInterpolateVideo", list(MODES)),
-        ("RIFESmoothVideo", ["target fps", "multiplier"]),
+        ("RIFESmooth", ["target fps", "multiplier"]),
     ],
 )
 def test_inputs_of_the_modes_keep_their_names_and_order(
@@ -87,12 +87,12 @@ def test_every_input_and_output_has_a_tooltip(node: dict[str, Any]) -> None:
 
 
 CATEGORIES = {
-    "RIFEDetectCuts": "video/RIFE/inspect",
-    "RIFEPreviewMotion": "video/RIFE/inspect",
-    "RIFECompare": "video/RIFE/inspect",
-    "RIFEMontage": "video/RIFE/inspect",
-    "RIFEExportVideo": "video/RIFE/export",
-    "RIFEExportPNG": "video/RIFE/export",
+    "DetectCutsRIFE": "video/RIFE/inspect",
+    "PreviewMotionRIFE": "video/RIFE/inspect",
+    "CompareClipsRIFE": "video/RIFE/inspect",
+    "MontageRIFE": "video/RIFE/inspect",
+    "ExportVideoRIFE": "video/RIFE/export",
+    "ExportPNGRIFE": "video/RIFE/export",
     "SAFALoadModel": "video/SAFA",
     "SAFAEnhance": "video/SAFA",
     "SAFAEnhanceVideo": "video/SAFA",
@@ -109,20 +109,20 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "is_output"),
     [
-        ("RIFESmoothVideo", True),
+        ("RIFESmooth", True),
         ("RIFELoadModel", False),
         ("RIFEInterpolate", False),
-        ("RIFEJoinClips", False),
-        ("RIFEDetectCuts", False),
-        ("RIFEMontage", False),
-        ("RIFECompare", True),
+        ("JoinClipsRIFE", False),
+        ("DetectCutsRIFE", False),
+        ("MontageRIFE", False),
+        ("CompareClipsRIFE", True),
         ("RIFEInterpolateVideo", True),
-        ("RIFEPreviewMotion", True),
+        ("PreviewMotionRIFE", True),
         ("SAFALoadModel", False),
         ("SAFAEnhance", False),
         ("SAFAEnhanceVideo", True),
-        ("RIFEExportPNG", True),
-        ("RIFEExportVideo", True),
+        ("ExportPNGRIFE", True),
+        ("ExportVideoRIFE", True),
     ],
 )
 def test_exports_alone_are_output_nodes(comfy: Comfy, name: str, is_output: bool) -> None:
@@ -135,23 +135,23 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         for name in CONTRACT
     }
     assert optional == {
-        "RIFESmoothVideo": [],
+        "RIFESmooth": [],
         "RIFELoadModel": ["torch_compile"],
         "RIFEInterpolate": [*OPTIONS, "audio", "curve"],
         "RIFEInterpolateVideo": [*OPTIONS, "ffmpeg_options", "resume", *RARE_ENCODING, "curve"],
-        "RIFEPreviewMotion": [],
-        "RIFEJoinClips": [],
-        "RIFEDetectCuts": ["fps"],
-        "RIFEMontage": ["before_label", "after_label"],
-        "RIFECompare": ["slider"],
+        "PreviewMotionRIFE": [],
+        "JoinClipsRIFE": [],
+        "DetectCutsRIFE": ["fps"],
+        "MontageRIFE": ["before_label", "after_label"],
+        "CompareClipsRIFE": ["slider"],
         "SAFALoadModel": [],
         "SAFAEnhance": ["scene_threshold", "cuts"],
         "SAFAEnhanceVideo": [
             *("scene_threshold", "cuts", "ffmpeg_options", "resume"),
             *RARE_ENCODING,
         ],
-        "RIFEExportPNG": ["bit_depth", "compression", "workflow_in", "dither", "hdr"],
-        "RIFEExportVideo": ["audio", "ffmpeg_options", *RARE_ENCODING],
+        "ExportPNGRIFE": ["bit_depth", "compression", "workflow_in", "dither", "hdr"],
+        "ExportVideoRIFE": ["audio", "ffmpeg_options", *RARE_ENCODING],
     }
 
 
@@ -163,20 +163,20 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
     }
     shared = ["at_cut", "duplicates", "end", "cuts"]
     assert folded == {
-        "RIFESmoothVideo": ["preset", "crf"],
+        "RIFESmooth": ["preset", "crf"],
         "RIFELoadModel": ["precision", "torch_compile"],
         "RIFEInterpolate": shared,
         "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume", *RARE_ENCODING],
-        "RIFEPreviewMotion": [],
+        "PreviewMotionRIFE": [],
         "SAFALoadModel": ["precision"],
         "SAFAEnhance": ["cuts"],
         "SAFAEnhanceVideo": ["cuts", "ffmpeg_options", "resume", *RARE_ENCODING],
-        "RIFEJoinClips": [],
-        "RIFEDetectCuts": [],
-        "RIFEMontage": ["before_label", "after_label"],
-        "RIFECompare": [],
-        "RIFEExportPNG": ["compression", "workflow_in", "dither", "hdr"],
-        "RIFEExportVideo": ["ffmpeg_options", *RARE_ENCODING],
+        "JoinClipsRIFE": [],
+        "DetectCutsRIFE": [],
+        "MontageRIFE": ["before_label", "after_label"],
+        "CompareClipsRIFE": [],
+        "ExportPNGRIFE": ["compression", "workflow_in", "dither", "hdr"],
+        "ExportVideoRIFE": ["ffmpeg_options", *RARE_ENCODING],
     }
 
 
@@ -184,19 +184,19 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
     ("name", "field"),
     [
         ("RIFEInterpolate", "scene_threshold"),
-        ("RIFEDetectCuts", "scene_threshold"),
-        ("RIFEPreviewMotion", "timestep"),
+        ("DetectCutsRIFE", "scene_threshold"),
+        ("PreviewMotionRIFE", "timestep"),
         ("SAFAEnhance", "scene_threshold"),
         ("SAFAEnhanceVideo", "scene_threshold"),
-        ("RIFEExportVideo", "crf"),
-        ("RIFEExportPNG", "compression"),
+        ("ExportVideoRIFE", "crf"),
+        ("ExportPNGRIFE", "compression"),
     ],
 )
 def test_what_is_set_by_feel_is_a_slider(comfy: Comfy, name: str, field: str) -> None:
     assert options(comfy.get(f"/object_info/{name}")[name])[field]["display"] == "slider"
 
 
-@pytest.mark.parametrize("name", ["RIFESmoothVideo", "RIFEInterpolate", "RIFEInterpolateVideo"])
+@pytest.mark.parametrize("name", ["RIFESmooth", "RIFEInterpolate", "RIFEInterpolateVideo"])
 def test_nodes_that_make_frames_are_found_by_the_names_people_type(comfy: Comfy, name: str) -> None:
     aliases = comfy.get(f"/object_info/{name}")[name]["search_aliases"]
     typed = {"rife", "RIFE VFI", "frame interpolation", "vfi", "slow motion", "fps", "smooth"}
@@ -216,42 +216,42 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("RIFEInterpolate", "end", {"default": "auto"}),
         ("RIFEInterpolate", "at_cut", {"default": "nearest"}),
         ("RIFEInterpolate", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
-        ("RIFEPreviewMotion", "timestep", {"default": 0.5, "min": 0.0, "max": 1.0}),
+        ("PreviewMotionRIFE", "timestep", {"default": 0.5, "min": 0.0, "max": 1.0}),
         ("RIFEInterpolate", "duplicates", {"default": "keep"}),
         ("RIFEInterpolate", "loop", {"default": False}),
         ("RIFEInterpolate", "source_fps", {"default": 0.0, "min": 0.0, "max": 1000.0}),
         ("RIFEInterpolate", "curve", {"forceInput": True}),  # no editor that cannot be left empty
-        ("RIFESmoothVideo", "model", {"default": "4.25"}),
-        ("RIFESmoothVideo", "save", {"default": True}),
-        ("RIFESmoothVideo", "preset", {"default": "share"}),
-        ("RIFEJoinClips", "overlap", {"default": 0, "min": 0}),
-        ("RIFEDetectCuts", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
-        ("RIFEMontage", "layout", {"default": "side-by-side"}),
-        ("RIFEMontage", "before_fps", {"default": 16.0, "min": 0.01, "max": 1000.0}),
-        ("RIFEMontage", "after_fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
-        ("RIFEMontage", "before_label", {"default": "{fps} fps"}),
-        ("RIFEExportVideo", "crf", {"default": 20, "min": 0, "max": 51}),
-        ("RIFEExportVideo", "fps", {"default": 0.0, "min": 0.0, "max": 1000.0}),
-        ("RIFEExportVideo", "filename_prefix", {"default": "video/RIFE"}),
-        ("RIFEExportVideo", "preset", {"default": "share"}),
-        ("RIFEExportVideo", "ffmpeg_options", {"default": ""}),
+        ("RIFESmooth", "model", {"default": "4.25"}),
+        ("RIFESmooth", "save", {"default": True}),
+        ("RIFESmooth", "preset", {"default": "share"}),
+        ("JoinClipsRIFE", "overlap", {"default": 0, "min": 0}),
+        ("DetectCutsRIFE", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
+        ("MontageRIFE", "layout", {"default": "side-by-side"}),
+        ("MontageRIFE", "before_fps", {"default": 16.0, "min": 0.01, "max": 1000.0}),
+        ("MontageRIFE", "after_fps", {"default": 32.0, "min": 0.01, "max": 1000.0}),
+        ("MontageRIFE", "before_label", {"default": "{fps} fps"}),
+        ("ExportVideoRIFE", "crf", {"default": 20, "min": 0, "max": 51}),
+        ("ExportVideoRIFE", "fps", {"default": 0.0, "min": 0.0, "max": 1000.0}),
+        ("ExportVideoRIFE", "filename_prefix", {"default": "video/RIFE"}),
+        ("ExportVideoRIFE", "preset", {"default": "share"}),
+        ("ExportVideoRIFE", "ffmpeg_options", {"default": ""}),
         ("SAFALoadModel", "model", {"default": "SAFA 0.5"}),
         ("SAFALoadModel", "precision", {"default": "auto"}),
         ("SAFAEnhance", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
         ("SAFAEnhanceVideo", "preset", {"default": "share"}),
         ("SAFAEnhanceVideo", "resume", {"default": True}),
-        ("RIFEExportPNG", "dither", {"default": False}),
-        ("RIFEExportVideo", "dither", {"default": False}),
+        ("ExportPNGRIFE", "dither", {"default": False}),
+        ("ExportVideoRIFE", "dither", {"default": False}),
         (
-            "RIFEExportVideo",
+            "ExportVideoRIFE",
             "encoder_speed",
             {"default": "normal", "options": ["fast", "normal", "slow"]},
         ),
-        ("RIFEExportPNG", "filename_prefix", {"default": "RIFE"}),
-        ("RIFEExportPNG", "bit_depth", {"default": "8", "options": ["8", "16"]}),
-        ("RIFEExportPNG", "compression", {"default": 4, "min": 0, "max": 9}),
+        ("ExportPNGRIFE", "filename_prefix", {"default": "RIFE"}),
+        ("ExportPNGRIFE", "bit_depth", {"default": "8", "options": ["8", "16"]}),
+        ("ExportPNGRIFE", "compression", {"default": 4, "min": 0, "max": 9}),
         (
-            "RIFEExportPNG",
+            "ExportPNGRIFE",
             "workflow_in",
             {"default": "every file", "options": ["every file", "first file", "no file"]},
         ),

@@ -405,7 +405,7 @@ def test_parts_are_joined(comfy: Comfy, parts: tuple[str, ...], overlap: int, co
         {
             **PAIR,
             "back": node("ImageBatch", image1=["second", 0], image2=["first", 0]),
-            "out": node("RIFEJoinClips", overlap=overlap, **clips),
+            "out": node("JoinClipsRIFE", overlap=overlap, **clips),
             "count": node("PreviewAny", source=["out", 1]),
             "png": png("joined/RIFE", ["out", 0]),
         }
@@ -423,14 +423,14 @@ def test_parts_in_a_list_are_joined(comfy: Comfy, *, more: bool, count: int) -> 
         **PAIR,
         "list": node("RebatchImages", images=["pair", 0], batch_size=1),
         "back": node("ImageBatch", image1=["second", 0], image2=["first", 0]),
-        "out": node("RIFEJoinClips", overlap=0, **clips),
+        "out": node("JoinClipsRIFE", overlap=0, **clips),
     }
     pictures = saved(comfy, workflow, f"joined_list_{count}")
     assert np.array_equal(pictures, [*PICTURES, PICTURES[0]][:count])
 
 
 def test_join_without_a_part_is_refused(comfy: Comfy) -> None:
-    workflow = {"out": node("RIFEJoinClips", overlap=0), "png": png("x/RIFE", ["out", 0])}
+    workflow = {"out": node("JoinClipsRIFE", overlap=0), "png": png("x/RIFE", ["out", 0])}
     answer = comfy.post("/prompt", {"prompt": workflow})
     (error,) = answer["node_errors"]["out"]["errors"]
     assert error["type"] == "required_input_missing"
@@ -451,7 +451,7 @@ def test_cuts_are_listed_and_shown(
     ended = comfy.run(
         {
             **several(*parts, black=black),
-            "out": node("RIFEDetectCuts", images=["clip", 0], scene_threshold=0.2, fps=24.0),
+            "out": node("DetectCutsRIFE", images=["clip", 0], scene_threshold=0.2, fps=24.0),
             "cuts": node("PreviewAny", source=["out", 0]),
             "count": node("PreviewAny", source=["out", 1]),
             "png": png(f"sheet{count}/RIFE", ["out", 2]),
@@ -469,7 +469,7 @@ def compare(**optional: object) -> dict[str, Any]:
     """The pair at 8 fps and its retimed version at 24, or what is given, in one picture."""
     given = {"before": ["pair", 0], "after": ["smooth", 0], "before_fps": 8.0, "after_fps": 24.0}
     given |= {"layout": "side-by-side", "before_label": "", "after_label": ""}
-    return node("RIFEMontage", **(given | optional))
+    return node("MontageRIFE", **(given | optional))
 
 
 def test_montage_shows_both_clips_at_the_same_moments(comfy: Comfy) -> None:
@@ -633,14 +633,14 @@ def test_transparent_pictures_stay_so(comfy: Comfy, out: dict[str, Any]) -> None
 
 def test_transparent_parts_are_joined(comfy: Comfy) -> None:
     clips = {"clips.clip_1": ["clip", 0], "clips.clip_2": ["clip", 0]}
-    out = node("RIFEJoinClips", overlap=0, **clips)
+    out = node("JoinClipsRIFE", overlap=0, **clips)
     pictures = saved(comfy, {**see_through("first", "second"), "out": out}, "joined_alpha")
     assert [picture.shape for picture in pictures] == 4 * [(64, 96, 4)]
 
 
 def test_parts_with_and_without_alpha_are_refused(comfy: Comfy) -> None:
     clips = {"clips.clip_1": ["opaque", 0], "clips.clip_2": ["clip", 0]}
-    out = {"out": node("RIFEJoinClips", overlap=0, **clips)}
+    out = {"out": node("JoinClipsRIFE", overlap=0, **clips)}
     workflow = {**see_through("first", "second"), **out, "png": png("x/RIFE", ["out", 0])}
     assert "Clip 2 is 96x64 with 4 channels, not 96x64 with 3 channels like" in complaint(
         comfy, workflow
@@ -650,7 +650,7 @@ def test_parts_with_and_without_alpha_are_refused(comfy: Comfy) -> None:
 def test_cuts_are_found_in_transparent_pictures(comfy: Comfy) -> None:
     black = node("EmptyImage", width=96, height=64, batch_size=1, color=0)
     clip = {**see_through(*3 * ("first",), *3 * ("black",)), "black": black}
-    out = node("RIFEDetectCuts", images=["clip", 0], scene_threshold=0.2, fps=0.0)
+    out = node("DetectCutsRIFE", images=["clip", 0], scene_threshold=0.2, fps=0.0)
     cuts = {"cuts": node("PreviewAny", source=["out", 0])}
     ended = comfy.run({**clip, "out": out, **cuts})
     assert ended.text("cuts") == "3"
@@ -713,7 +713,7 @@ def test_memory_does_not_grow_from_prompt_to_prompt(comfy: Comfy) -> None:
 # --- interruption --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("export", [png, video], ids=["RIFEExportPNG", "RIFEExportVideo"])
+@pytest.mark.parametrize("export", [png, video], ids=["ExportPNGRIFE", "ExportVideoRIFE"])
 def test_cancelled_export_leaves_nothing(comfy: Comfy, export: Any) -> None:
     prefix = f"stopped_{export.__name__}"
     long = {"images": blank(4000, 96), "export": export(f"{prefix}/RIFE", ["images", 0])}
@@ -808,7 +808,7 @@ def test_export_is_refused_when_it_is_queued(
 
 
 def test_preset_without_an_encoder_here_is_not_offered_and_refused(comfy: Comfy) -> None:
-    inputs = comfy.get("/object_info/RIFEExportVideo")["RIFEExportVideo"]["input"]["required"]
+    inputs = comfy.get("/object_info/ExportVideoRIFE")["ExportVideoRIFE"]["input"]["required"]
     missing = [name for name, preset in PRESETS.items() if not opens(preset)]
     assert not set(missing) & set(inputs["preset"][1]["options"])
     if missing:
@@ -823,7 +823,7 @@ def test_unknown_model_is_refused_before_anything_runs(comfy: Comfy) -> None:
 
 def test_unknown_model_of_smooth_video_is_refused_before_anything_runs(comfy: Comfy) -> None:
     settings = {"save": True, "filename_prefix": "x/R", "preset": "share", "crf": 20}
-    smooth = node("RIFESmoothVideo", video=["video", 0], model="9.99", **settings)
+    smooth = node("RIFESmooth", video=["video", 0], model="9.99", **settings)
     smooth["inputs"] |= timed("target fps", target_fps=60.0)
     created = node("CreateVideo", images=["pair", 0], fps=24.0)
     workflow = {**PAIR, "video": created, "out": smooth}

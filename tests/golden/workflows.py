@@ -72,7 +72,7 @@ def _exported(name: str, **nodes: dict[str, Any]) -> tuple[str, Nodes]:
     """Export what node "out" gives, and show its other outputs."""
     return name, {
         **nodes,
-        "png": _node("RIFEExportPNG", images=["out", 0], filename_prefix=f"{name}/RIFE"),
+        "png": _node("ExportPNGRIFE", images=["out", 0], filename_prefix=f"{name}/RIFE"),
     }
 
 
@@ -100,23 +100,23 @@ def _workflows() -> Iterator[tuple[str, Nodes]]:
     }.items():
         yield _exported(key, out=_node("RIFEInterpolate", **mode, **images))
     clips = {"clips.clip_1": ["parts", 0], "clips.clip_2": ["cut", 0]}
-    yield _exported("join", out=_node("RIFEJoinClips", overlap=0, **clips))
-    yield _exported("overlap", out=_node("RIFEJoinClips", overlap=2, **clips))
-    found = _node("RIFEDetectCuts", images=["cut", 0], scene_threshold=0.2, fps=24.0)
+    yield _exported("join", out=_node("JoinClipsRIFE", overlap=0, **clips))
+    yield _exported("overlap", out=_node("JoinClipsRIFE", overlap=2, **clips))
+    found = _node("DetectCutsRIFE", images=["cut", 0], scene_threshold=0.2, fps=24.0)
     texts = {f"text{n}": _node("PreviewAny", source=["found", n]) for n in (0, 1)}
-    sheet = _node("RIFEExportPNG", images=["found", 2], filename_prefix="cuts/RIFE")
+    sheet = _node("ExportPNGRIFE", images=["found", 2], filename_prefix="cuts/RIFE")
     yield "cuts", {"found": found, **texts, "png": sheet}
     smooth = _node("RIFEInterpolate", **_timed("multiplier", multi=2), **images)
     both = {"before": ["parts", 0], "after": ["smooth", 0], "before_fps": 24.0, "after_fps": 48.0}
     for layout in ("side-by-side", "stacked", "split"):
         labels = {"before_label": "{fps} fps", "after_label": "after"}
-        out = _node("RIFEMontage", layout=layout, **both, **labels)
+        out = _node("MontageRIFE", layout=layout, **both, **labels)
         yield _exported(f"montage {layout}", smooth=smooth, out=out)
-    compared = _node("RIFECompare", show="largest difference", **both)
+    compared = _node("CompareClipsRIFE", show="largest difference", **both)
     shown = _node("PreviewAny", source=["compare", 0])
     yield "compare", {"smooth": smooth, "compare": compared, "shown": shown}
     pair = {"model": ["model", 0], "images": ["parts", 0], "scale": "1"}
-    motion = _node("RIFEPreviewMotion", frame=1, timestep=0.5, **pair)
+    motion = _node("PreviewMotionRIFE", frame=1, timestep=0.5, **pair)
     yield _exported("motion", out=motion)
     enhance = {"model": ["net", 0], "images": ["cut", 0]}
     yield _exported("enhance", out=_node("SAFAEnhance", **enhance))
@@ -126,11 +126,11 @@ def _workflows() -> Iterator[tuple[str, Nodes]]:
         out = _node("SAFAEnhanceVideo", video=[source, 0], filename_prefix=f"{name}/RIFE", **fixed)
         yield name, {"out": out}
     for preset in ("share", "webm", "gif", "webp", "master", "high-quality", "web"):
-        export = _node("RIFEExportVideo", images=["parts", 0], fps=23.976, crf=22,
+        export = _node("ExportVideoRIFE", images=["parts", 0], fps=23.976, crf=22,
                        filename_prefix=f"export {preset}/RIFE", preset=preset,
                        audio=["parts", 1])  # fmt: skip
         yield f"export {preset}", {"video": export}
-    deep = _node("RIFEExportPNG", images=["parts", 0], filename_prefix="deep/RIFE", bit_depth="16",
+    deep = _node("ExportPNGRIFE", images=["parts", 0], filename_prefix="deep/RIFE", bit_depth="16",
                  compression=1, workflow_in="no file", dither=True)  # fmt: skip
     yield "deep", {"png": deep}
     yield "video", _video("video", mode_multi=2)

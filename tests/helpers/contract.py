@@ -10,7 +10,7 @@ RARE_ENCODING = ["dither", "encoder_speed", "hdr"]
 
 # node id: inputs in order, outputs in order
 CONTRACT = {
-    "RIFESmoothVideo": (
+    "RIFESmooth": (
         ["video", "model", "mode", "save", "filename_prefix", "preset", "crf"],
         ["VIDEO"],
     ),
@@ -28,28 +28,28 @@ CONTRACT = {
         ],
         ["VIDEO", "FLOAT", "INT"],
     ),
-    "RIFEJoinClips": (["clips", "overlap"], ["IMAGE", "INT"]),
-    "RIFEDetectCuts": (["images", "scene_threshold", "fps"], ["STRING", "INT", "IMAGE"]),
-    "RIFEPreviewMotion": (
+    "JoinClipsRIFE": (["clips", "overlap"], ["IMAGE", "INT"]),
+    "DetectCutsRIFE": (["images", "scene_threshold", "fps"], ["STRING", "INT", "IMAGE"]),
+    "PreviewMotionRIFE": (
         ["model", "images", "frame", "timestep", "scale"],
         ["IMAGE", "IMAGE", "MASK"],
     ),
-    "RIFECompare": (["before", "after", "before_fps", "after_fps", "show", "slider"], ["INT"]),
-    "RIFEMontage": (
+    "CompareClipsRIFE": (["before", "after", "before_fps", "after_fps", "show", "slider"], ["INT"]),
+    "MontageRIFE": (
         [
             *("before", "after", "before_fps", "after_fps"),
             *("layout", "before_label", "after_label"),
         ],
         ["IMAGE", "FLOAT", "INT"],
     ),
-    "RIFEExportVideo": (
+    "ExportVideoRIFE": (
         [
             *("images", "fps", "filename_prefix", "preset", "crf", "audio"),
             *("ffmpeg_options", *RARE_ENCODING),
         ],
         ["VIDEO"],
     ),
-    "RIFEExportPNG": (
+    "ExportPNGRIFE": (
         ["images", "filename_prefix", "bit_depth", "compression", "workflow_in", "dither", "hdr"],
         ["STRING"],
     ),

@@ -32,12 +32,12 @@ def interpolate(
 
 
 def png(prefix: str, images: list[Any], **optional: object) -> dict[str, Any]:
-    return node("RIFEExportPNG", images=images, filename_prefix=prefix, **optional)
+    return node("ExportPNGRIFE", images=images, filename_prefix=prefix, **optional)
 
 
 def video(prefix: str, images: list[Any], fps: float = 32.0, **optional: object) -> dict[str, Any]:
     how: dict[str, object] = {"filename_prefix": prefix, "preset": "share", "crf": 20}
-    return node("RIFEExportVideo", images=images, fps=fps, **{**how, **optional})
+    return node("ExportVideoRIFE", images=images, fps=fps, **{**how, **optional})
 
 
 def blank(count: int, width: int = 64, height: int = 64) -> dict[str, Any]:
@@ -105,4 +105,4 @@ def behind_slider(**optional: object) -> dict[str, Any]:
     """The pair at 8 fps before what is made of it at 24, or what is given."""
     given = {"before": ["pair", 0], "after": ["smooth", 0], "before_fps": 8.0, "after_fps": 24.0}
     given |= {"show": "largest difference"}
-    return node("RIFECompare", **(given | optional))
+    return node("CompareClipsRIFE", **(given | optional))

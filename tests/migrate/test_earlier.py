@@ -19,6 +19,7 @@ from migrate.earlier import (
     OLD_EXPORT_VIDEO,
     OLD_INTERPOLATE,
     OLD_INTERPOLATE_VIDEO,
+    RENAMED,
     RETIME,
     SPEED_RAMP,
 )
@@ -147,9 +148,9 @@ def test_rate_of_a_video_is_called_target(
     assert (inputs["source_fps"], inputs["end"]) == (0.0, "full-duration")
 
 
-def test_export_needs_nothing_new_where_inputs_have_names() -> None:
-    old = api(OLD_EXPORT_VIDEO, crf=17)
-    assert migrate_workflow(old) == (old, Report())
+def test_export_has_its_new_id_and_keeps_its_inputs() -> None:
+    old = api(OLD_EXPORT_VIDEO, crf=17, preset="archive", fps=24.0)
+    assert node_of(old) == ("ExportVideoRIFE", {**old["2"]["inputs"], "hdr": "tonemap"})
 
 
 def test_export_without_a_preset_gets_the_one_it_used() -> None:
@@ -167,7 +168,8 @@ def test_export_without_a_preset_gets_the_one_it_used() -> None:
     ],
 )
 def test_frame_to_compare_becomes_a_choice(frame: object, expected: dict[str, object]) -> None:
-    _, inputs = node_of(api(OLD_COMPARE, frame=frame))
+    kind, inputs = node_of(api(OLD_COMPARE, frame=frame))
+    assert kind == "CompareClipsRIFE"
     assert {name: inputs[name] for name in inputs if name.startswith("show")} == expected
     assert "frame" not in inputs
 
@@ -178,7 +180,8 @@ def test_connected_frame_to_compare_is_noted() -> None:
 
 
 def test_threshold_of_cuts_is_called_as_elsewhere() -> None:
-    _, inputs = node_of(api(OLD_DETECT_CUTS, threshold=0.3))
+    kind, inputs = node_of(api(OLD_DETECT_CUTS, threshold=0.3))
+    assert kind == "DetectCutsRIFE"
     assert inputs == {"images": ["1", 0], "scene_threshold": 0.3, "fps": 0.0}
 
 
@@ -198,6 +201,16 @@ def test_title_of_a_node_stays() -> None:
     old = api(RETIME)
     old["2"]["_meta"] = {"title": "to 60"}
     assert migrate_workflow(old)[0]["2"]["_meta"] == {"title": "to 60"}
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_node_that_has_another_id_only_keeps_all_else(old: str, new: str) -> None:
+    workflow = api(Form(old, (("images", "IMAGE"),), (), ()), anything=[1, 2])
+    workflow["2"]["_meta"] = {"title": "mine"}
+    switched, report = migrate_workflow(workflow)
+    assert switched == workflow | {"2": workflow["2"] | {"class_type": new}}
+    assert report == Report(done=[f"node 2: {old} is {new}"])
+    assert migrate_workflow(switched) == (switched, Report())
 
 
 def test_what_fits_no_version_is_left_and_explained() -> None:
@@ -285,9 +298,30 @@ def test_saved_interpolate_compare_and_export_are_reordered() -> None:
     }
     values = values_of(new, 9)
     assert (values["preset"], values["crf"], values["hdr"]) == ("share", 20, "tonemap")
-    assert [node for node in new["nodes"] if node["id"] == 8] == [
-        node | {"inputs": node["inputs"]} for node in old["nodes"] if node["id"] == 8
-    ]
+
+
+def test_saved_node_that_has_another_id_only_keeps_all_else() -> None:
+    old = saved("compare")
+    (before,) = (node for node in old["nodes"] if node["id"] == 8)
+    before |= {"title": "A and B"}
+    (after,) = (node for node in migrate_workflow(old)[0]["nodes"] if node["id"] == 8)
+    named = {"cnr_id": "practical-rife", "Node name for S&R": "MontageRIFE"}
+    assert after == before | {"type": "MontageRIFE", "properties": named}
+
+
+def test_name_that_a_user_gave_for_texts_stays() -> None:
+    node = ui_node(1, Form("RIFEExportPNG", (), (), ()), "shots/a")
+    node["properties"] = {"Node name for S&R": "final"}
+    (new,) = migrate_workflow(ui_workflow([node], []))[0]["nodes"]
+    assert new == node | {"type": "ExportPNGRIFE"}
+
+
+def test_node_in_a_subgraph_has_its_new_id_and_shows_the_same_widgets() -> None:
+    old = in_subgraph(ui_node(1, Form("RIFEMontage", (), (), ()), 16), ["1", "layout"])
+    new = migrate_workflow(old)[0]
+    inside, around = new["definitions"]["subgraphs"]
+    assert inside["nodes"][0]["type"] == "MontageRIFE"
+    assert around["nodes"] == old["definitions"]["subgraphs"][1]["nodes"]
 
 
 def test_saved_enhancer_is_connected_with_its_new_type() -> None:
