@@ -123,6 +123,98 @@ const commands = {
     return shown;
   },
 
+  // Load a workflow in API form once for each of some nodes, bypass that node as Ctrl+B does, and tell
+  // what the front end would send.
+  async bypass(page, { workflows }) {
+    const sent = {};
+    for (const [id, workflow] of Object.entries(workflows)) {
+      await page.evaluate((workflow) => app.loadApiJson(workflow, "bypass"), workflow);
+      sent[id] = await page.evaluate(async () => {
+        const node = app.graph.nodes.find((one) => String(one.id) === "out");
+        app.canvas.selectNode(node);
+        await app.extensionManager.command.execute("Comfy.Canvas.ToggleSelectedNodes.Bypass");
+        return (await app.graphToPrompt()).output;
+      });
+    }
+    return sent;
+  },
+
+  // Run a workflow once for each preset of its node "out"; tell what the node shows then, and what it
+  // showed at its first live picture. Then start once more, and cancel.
+  async show_work(page, { workflow, presets, source_width }) {
+    await page.evaluate((workflow) => app.loadApiJson(workflow, "work"), workflow);
+    await page.evaluate(watchWork);
+    const shown = {};
+    for (const preset of presets) {
+      await page.evaluate(choose, [{ id: "out", name: "preset", value: preset }]);
+      await page.getByTestId("queue-button").click();
+      await page.waitForFunction(() => window.work.ended);
+      await page.waitForFunction(
+        () => window.work.look().pictures.length || window.work.look().videos.length);
+      await picture(page, `made ${preset}`);
+      shown[preset] = await page.evaluate(() => window.work.take());
+    }
+    return shown;
+  },
+
+  // Queue a workflow that is refused; tell what the panel of errors says about some words.
+  async refuse(page, { workflow, says }) {
+    await page.evaluate((workflow) => app.loadApiJson(workflow, "refused"), workflow);
+    await page.getByTestId("queue-button").click();
+    await page.getByText(/See Error|View details/).first().click();
+    await page.getByText(says).first().waitFor();
+    await picture(page, "refused");
+    return page.getByText(says).first().innerText();
+  },
+
+  // Add nodes as the search does; tell which inputs each shows, folded and unfolded, and how high the
+  // node is, and whether what lies below it gets out of its way.
+  async fold(page, { types }) {
+    return page.evaluate(async (types) => {
+      const found = {};
+      const rest = () => new Promise((resolve) => setTimeout(resolve, 700));
+      for (const type of types) {
+        app.graph.clear();
+        const [node, below] = [type, "PreviewImage"].map((one) => LiteGraph.createNode(one));
+        node.pos = [100, 100];
+        app.graph.add(node);
+        await rest();
+        below.pos = [100, 100 + node.size[1] + 60];
+        app.graph.add(below);
+        const look = () => ({
+          inputs: node.widgets.filter((one) => node.showAdvanced || !one.advanced).map((one) => one.name),
+          height: node.size[1],
+          room: below.pos[1] - LiteGraph.NODE_TITLE_HEIGHT - node.pos[1] - node.size[1],
+        });
+        const folded = look();
+        node.toggleAdvanced();
+        await rest();
+        found[type] = { folded, unfolded: look() };
+      }
+      return found;
+    }, types);
+  },
+
+  // Type words into the search for nodes; tell the names that are listed for each, in order.
+  async search(page, { words }) {
+    const listed = {};
+    await page.evaluate(() => app.graph.clear());
+    const box = page.locator('input[placeholder*="Search" i], input[placeholder*="node" i]').last();
+    for (let opened = false; !opened;) { // a double click that comes slowly is two
+      await page.mouse.dblclick(700, 700);
+      opened = await box.waitFor({ timeout: 3000 }).then(() => true, () => false);
+    }
+    for (const word of words) {
+      await box.fill(word);
+      await page.waitForTimeout(1000); // the list follows the typing
+      await page.getByRole("option").first().waitFor();
+      listed[word] = await page.getByRole("option").evaluateAll(
+        (all) => all.map((one) => one.innerText.split("\n")[0].trim()));
+    }
+    await picture(page, "search");
+    return listed;
+  },
+
   // Load workflows; tell what the front end would send to the server for each.
   async convert(page, { files }) {
     const prompts = [];
@@ -137,8 +229,8 @@ const commands = {
 
 // In the page: set widgets, each by the nth node of a type.
 function choose(widgets) {
-  for (const { type, nth, name, value } of widgets) {
-    const node = app.graph.nodes.filter((one) => one.type === type)[nth ?? 0];
+  for (const { id, type, nth, name, value } of widgets) {
+    const node = app.graph.nodes.filter((one) => (id ? String(one.id) === id : one.type === type))[nth ?? 0];
     const widget = node.widgets.find((one) => one.name === name);
     widget.value = value;
     widget.callback?.(value, app.canvas, node); // as a choice from the list does
@@ -169,6 +261,38 @@ function placeOfWidget() {
   const [x, y] = app.canvas.ds.convertOffsetToCanvas(
     [node.pos[0] + node.size[0] / 2, node.pos[1] + node.widgets[0].last_y + 10]);
   return [box.left + x, box.top + y];
+}
+
+// In the page: note what the node "out" shows during a run and after it.
+function watchWork() {
+  const node = () => app.graph.nodes.find((one) => String(one.id) === "out");
+  const live = () => node().widgets.find((one) => one.name === "rife_live")?.element;
+  const file = (one) => new URL(one.src).searchParams.get("filename");
+  const inNode = (kind) => [...document.querySelectorAll(kind)].filter((one) =>
+    one.src.includes("/view?") && file(one) && !file(one).startsWith("source"));
+  const work = {
+    line: () => node().widgets.find((one) => one.name.endsWith("node-text-preview"))?.value,
+    look: () => ({
+      line: work.line(),
+      videos: inNode("video").map(file),
+      pictures: [...new Set([...inNode("img"), ...(node().imgs ?? [])].map(file))],
+      hasLive: Boolean(live()),
+    }),
+    take: () => {
+      const seen = { ...work.look(), live: work.live, atStart: work.atStart };
+      Object.assign(work, { ended: false, live: null, atStart: null });
+      return seen;
+    },
+  };
+  window.work = work;
+  app.api.addEventListener("execution_start", () => setTimeout(() => (work.atStart ??= { line: work.line() ?? "" })));
+  app.api.addEventListener("practical_rife.preview", () => setTimeout(async () => {
+    const picture = live();
+    if (!picture || work.live) return;
+    await picture.decode().catch(() => {});
+    work.live = picture.naturalWidth;
+  }));
+  app.api.addEventListener("execution_success", () => setTimeout(() => (work.ended = true), 1500));
 }
 
 // In the page: the size of the picture that the player of a video shows, what is written on the page of

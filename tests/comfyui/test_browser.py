@@ -22,10 +22,26 @@ from PIL import Image
 
 from tests.comfyui.conftest import serve
 from tests.comfyui.test_examples import EXAMPLES, read, with_small_inputs
-from tests.helpers.clips import moving_pictures, sound_duration, write_clip
+from tests.helpers.clips import (
+    count_frames,
+    frame_rate,
+    moving_pictures,
+    sound_duration,
+    write_clip,
+)
 from tests.helpers.comfy_server import PACK_FOLDER, ROOT, Comfy
+from tests.helpers.networks import save_enhancer
 from tests.helpers.ui_form import to_api
-from tests.helpers.workflows import PAIR, behind_slider, png, shown_files
+from tests.helpers.workflows import (
+    PAIR,
+    behind_slider,
+    load,
+    node,
+    png,
+    refusal,
+    shown_files,
+    timed,
+)
 
 SCRIPT = Path(__file__).with_name("browser.cjs")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -204,3 +220,188 @@ def test_dropped_file_restores_its_graph(
     expected = [[str(node["id"]), node["type"]] for node in read(workflow)["nodes"]]
     assert sorted(seen["nodes"]) == sorted(expected)
     assert bool(seen["drawn"]) == nodes_are_elements
+
+
+# --- speed that survives a bypass ----------------------------------------------------------------
+
+SOURCES = {
+    "film": node("LoadVideo", file="bypassed.mp4"),
+    "parts": node("GetVideoComponents", video=["film", 0]),
+    "loaded": load(),
+    "cleaner": node("SAFALoadModel", model="cleaner.pkl", precision="fp32"),
+}
+FILM, IMAGES, FPS, RIFE, SAFA = (
+    ["film", 0],
+    ["parts", 0],
+    ["parts", 2],
+    ["loaded", 0],
+    ["cleaner", 0],
+)
+TO_FILE = {"filename_prefix": "bypassed/RIFE", "preset": "share", "crf": 20}
+INTERPOLATED = {**timed("multiplier", multi=2), "scale": "1"}
+RATES = {"before_fps": FPS, "after_fps": FPS}
+
+
+def exported(images: list[Any], fps: object = 0.0) -> dict[str, Any]:
+    return node("ExportVideoRIFE", images=images, fps=fps, **TO_FILE)
+
+
+# What is bypassed, and the export behind it: by its frames and rate, or by its VIDEO.
+BYPASSED = {
+    "RIFEInterpolate, images": (
+        node("RIFEInterpolate", model=RIFE, images=IMAGES, source_fps=FPS, **INTERPOLATED),
+        exported(["out", 0], ["out", 1]),
+    ),
+    "RIFEInterpolate, video": (
+        node("RIFEInterpolate", model=RIFE, images=FILM, source_fps=0.0, **INTERPOLATED),
+        exported(["out", 3]),
+    ),
+    "RIFEInterpolateVideo": (
+        node(
+            "RIFEInterpolateVideo",
+            model=RIFE,
+            video=FILM,
+            source_fps=0.0,
+            audio="copy",
+            **INTERPOLATED,
+            **TO_FILE,
+        ),
+        exported(["out", 0]),
+    ),
+    "RIFESmooth": (
+        node(
+            "RIFESmooth",
+            video=FILM,
+            model="rife_tiny.pth",
+            save=True,
+            **timed("target fps", target_fps=60.0),
+            **TO_FILE,
+        ),
+        exported(["out", 0]),
+    ),
+    "JoinClipsRIFE": (
+        node("JoinClipsRIFE", overlap=0, **{"clips.clip_1": IMAGES}),
+        exported(["out", 0], FPS),
+    ),
+    "MontageRIFE": (
+        node("MontageRIFE", before=IMAGES, after=IMAGES, **RATES, layout="stacked"),
+        exported(["out", 0], ["out", 1]),
+    ),
+    "DetectCutsRIFE": (
+        node("DetectCutsRIFE", images=IMAGES, scene_threshold=0.2, fps=FPS),
+        exported(["out", 2], FPS),
+    ),
+    "PreviewMotionRIFE": (
+        node("PreviewMotionRIFE", model=RIFE, images=IMAGES, frame=0, timestep=0.5, scale="1"),
+        exported(["out", 0], FPS),
+    ),
+    "ExportVideoRIFE": (
+        node("ExportVideoRIFE", images=FILM, fps=0.0, **TO_FILE),
+        exported(["out", 0]),
+    ),
+    "SAFAEnhance": (node("SAFAEnhance", model=SAFA, images=IMAGES), exported(["out", 0], FPS)),
+    "SAFAEnhanceVideo": (
+        node("SAFAEnhanceVideo", model=SAFA, video=FILM, audio="copy", **TO_FILE),
+        exported(["out", 0]),
+    ),
+}
+
+
+@pytest.mark.slow  # a page, and a run for each node with outputs that others take
+def test_clip_keeps_its_speed_when_a_node_is_bypassed(server: Comfy, browse: Browse) -> None:
+    pictures = moving_pictures(12, width=96, height=64)
+    write_clip(server.input / "bypassed.mp4", pictures, "24", sound="aac")
+    save_enhancer(server.models / "frame_interpolation" / "cleaner.pkl")
+    workflows = {
+        name: {**SOURCES, "out": out, "export": export} for name, (out, export) in BYPASSED.items()
+    }
+    for name, prompt in browse("bypass", workflows=workflows).items():
+        assert "out" not in prompt, name
+        ended = server.run(prompt)
+        assert ended.succeeded, (name, ended.messages)
+        (path,) = shown_files(server, ended.outputs["export"])
+        assert (name, count_frames(path), frame_rate(path)) == (name, 12, 24)
+
+
+def test_rate_that_was_typed_into_a_bypassed_node_is_asked_for(
+    server: Comfy, browse: Browse
+) -> None:
+    write_clip(server.input / "bypassed.mp4", moving_pictures(12, width=96, height=64), "24")
+    out = node("RIFEInterpolate", model=RIFE, images=IMAGES, source_fps=24.0, **INTERPOLATED)
+    workflow = {**SOURCES, "out": out, "export": exported(["out", 0], ["out", 1])}
+    prompt = browse("bypass", workflows={"typed": workflow})["typed"]
+    assert refusal(server, prompt, "export").startswith("Type the frame rate of the images in fps")
+
+
+# --- found first ---------------------------------------------------------------------------------
+
+MAIN_NODES = {"RIFE Smooth Video", "RIFE Interpolate", "RIFE Interpolate Video", "Load RIFE Model"}
+HELPERS = {
+    *("Join Clips (RIFE)", "Detect Cuts (RIFE)", "Preview Motion (RIFE)", "Compare Clips (RIFE)"),
+    *("Montage (RIFE)", "Export Video (RIFE)", "Export PNG (RIFE)"),
+}
+
+
+def test_main_nodes_are_found_first(browse: Browse) -> None:
+    listed = browse(
+        "search", words=["rife", "interpolate", "vfi", "fps", "smooth", "slow motion", "safa"]
+    )
+    assert set(listed["rife"][:4]) == MAIN_NODES
+    assert listed["rife"][0] == "RIFE Smooth Video"
+    for word in ("vfi", "fps", "smooth", "slow motion"):
+        assert listed[word][0] == "RIFE Smooth Video", (word, listed[word])
+    for word in ("rife", "interpolate", "vfi", "fps", "smooth", "slow motion"):
+        ours = [name for name in listed[word] if name in MAIN_NODES | HELPERS]
+        assert ours[0] in MAIN_NODES
+        assert not HELPERS & set(ours[: len(MAIN_NODES & set(ours))]), (word, ours)
+        assert not [name for name in listed[word] if "SAFA" in name]
+    assert all("SAFA" in name for name in listed["safa"][:3])
+
+
+# --- before and after the work -------------------------------------------------------------------
+
+
+@pytest.mark.slow  # a page, and four runs
+def test_node_shows_its_work_and_what_came_of_it(server: Comfy, browse: Browse) -> None:
+    write_clip(server.input / "source.mp4", moving_pictures(12, width=96, height=64), "24")
+    settings = {"source_fps": 0.0, "audio": "copy", **INTERPOLATED, **TO_FILE}
+    out = node("RIFEInterpolateVideo", model=RIFE, video=FILM, **settings)
+    workflow = {**SOURCES, "film": node("LoadVideo", file="source.mp4"), "out": out}
+    del workflow["parts"], workflow["cleaner"]
+    server.post("/settings", {"Comfy.Locale": "zh"})
+    try:
+        seen = browse("show_work", workflow=workflow, presets=["share", "gif", "high-quality"])
+    finally:
+        server.post("/settings", {"Comfy.Locale": "en"})
+    share, gif, deep = (seen[preset] for preset in ("share", "gif", "high-quality"))
+    assert [name[-4:] for name in share["videos"]] == [".mp4"]
+    assert "12 → 24 帧 · 24 → 48 fps · 视频长 0.50 秒" in share["line"]
+    assert "用时" in share["line"]
+    for one in (share, gif, deep):
+        assert one["live"] == 96  # no larger than the clip
+        assert not one["hasLive"]
+        assert one["atStart"] == {"line": ""}  # nothing of the run before
+    assert [name[-4:] for name in gif["pictures"]] == [".gif"]
+    assert [name[-8:] for name in deep["pictures"]] == [".mp4.jpg"]
+    assert gif["videos"] == deep["videos"] == []
+
+
+def test_what_is_wrong_is_read_before_the_work(server: Comfy, browse: Browse) -> None:
+    write_clip(server.input / "bypassed.mp4", moving_pictures(2, width=96, height=64), "24")
+    out = node("RIFEInterpolate", model=RIFE, images=IMAGES, source_fps=0.0, **INTERPOLATED)
+    workflow = {**SOURCES, "out": out, "show": node("PreviewImage", images=["out", 0])}
+    del workflow["cleaner"]
+    says = "Type the frame rate of the images in source_fps: 16 for Wan"
+    assert browse("refuse", workflow=workflow, says=says).startswith(says)
+
+
+def test_rare_inputs_are_folded_away_and_growing_nodes_cover_nothing(browse: Browse) -> None:
+    found = browse("fold", types=["RIFEInterpolateVideo", "ExportVideoRIFE"])
+    video = found["RIFEInterpolateVideo"]
+    rare = {"at_cut", "duplicates", "end", "cuts", "ffmpeg_options", "resume", "dither", "hdr"}
+    assert len(video["folded"]["inputs"]) == 11
+    assert not rare & set(video["folded"]["inputs"])
+    assert rare <= set(video["unfolded"]["inputs"])
+    for seen in found.values():
+        assert seen["unfolded"]["height"] > seen["folded"]["height"]
+        assert seen["unfolded"]["room"] >= 0
