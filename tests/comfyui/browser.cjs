@@ -161,10 +161,13 @@ const commands = {
   async refuse(page, { workflow, says }) {
     await page.evaluate((workflow) => app.loadApiJson(workflow, "refused"), workflow);
     await page.getByTestId("queue-button").click();
-    await page.getByText(/See Error|View details/).first().click();
-    await page.getByText(says).first().waitFor();
+    const text = page.getByText(says).first(); // newer front ends say it at once, older ones in the panel
+    const panel = page.getByText("See Error").first();
+    await text.or(panel).first().waitFor();
+    if (!(await text.isVisible())) await panel.click();
+    await text.waitFor();
     await picture(page, "refused");
-    return page.getByText(says).first().innerText();
+    return text.innerText();
   },
 
   // Add nodes as the search does; tell which inputs each shows, folded and unfolded, and how high the
