@@ -15,12 +15,21 @@ from tests.helpers.clips import (
     count_frames,
     frame_rate,
     moving_pictures,
+    read_pictures,
     sound_duration,
     sound_packets,
     write_clip,
 )
-from tests.helpers.comfy_server import Comfy, Ended, run_script
-from tests.helpers.workflows import complaint, everything_in, load, node, refusal, shown_files
+from tests.helpers.comfy_server import Comfy, Ended, Workflow, run_script
+from tests.helpers.workflows import (
+    complaint,
+    everything_in,
+    load,
+    node,
+    refusal,
+    shown_files,
+    timed,
+)
 from vfi.color import PQ, SDR, Color
 from vfi.frames import as_float
 from vfi.read.video import probe_video, read_video
@@ -123,7 +132,7 @@ def test_node_says_what_it_made(comfy: Comfy, talkie: Path) -> None:
     ended = run(comfy, "said", mode_multi=2)
     *_, line = ended.lines["smooth"]
     assert re.fullmatch(
-        r"said/RIFE_00001_\.mp4 · 12 → 24 frames · 24 → 48 fps · 0\.50 s of video · RIFE \S+ · "
+        r"said/RIFE_00001_\.mp4 · 12 → 24 frames · 24 → 48 fps · 0\.50 s of video · RIFE .+ · "
         r"[\d.]+ frames per second · took [\d.]+ s",
         line,
     )
@@ -270,3 +279,129 @@ def test_wrong_mode_is_explained(comfy: Comfy, talkie: Path) -> None:
     }
     assert refusal(comfy, workflow, "smooth").startswith("Choose a mode: one of multiplier")
     assert everything_in(comfy.output / "wrong") == []
+
+
+# --- one node that just works --------------------------------------------------------------------
+
+
+def smooth_film(prefix: str, mode: dict[str, object], **changes: Any) -> dict[str, Any]:
+    settings = {"save": True, "filename_prefix": f"{prefix}/RIFE", "preset": "share", "crf": 20}
+    given = {"video": ["video", 0], "model": "rife_tiny.pth", **mode, **settings, **changes}
+    return {"video": node("LoadVideo", file="talkie.mp4"), "smooth": node("RIFESmooth", **given)}
+
+
+@pytest.mark.parametrize(
+    ("mode", "num_frames", "rate"),
+    [
+        (timed("target fps", target_fps=60.0), 30, Fraction(60)),
+        (timed("multiplier", multi=3), 36, Fraction(72)),
+    ],
+    ids=["60 fps", "three times"],
+)
+def test_video_is_made_smooth_by_one_node(
+    comfy: Comfy, talkie: Path, mode: dict[str, object], num_frames: int, rate: Fraction
+) -> None:
+    prefix = f"one_node_{num_frames}"
+    ended = comfy.run(smooth_film(prefix, mode))
+    (path,) = shown_files(comfy, ended.outputs["smooth"])
+    assert path == made(comfy, prefix)
+    assert ended.outputs["smooth"]["animated"] == [True]  # a player
+    assert (count_frames(path), frame_rate(path)) == (num_frames, rate)
+    assert sound_packets(path) == sound_packets(talkie)
+    *_, line = ended.lines["smooth"]
+    assert line.startswith(f"{prefix}/RIFE_00001_.mp4 · 12 → {num_frames} frames · 24 → {rate} fps")
+
+
+def test_smooth_video_that_is_not_saved_is_shown_and_passed_on(comfy: Comfy, talkie: Path) -> None:
+    workflow = smooth_film("not_saved", timed("target fps", target_fps=48.0), save=False)
+    parts = {"parts": node("GetVideoComponents", video=["smooth", 0])}
+    fps = {"fps": node("PreviewAny", source=["parts", 2])}
+    ended = comfy.run({**workflow, **parts, **fps})
+    (shown,) = ended.outputs["smooth"]["images"]
+    assert shown["type"] == "temp"
+    assert not (comfy.output / "not_saved").exists()
+    assert ended.text("fps") == "48.0"
+    *_, line = ended.lines["smooth"]
+    assert line.startswith("12 → 24 frames")
+
+
+# --- rate, frames and sound travel together ------------------------------------------------------
+
+
+def through_memory(prefix: str, *, audio: list[Any] | None = None, **settings: Any) -> Workflow:
+    """A VIDEO through RIFEInterpolate, which keeps its frames in memory, and into a file."""
+    inputs = {"source_fps": 0.0, "scale": "1", "scene_threshold": 0.0, **settings}
+    inputs |= {"audio": audio} if audio else {}
+    to_file = {"filename_prefix": f"{prefix}/RIFE", "preset": "lossless", "crf": 20}
+    return {
+        "model": load(),
+        "video": node("LoadVideo", file="talkie.mp4"),
+        "out": node("RIFEInterpolate", model=["model", 0], images=["video", 0], **inputs),
+        "file": node("ExportVideoRIFE", images=["out", 3], fps=0.0, **to_file),
+        "fps": node("PreviewAny", source=["out", 1]),
+        "count": node("PreviewAny", source=["out", 2]),
+    }
+
+
+def test_video_through_memory_keeps_its_speed_and_sound(comfy: Comfy, talkie: Path) -> None:
+    ended = comfy.run(through_memory("memory", **timed("multiplier", multi=2)))
+    path = made(comfy, "memory")
+    assert (count_frames(path), frame_rate(path)) == (2 * NUM_FRAMES, 48)
+    assert (ended.text("fps"), ended.text("count")) == ("48.0", str(2 * NUM_FRAMES))
+    assert np.array_equal(decoded(path)[::2], decoded(talkie))
+    assert sound_duration(path) == pytest.approx(NUM_FRAMES / 24, abs=0.02)
+
+
+def test_sound_of_a_video_in_memory_follows_its_speed(comfy: Comfy, talkie: Path) -> None:
+    comfy.run(through_memory("memory_slow", **timed("speed", speed=0.5, target_fps=0.0)))
+    path = made(comfy, "memory_slow")
+    assert frame_rate(path) == 24
+    assert sound_duration(path) == pytest.approx(2 * NUM_FRAMES / 24, abs=0.05)
+
+
+def test_speed_that_varies_leaves_no_sound(comfy: Comfy, talkie: Path) -> None:
+    mode = timed("speed ramp", ramp="0:1 0.25:0.5", target_fps=0.0)
+    assert comfy.run(through_memory("memory_ramp", **mode)).succeeded
+    assert sound_packets(made(comfy, "memory_ramp")) == []
+
+
+def test_other_sound_takes_the_place_of_the_videos(comfy: Comfy, talkie: Path) -> None:
+    sound = {"sound": node("EmptyAudio", duration=0.25, sample_rate=22050, channels=1)}
+    workflow = through_memory("memory_other", audio=["sound", 0], **timed("multiplier", multi=2))
+    comfy.run({**workflow, **sound})
+    assert sound_duration(made(comfy, "memory_other")) == pytest.approx(0.25, abs=0.02)
+
+
+def test_images_in_memory_become_a_video_of_the_rate_that_was_typed(comfy: Comfy) -> None:
+    workflow = through_memory("memory_typed", **timed("target fps", target_fps=60.0))
+    workflow["images"] = node("EmptyImage", width=64, height=64, batch_size=8, color=0x336699)
+    workflow["out"]["inputs"] |= {"images": ["images", 0], "source_fps": 16.0}
+    assert comfy.run(workflow).succeeded
+    path = made(comfy, "memory_typed")
+    assert (count_frames(path), frame_rate(path)) == (30, 60)
+
+
+@pytest.mark.parametrize("fps", [0.0, 16.0])
+def test_video_is_exported_at_its_own_rate_with_its_sound(
+    comfy: Comfy, talkie: Path, fps: float
+) -> None:
+    prefix = f"exported_{fps:g}"
+    to_file = {"filename_prefix": f"{prefix}/RIFE", "preset": "lossless", "crf": 20}
+    video = node("LoadVideo", file="talkie.mp4")
+    export = node("ExportVideoRIFE", images=["video", 0], fps=fps, **to_file)
+    ended = comfy.run({"video": video, "export": export})
+    path = made(comfy, prefix)
+    assert frame_rate(path) == 24
+    assert np.array_equal(decoded(path), decoded(talkie))
+    assert sound_packets(path) == sound_packets(talkie)
+    *_, line = ended.lines["export"]
+    assert ("fps 16 was ignored: the video has 24 fps" in line) == (fps == 16.0)
+
+
+def test_frames_of_a_video_are_exported(comfy: Comfy, talkie: Path) -> None:
+    export = node("ExportPNGRIFE", images=["video", 0], filename_prefix="exported_png/RIFE")
+    ended = comfy.run({"video": node("LoadVideo", file="talkie.mp4"), "export": export})
+    pictures = read_pictures(made(comfy, "exported_png"))
+    assert np.array_equal(np.stack(pictures), decoded(talkie))
+    *_, line = ended.lines["export"]
+    assert line.startswith(f"exported_png/RIFE_00001_/ · {NUM_FRAMES} frames · took")
