@@ -14,6 +14,7 @@ from .support.batch import estimate_working_bytes
 from .support.interpolation_inputs import scale_input
 from .support.sockets import INSPECT_CATEGORY, ManagedModel, RifeModelType, require_frames
 
+_SIDES = (480, 260)  # px, of an image of the sheet: of the output, and of what the node shows
 _LEAST_MOTION = 1.0  # px; with less, noise would get the full colour
 
 
@@ -82,22 +83,20 @@ class PreviewMotionRIFE(io.ComfyNode):
         longest = max(longest_motion(flow0), longest_motion(flow1), _LEAST_MOTION)
         warped0, warped1, mask = map(_pixels, (motion.warped0, motion.warped1, motion.mask))
         coloured = colour_motion(flow0, longest)
-        sheet = draw_tiles(
-            [
-                (f"frame {frame}", premultiply(pair[0])[..., :3].float()),
-                (f"made at {timestep:g}", warped1.lerp(warped0, mask)),
-                (f"frame {frame + 1}", premultiply(pair[1])[..., :3].float()),
-                (f"frame {frame}, moved", warped0),
-                (f"white: frame {frame} is trusted", mask),
-                (f"frame {frame + 1}, moved", warped1),
-                (f"motion from {frame}, full colour {longest:.1f} px", coloured),
-                ("where they disagree, x4", difference(warped0, warped1)),
-                (f"motion to {frame + 1}", colour_motion(flow1, longest)),
-            ],
-            num_columns=3,
-        )[None]
+        tiles = [
+            (f"frame {frame}", premultiply(pair[0])[..., :3].float()),
+            (f"made at {timestep:g}", warped1.lerp(warped0, mask)),
+            (f"frame {frame + 1}", premultiply(pair[1])[..., :3].float()),
+            (f"frame {frame}, moved", warped0),
+            (f"white: frame {frame} is trusted", mask),
+            (f"frame {frame + 1}, moved", warped1),
+            (f"motion from {frame}, full colour {longest:.1f} px", coloured),
+            ("where they disagree, x4", difference(warped0, warped1)),
+            (f"motion to {frame + 1}", colour_motion(flow1, longest)),
+        ]
+        sheet, shown = (draw_tiles(tiles, num_columns=3, side=side)[None] for side in _SIDES)
         return io.NodeOutput(
-            sheet, coloured[None], mask[None, ..., 0], ui=ui.PreviewImage(sheet, cls=cls)
+            sheet, coloured[None], mask[None, ..., 0], ui=ui.PreviewImage(shown, cls=cls)
         )
 
 

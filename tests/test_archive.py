@@ -56,6 +56,7 @@ WRITERS = {
     "rife_arch/evaluation/cpu/kernels.py": "compiled loops, to the cache of numba",
     "vfi/image_files/png.py": "to memory",
     "vfi/write/encoding_thread.py": "segments of a video, beside it",
+    "vfi/write/exif.py": "the workflow, into the output",
     "vfi/write/image_sequence.py": "pictures, to the output",
     "vfi/write/lock.py": "a lock, beside the output",
     "vfi/write/mux.py": "a video, to the output",

@@ -2,6 +2,7 @@
 // node's menu; and a node that grows, for what it shows or unfolds, moves those below it out of its way.
 import { app } from "../../scripts/app.js";
 
+const SIZES = { PreviewMotionRIFE: [820, 760] }; // pixels: what it shows can be read
 const GAP = 10; // pixels between a node that has grown and the next one
 
 function isOurs(node) {
@@ -43,6 +44,8 @@ app.registerExtension({
   nodeCreated(node) {
     if (!isOurs(node)) return;
     fold(node);
+    const size = SIZES[node.comfyClass];
+    if (size) node.setSize(size.map((least, axis) => Math.max(least, node.size[axis])));
     const onResize = node.onResize;
     let height = node.size[1];
     node.onResize = function (size) {

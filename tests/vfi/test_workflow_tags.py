@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.helpers.frontend import graphs_in
 from tests.helpers.writers import source_tracks, video_writer
@@ -63,3 +64,28 @@ def test_braces_without_a_partner_in_a_prompt_do_no_harm(tmp_path, name, text):
     path = write(tmp_path / name, metadata={**TAGS, "prompt": json.dumps(prompt)})
 
     assert graphs_in(path) == {"prompt": prompt, "workflow": WORKFLOW}
+
+
+def write_webp(path, pictures):
+    told = []
+    options = {"preset": "webp", "options": {}, "metadata": TAGS, "notify": told.append}
+    with video_writer(path, width=64, height=48, **options) as writer:
+        for picture in pictures:
+            writer.write(picture)
+    return told
+
+
+def test_animated_webp_has_them_as_exif(tmp_path):
+    pictures = [np.full((48, 64, 3), value, np.uint8) for value in (0, 100, 200)]
+    assert write_webp(tmp_path / "a.webp", pictures) == []
+    with Image.open(tmp_path / "a.webp") as image:
+        texts = dict(text.split(":", 1) for text in image.getexif().values())
+        assert image.n_frames == 3
+        assert np.array(image.convert("RGB")).mean() == pytest.approx(0, abs=2)
+    assert json.loads(texts["prompt"]) == PROMPT
+    assert json.loads(texts["workflow"]) == WORKFLOW
+
+
+def test_webp_of_one_frame_says_that_it_has_none(tmp_path):
+    told = write_webp(tmp_path / "a.webp", [GREY])
+    assert told == [".webp files hold no tags: they were left out"]

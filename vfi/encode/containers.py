@@ -29,6 +29,7 @@ class Container:
         subtitle_encoder: what other text subtitles are encoded with; None: it holds no subtitles.
         holds_fonts: it can have attachments, such as fonts for subtitles.
         holds_tags: it can have tags, such as a workflow.
+        holds_exif: it can have them as EXIF, which FFmpeg does not write.
     """
 
     muxer: str
@@ -42,6 +43,7 @@ class Container:
     subtitle_encoder: str | None = None
     holds_fonts: bool = False
     holds_tags: bool = True
+    holds_exif: bool = False
 
     def audio_layout(self, layout: AudioLayout) -> str:
         """Return the arrangement of speakers that audio in ``layout`` is encoded in."""
@@ -102,7 +104,13 @@ CONTAINERS: Mapping[str, Container] = {
     ),
     ".gif": Container(muxer="gif", audio_encoder=None, holds_tags=False),
     # Without loop=0 the animation is shown once and stops; GIF repeats by itself.
-    ".webp": Container(muxer="webp", audio_encoder=None, options={"loop": "0"}, holds_tags=False),
+    ".webp": Container(
+        muxer="webp",
+        audio_encoder=None,
+        options={"loop": "0"},
+        holds_tags=False,
+        holds_exif=True,
+    ),
 }
 
 

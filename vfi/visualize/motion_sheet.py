@@ -61,23 +61,24 @@ def difference(pixels0: Tensor, pixels1: Tensor, gain: float = 4.0) -> Tensor:
     return (pixels1 - pixels0).abs().mul(gain).clamp(max=1)
 
 
-def draw_tiles(tiles: Sequence[tuple[str, Tensor]], num_columns: int) -> Tensor:
-    """Draw images with a caption above each, row by row, at most 480 px a side.
+def draw_tiles(tiles: Sequence[tuple[str, Tensor]], num_columns: int, side: int = _SIDE) -> Tensor:
+    """Draw images with a caption above each, row by row.
 
     Args:
         tiles: caption in ASCII, and [H, W, 1 or 3] in [0, 1]; of one size.
         num_columns: how many are beside each other.
+        side: of an image, px, at most; the captions keep their size.
 
     Returns:
         [H, W, 3] float32 in [0, 1].
     """
-    return draw_grid([(caption, _shrink(pixels)) for caption, pixels in tiles], num_columns)
+    return draw_grid([(caption, _shrink(pixels, side)) for caption, pixels in tiles], num_columns)
 
 
-def _shrink(pixels: Tensor) -> Tensor:
+def _shrink(pixels: Tensor, side: int) -> Tensor:
     """[H, W, 1 or 3] in [0, 1] -> [h, w, 3] uint8."""
     height, width, _ = pixels.shape
-    size = shrunk_size(height, width, _SIDE)
+    size = shrunk_size(height, width, side)
     planes = pixels.cpu().float().permute(2, 0, 1)[None]
     planes = F.interpolate(planes, size, mode="area").expand(1, 3, *size)
     return to_uint8(planes[0].permute(1, 2, 0)).contiguous()

@@ -24,6 +24,7 @@ from ..encode import Container, FrameFormat, find_container
 from ..errors import EncodeError, InputError
 from ..tracks import SourceTracks
 from .encoding_thread import EncodingThread
+from .exif import add_exif
 from .lock import only_writer, require_writable
 from .mux import Mux, plan_mux
 from .segment_encoder import SegmentEncoder
@@ -130,8 +131,8 @@ class VideoWriter:
 
     def __enter__(self) -> VideoWriter:
         self.validate()
-        if self.metadata and not self._container.holds_tags:
-            self._say(f"{self.path.suffix.lower()} files hold no tags: they were left out")
+        if self.metadata and not (self._container.holds_tags or self._container.holds_exif):
+            self._say_no_tags()
         self._mux = plan_mux(self.path, self.format, self.tracks, self.metadata, self._say)
         with ExitStack() as lock:
             lock.enter_context(only_writer(self._locked))
@@ -140,6 +141,9 @@ class VideoWriter:
             self._lock = lock.pop_all()
         self._is_open = True
         return self
+
+    def _say_no_tags(self) -> None:
+        self._say(f"{self.path.suffix.lower()} files hold no tags: they were left out")
 
     def _find_segments(self) -> None:
         folder = self.segments_folder or self.path.with_name(self.path.name + ".segments")
@@ -235,6 +239,10 @@ class VideoWriter:
         if self._segments:
             self._segments.complete()
             self._mux.write(self._segments, self._partial, self.check)
+        elif self._container.holds_exif and self.metadata:
+            has_room = add_exif(self._partial, self.metadata)
+            if not has_room:
+                self._say_no_tags()
         self._is_written = True
         try:
             self._partial.replace(self.path)
