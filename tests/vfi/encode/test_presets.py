@@ -355,8 +355,11 @@ def test_pictures_that_move_say_what_they_do_not_hold(
         metadata={"workflow": "x"},
         notify=told.append,
     )
-    no_tags = [".gif files hold no tags: they were left out"] if preset == "gif" else []
-    assert told == [*no_tags, f"audio was left out: .{preset} files have none"]
+    # Frames that are all the same become one, and a WebP of one frame has no room for tags either.
+    assert sorted(told) == [
+        f".{preset} files hold no tags: they were left out",
+        f"audio was left out: .{preset} files have none",
+    ]
 
 
 # --- options -------------------------------------------------------------------------------------
