@@ -29,14 +29,14 @@ const encoding = { filename_prefix: 'video/RIFE', preset: 'share', crf: 20, ffmp
 const loadModel = (version) => node('RIFELoadModel', { model: version, precision: 'auto', torch_compile: false });
 const loadClip = (file) => node('LoadVideo', { file });
 const framesOf = (video) => node('GetVideoComponents', { video: [video, 0] });
-const interpolate = (images, multi, fps) => node('RIFEInterpolate', {
-  model: ['model', 0], images: [images, 0], multi, scale: '1', ...options, end: 'last-frame', fps,
+const interpolated = (images, source_fps, mode) => node('RIFEInterpolate', {
+  model: ['model', 0], images: [images, 0], source_fps, ...mode, scale: '1', ...options, end: 'auto',
 });
-const retimed = (images, source_fps, target_fps) => ({
-  model: ['model', 0], images: [images, 0], source_fps, target_fps, scale: '1', ...options,
-  end: 'full-duration',
-});
+const interpolate = (images, multi, source_fps) =>
+  interpolated(images, source_fps, { mode: 'multiplier', 'mode.multi': multi });
 const exportVideo = (images, fps) => node('ExportVideoRIFE', { images: [images, 0], fps, ...encoding });
+const exportFilm = (from, output) => node('ExportVideoRIFE', { images: [from, output], fps: 0, ...encoding });
+const FILM = 3; // the output of RIFEInterpolate that is a VIDEO
 
 const pair = {
   model: loadModel(model),
@@ -51,21 +51,28 @@ const clip = {
 const batches = {
   ...pair,
   smooth: interpolate('pair', 8, 2),
-  exported: exportVideo('smooth', ['smooth', 2]),
+  exported: exportFilm('smooth', FILM),
   png: node('ExportPNGRIFE', {
     images: ['smooth', 0], filename_prefix: 'frames/RIFE', bit_depth: '8', compression: 4,
     workflow_in: 'every file',
   }),
 };
 const toFile = {
-  ...clip, smooth: interpolate('frames', 2, 16), exported: exportVideo('smooth', ['smooth', 2]),
+  ...clip, smooth: interpolate('frames', 2, ['frames', 2]), exported: exportFilm('smooth', FILM),
+};
+const oneNode = {
+  video: loadClip('wan_16fps.mp4'),
+  smooth: node('RIFESmooth', {
+    video: ['video', 0], model, mode: 'target fps', 'mode.target_fps': 60, save: true,
+    filename_prefix: 'video/RIFE', preset: 'share', crf: 20,
+  }),
 };
 const fileToFile = {
   model: loadModel(model),
   video: loadClip('wan_16fps.mp4'),
   smooth: node('RIFEInterpolateVideo', {
-    model: ['model', 0], video: ['video', 0], mode: 'target fps', 'mode.target_fps': 24, scale: '1',
-    ...encoding, audio: 'copy', ...options, end: 'full-duration', resume: false,
+    model: ['model', 0], video: ['video', 0], source_fps: 0, mode: 'target fps', 'mode.target_fps': 24,
+    scale: '1', ...encoding, audio: 'copy', ...options, end: 'auto', resume: false,
   }),
 };
 const motion = {
@@ -83,19 +90,23 @@ const parts = {
   }),
   cuts: node('DetectCutsRIFE', { images: ['join', 0], scene_threshold: 0.2, fps: 16 }),
   sheet: node('PreviewImage', { images: ['cuts', 2] }),
-  retime: node('RIFERetime', { ...retimed('join', 16, 24), speed: 1, cuts: ['cuts', 0] }),
-  exported: exportVideo('retime', ['retime', 1]),
+  retime: interpolated('join', ['wideFrames', 2], {
+    mode: 'target fps', 'mode.target_fps': 24, cuts: ['cuts', 0],
+  }),
+  exported: exportFilm('retime', FILM),
 };
 const ramp = {
   ...clip,
-  ramp: node('RIFESpeedRamp', { ...retimed('frames', 16, 24), ramp: '0:1 0.5:0.25 1:1' }),
-  exported: exportVideo('ramp', ['ramp', 1]),
+  ramp: interpolated('frames', ['frames', 2], {
+    mode: 'speed ramp', 'mode.ramp': '0:1 0.5:0.25 1:1', 'mode.target_fps': 24,
+  }),
+  exported: exportFilm('ramp', FILM),
 };
 const montage = {
   ...pair,
   smooth: interpolate('pair', 8, 2),
   montage: node('MontageRIFE', {
-    before: ['pair', 0], after: ['smooth', 0], before_fps: 2, after_fps: ['smooth', 2],
+    before: ['pair', 0], after: ['smooth', 0], before_fps: 2, after_fps: ['smooth', 1],
     layout: 'side-by-side', before_label: '{fps} fps', after_label: '{fps} fps',
   }),
   exported: exportVideo('montage', ['montage', 1]),
@@ -104,7 +115,7 @@ const compared = {
   ...pair,
   smooth: interpolate('pair', 8, 2),
   compare: node('CompareClipsRIFE', {
-    before: ['pair', 0], after: ['smooth', 0], before_fps: 2, after_fps: ['smooth', 2], frame: -1,
+    before: ['pair', 0], after: ['smooth', 0], before_fps: 2, after_fps: ['smooth', 1], show: 'largest difference',
   }),
 };
 const enhancing = {
@@ -219,10 +230,11 @@ const TO_COMPARE = [
 const SCREENS = {
   'interpolate': nodes(batches, [...PAIR, [290, 'smooth'], [290, 'exported', 'png']]),
   'interpolate-video': nodes(fileToFile, [[280, 'model', 'video'], [340, 'smooth']]),
+  'smooth-video': nodes(oneNode, [[280, 'video'], [380, 'smooth']]),
   'interpolate-video-classic': nodes(
-    fileToFile, [[280, ['model', 140], ['video', 290]], [340, ['smooth', 760]]],
+    fileToFile, [[280, ['model', 140], ['video', 290]], [340, ['smooth', 640]]],
     { isVue: false, folder: BESIDE }),
-  'preview-motion': nodes(motion, [...PAIR, [560, ['look', 560]]]),
+  'preview-motion': nodes(motion, [...PAIR, [820, ['look', 760]]]),
   'join-and-retime': nodes(parts, [
     [280, 'wide', 'close'], [230, ['wideFrames', 120], ['closeFrames', 120]],
     [250, 'model', 'join', 'cuts'],
