@@ -27,18 +27,9 @@ const commands = {
 
   // Drop a file in the middle of the page; tell which graph that gives.
   async drop(page, { file, type }) {
-    await page.evaluate(([content, name, type]) => {
-      app.graph.clear();
-      const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([bytes], name, { type }));
-      const place = { clientX: innerWidth / 2, clientY: innerHeight / 2 };
-      const target = document.elementFromPoint(place.clientX, place.clientY);
-      for (const event of ["dragenter", "dragover", "drop"]) {
-        target.dispatchEvent(
-          new DragEvent(event, { dataTransfer, ...place, bubbles: true, cancelable: true }));
-      }
-    }, [fs.readFileSync(file, "base64"), path.basename(file), type]);
+    await page.evaluate(() => app.graph.clear());
+    const place = await page.evaluate(() => [innerWidth / 2, innerHeight / 2]);
+    await page.evaluate(drop, [fs.readFileSync(file, "base64"), path.basename(file), type, ...place]);
     await page.waitForFunction(() => app.graph.nodes.length > 1);
     await picture(page, `dropped${path.extname(file)}`);
     const nodes = await page.evaluate(
@@ -121,6 +112,34 @@ const commands = {
     }
     await picture(page, "help");
     return shown;
+  },
+
+  // From an empty canvas to a smooth clip. Drop a clip; then, in three actions, drag its output to an
+  // empty place, click RIFESmooth in the menu that opens, and click Run. The model is what a machine
+  // without a network has. Tells the size of the picture that the player of the result shows.
+  async first_steps(page, { file, model, video }) {
+    await page.evaluate(() => app.graph.clear());
+    await page.evaluate(drop, [fs.readFileSync(file, "base64"), path.basename(file), "video/mp4", 300, 250]);
+    await page.waitForFunction(() => app.graph.nodes[0]?.widgets?.[0].value);
+    await page.waitForTimeout(1500); // it grows when its clip is shown
+    const [x, y] = await page.evaluate(() => {
+      const [left, top] = app.graph.nodes[0].getConnectionPos(false, 0);
+      const box = app.canvas.canvas.getBoundingClientRect();
+      const { scale, offset } = app.canvas.ds;
+      return [(left + offset[0]) * scale + box.left, (top + offset[1]) * scale + box.top];
+    });
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x + 100, y + 60, { steps: 8 });
+    await page.mouse.move(850, 300, { steps: 8 });
+    await page.mouse.up(); // 1
+    await page.getByText("RIFESmooth", { exact: true }).first().click(); // 2
+    await page.waitForFunction(() => app.graph.nodes.some((node) => node.type === "RIFESmooth"));
+    await page.evaluate(choose, [{ type: "RIFESmooth", name: "model", value: model }]);
+    await page.getByTestId("queue-button").click(); // 3
+    const seen = await page.waitForFunction(look, video);
+    await picture(page, "first steps");
+    return seen.jsonValue();
   },
 
   // Load a workflow in API form once for each of some nodes, bypass that node as Ctrl+B does, and tell
@@ -229,6 +248,18 @@ const commands = {
     return prompts;
   },
 };
+
+// In the page: drop a file.
+function drop([content, name, type, clientX, clientY]) {
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { type }));
+  const target = document.elementFromPoint(clientX, clientY);
+  for (const event of ["dragenter", "dragover", "drop"]) {
+    target.dispatchEvent(
+      new DragEvent(event, { dataTransfer, clientX, clientY, bubbles: true, cancelable: true }));
+  }
+}
 
 // In the page: set widgets, each by the nth node of a type.
 function choose(widgets) {

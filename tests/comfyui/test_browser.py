@@ -235,6 +235,24 @@ def test_dropped_file_restores_its_graph(
     assert bool(seen["drawn"]) == nodes_are_elements
 
 
+# --- a new user's path ---------------------------------------------------------------------------
+
+
+def test_three_actions_lead_from_an_empty_canvas_to_a_smooth_clip(
+    server: Comfy, browse: Browse, tmp_path: Path
+) -> None:
+    clip = write_clip(
+        tmp_path / "mine.mp4", moving_pictures(12, width=96, height=64), "24", sound="aac"
+    )
+    seen = browse("first_steps", file=str(clip), model="rife_tiny.pth", video="RIFE_")
+    assert seen["complaints"] == []
+    assert seen["size"] == [96, 64]
+    ran, *_ = server.get("/history?max_items=1").values()
+    (path,) = (path for out in ran["outputs"].values() for path in shown_files(server, out))
+    assert (count_frames(path), frame_rate(path)) == (30, 60)  # half a second, as before
+    assert sound_duration(path) == pytest.approx(0.5, abs=0.05)
+
+
 # --- speed that survives a bypass ----------------------------------------------------------------
 
 SOURCES = {
