@@ -266,6 +266,7 @@ def test_edited_video_is_interpolated_with_its_sound(comfy: Comfy, talkie: Path,
     smooth = node(
         "RIFEInterpolateVideo",
         **{"model": ["model", 0], "video": ["video", 0], "mode": "multiplier", "mode.multi": 2},
+        source_fps=0.0,
         scale="1",
         filename_prefix=f"{prefix}/RIFE",
         preset="share",
