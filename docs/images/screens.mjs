@@ -230,7 +230,7 @@ const TO_COMPARE = [
 const SCREENS = {
   'interpolate': nodes(batches, [...PAIR, [290, 'smooth'], [290, 'exported', 'png']]),
   'interpolate-video': nodes(fileToFile, [[280, 'model', 'video'], [340, 'smooth']]),
-  'smooth-video': nodes(oneNode, [[280, 'video'], [380, 'smooth']]),
+  'smooth-video': nodes(oneNode, [[280, 'video'], [380, ['smooth', 620]]]),
   'interpolate-video-classic': nodes(
     fileToFile, [[280, ['model', 140], ['video', 290]], [340, ['smooth', 640]]],
     { isVue: false, folder: BESIDE }),
