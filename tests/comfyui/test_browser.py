@@ -158,6 +158,26 @@ def test_compared_frames_are_seen(server: Comfy, browse: Browse, nodes_are_eleme
     assert not {"slider", "rife_slider"} & set(sent)
 
 
+def test_list_of_models_tells_what_is_on_disk(server: Comfy, browse: Browse) -> None:
+    folder = server.models / "frame_interpolation"
+    came = folder / "rife_v4.25.pth"
+    try:
+        seen = browse(
+            "list_models",
+            choice="4.26 (23 MB download)",
+            **{"from": str(folder / "rife_tiny.pth"), "file": str(came)},
+        )
+    finally:
+        came.unlink(missing_ok=True)
+    assert seen["first"] == "4.25 (recommended, 23 MB download)"
+    own = seen["list"][: seen["list"].index(seen["first"])]
+    assert {"broken.pth", "rife_tiny.pth"} <= set(own)
+    assert seen["value"] == "4.26"
+    assert seen["refreshed"] == "4.25 (recommended) ✓ on disk"
+    assert seen["loaded"] == "rife_v4.25.pth (4.25) ✓ on disk"
+    assert seen["complaints"] is None
+
+
 def test_help_page_of_each_node_has_its_picture(server: Comfy, browse: Browse) -> None:
     pages = sorted((ROOT / "web" / "docs").glob("*.md"))
     titles = {page.stem: heading(page) for page in pages}
