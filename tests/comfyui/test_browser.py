@@ -88,12 +88,16 @@ def browse(server: Comfy, nodes_are_elements: bool, tmp_path: Path) -> Browse:
     return command
 
 
-@pytest.fixture(scope="module")
-def template_inputs(server: Comfy) -> None:
-    """The files that templates name, where a person would put them."""
+@pytest.fixture
+def template_inputs(server: Comfy) -> Iterator[None]:
+    """The files that templates name, where a person would put them, or the node the model."""
     for name, picture in zip(("first.png", "last.png"), PICTURES[:2], strict=True):
         Image.fromarray(picture).save(server.input / name)
     write_clip(server.input / "clip.mp4", PICTURES, sound="aac")
+    model = server.models / "frame_interpolation" / "rife_v4.25.safetensors"
+    model.write_bytes(b"")  # or the front end would complain that it is missing
+    yield
+    model.unlink()
 
 
 @pytest.mark.usefixtures("template_inputs")
