@@ -147,7 +147,7 @@ function nodes(workflow, columns, { isVue = true, runs = true, folder = ONTO_HEL
 }
 
 async function openExample(page, title, changes) {
-  const file = join(root, 'example_workflows', `${title}.json`);
+  const file = join(root, 'example_workflows', `RIFE frame interpolation ${title}.json`);
   await load(page, JSON.parse(readFileSync(file, 'utf8')), title);
   await choose(page, changes);
 }
@@ -249,13 +249,15 @@ const SCREENS = {
   'templates': templates,
   'help': help,
   'restored': restored(
-    (page) => openExample(page, 'Wan 16 to 32 fps', [MODEL]), '.mp4', 'video/mp4', 0.66),
+    (page) => openExample(page, '07 Seamless loop', [MODEL]), '.mp4', 'video/mp4', 0.66),
   'restored-png': restored(showBatches, '.png', 'image/png', 0.8),
-  'workflow-wan': example('Wan 16 to 60 fps', [MODEL], { width: 1250, height: 860, scale: 0.66 }),
+  'workflow-wan': example(
+    '02 Insert into your Wan workflow', [['RIFESmooth', 0, 'model', model]],
+    { width: 960, height: 1000, scale: 0.66 }),
   'workflow-two-images': example(
-    'Slow motion from two images', [MODEL], { width: 1100, height: 860, scale: 0.6 }),
+    '04 Slow motion from two images', [MODEL], { width: 1300, height: 860, scale: 0.5 }),
   'workflow-two-checkpoints': example(
-    'Compare two checkpoints', TO_COMPARE, { width: 1320, height: 920, scale: 0.52 }),
+    '10 Compare two checkpoints', TO_COMPARE, { width: 1400, height: 860, scale: 0.45 }),
 };
 
 // Uploads two pictures, and two clips of frames made between them: whole, and of the car alone.
@@ -273,7 +275,7 @@ async function prepare(frontEnd) {
   };
   // The examples have names of their own; a file that is missing when they are opened is an error.
   for (const [workflow, images, ...names] of [
-    [whole, 'whole', 'wan_16fps.mp4', 'clip.mp4'], [close, 'close', 'close_16fps.mp4'],
+    [whole, 'whole', 'wan_16fps.mp4', 'clip.mp4', 'loop.mp4'], [close, 'close', 'close_16fps.mp4'],
   ]) {
     const made = await frontEnd.make({ ...workflow, exported: exportVideo(images, 16) }, 'exported');
     for (const name of names) await frontEnd.upload(name, made);

@@ -247,6 +247,44 @@ const commands = {
     }
     return prompts;
   },
+
+  // Open each template with each clip, and run it; tell the boxes of its nodes and groups before and after.
+  // `files` are the names that nodes load instead, by type: [of the first, of the second, ...].
+  async lay_out(page, { templates, clips, files }) {
+    await page.setViewportSize({ width: 2700, height: 1300 });
+    await page.evaluate(() => {
+      for (const event of ["execution_success", "execution_error"]) {
+        app.api.addEventListener(event, ({ detail }) => { window.ended = { event, detail }; });
+      }
+    });
+    const seen = [];
+    for (const template of templates) {
+      const workflow = JSON.parse(fs.readFileSync(template, "utf8"));
+      delete workflow.extra.linearMode; // an app shows no nodes
+      for (const clip of clips) {
+        for (const [type, names] of Object.entries({ ...files, ...clip.files })) {
+          const nodes = workflow.nodes.filter((node) => node.type === type);
+          // What is loaded is the first value of each.
+          nodes.forEach((node, index) => { node.widgets_values[0] = names[index % names.length]; });
+        }
+        const note = (when, boxes) => seen.push(
+          { template: path.basename(template, ".json"), clip: clip.name, when, ...boxes });
+        await page.evaluate(async (workflow) => {
+          await fetch("/free", { method: "POST", body: JSON.stringify({ free_memory: true }) });
+          window.ended = null;
+          await app.loadGraphData(workflow);
+          Object.assign(app.canvas.ds, { scale: 0.75, offset: [110, 250] }); // all nodes are in sight
+          app.canvas.setDirty(true, true);
+        }, workflow);
+        note("opened", await settledBoxes(page));
+        await page.evaluate(() => app.queuePrompt(0));
+        const ended = await (await page.waitForFunction(() => window.ended)).jsonValue();
+        if (ended.event !== "execution_success") throw new Error(JSON.stringify(ended.detail));
+        note("run", await settledBoxes(page));
+      }
+    }
+    return seen;
+  },
 };
 
 // In the page: drop a file.
@@ -259,6 +297,43 @@ function drop([content, name, type, clientX, clientY]) {
     target.dispatchEvent(
       new DragEvent(event, { dataTransfer, clientX, clientY, bubbles: true, cancelable: true }));
   }
+}
+
+// The boxes of all nodes and groups once they have been the same for a moment, and players have pictures.
+async function settledBoxes(page) {
+  let [last, since] = ["", 0];
+  for (;;) {
+    const { isLoaded, ...boxes } = await page.evaluate(readBoxes);
+    const now = JSON.stringify(boxes);
+    if (!isLoaded || now !== last) [last, since] = [now, Date.now()];
+    else if (Date.now() - since > 700) return boxes;
+    await page.waitForTimeout(100);
+  }
+}
+
+// In the page: [title, left, top, width, height] of each node with its title, and of each group, in the
+// graph's units. Nodes 2.0 are as large as their elements.
+function readBoxes() {
+  const { scale, offset } = app.canvas.ds;
+  const canvas = app.canvas.canvas.getBoundingClientRect();
+  const nodes = app.graph.nodes.map((node) => {
+    const element = document.querySelector(`[data-node-id="${node.id}"]`);
+    const box = element?.getBoundingClientRect();
+    if (box) {
+      return [node.title, (box.left - canvas.left) / scale - offset[0],
+        (box.top - canvas.top) / scale - offset[1], box.width / scale, box.height / scale];
+    }
+    const [left, top] = node.pos; // its boundingRect is that of the last time it was drawn
+    const [width, height] = node.size;
+    const title = LiteGraph.NODE_TITLE_HEIGHT;
+    return [node.title, left, top - title, width, height + title];
+  });
+  const groups = app.graph.groups.map((group) => [group.title, ...group.pos, ...group.size]);
+  const round = ([title, ...box]) => [title, ...box.map(Math.round)];
+  const players = [...document.querySelectorAll("video")];
+  const isLoaded = players.every((one) => one.readyState >= HTMLMediaElement.HAVE_METADATA)
+    && [...document.querySelectorAll("img")].every((one) => one.complete);
+  return { nodes: nodes.map(round), groups: groups.map(round), isLoaded };
 }
 
 // In the page: set widgets, each by the nth node of a type.
@@ -337,7 +412,7 @@ function look(video) {
     (one) => (one.currentSrc || one.src).includes(video));
   const { width, height } = player?.getBoundingClientRect() ?? {};
   const written = document.body.innerText.replaceAll("\n", " ");
-  const lines = written.match(/\d+ -> \d+ frames, .*? frames per second/g) ?? [];
+  const lines = written.match(/\S+ · \d+ (→ \d+ )?frames · .*? · took [\d.]+ s/g) ?? [];
   const isShown = width && height && player.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
   const size = isShown ? [player.videoWidth, player.videoHeight] : null;
   return size || complaints.length ? { size, complaints, lines } : null;

@@ -46,8 +46,10 @@ from tests.helpers.workflows import (
 SCRIPT = Path(__file__).with_name("browser.cjs")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ADDED_BY_THE_FRONT_END = {"upload", "video-preview"}  # widgets that the server does not know
-(WITH_SOUND,) = (path for path in EXAMPLES if path.stem.startswith("LTX"))
-(VIDEO_TO_VIDEO,) = (path for path in EXAMPLES if path.stem.startswith("Long"))
+(TWO_IMAGES,) = (path for path in EXAMPLES if path.stem.endswith("from two images"))
+(SMOOTH,) = (path for path in EXAMPLES if path.stem.endswith("Any clip to 60 fps"))
+(WITH_SOUND,) = (path for path in EXAMPLES if path.stem.endswith("Seamless loop"))
+(VIDEO_TO_VIDEO,) = (path for path in EXAMPLES if path.stem.endswith("Slow motion with sound"))
 
 PICTURES = moving_pictures(6, width=96, height=64)
 
@@ -102,29 +104,39 @@ def browse(server: Comfy, nodes_are_elements: bool, tmp_path: Path) -> Browse:
     return command
 
 
-@pytest.fixture(scope="module")
-def template_inputs(server: Comfy) -> None:
-    """The files that templates name, where a person would put them."""
+@pytest.fixture
+def template_inputs(server: Comfy) -> Iterator[None]:
+    """The files that templates name, where a person would put them, or the node the model."""
     for name, picture in zip(("first.png", "last.png"), PICTURES[:2], strict=True):
         Image.fromarray(picture).save(server.input / name)
-    write_clip(server.input / "long_video.mp4", PICTURES, sound="aac")
+    write_clip(server.input / "clip.mp4", PICTURES, sound="aac")
+    model = server.models / "frame_interpolation" / "rife_v4.25.safetensors"
+    model.write_bytes(b"")  # or the front end would complain that it is missing
+    yield
+    model.unlink()
 
 
 @pytest.mark.usefixtures("template_inputs")
 @pytest.mark.parametrize(
-    ("template", "video"),
-    [("Slow motion from two images", "slow_motion"), (VIDEO_TO_VIDEO.stem, "smooth")],
-    ids=["ExportVideoRIFE", "RIFEInterpolateVideo"],
+    ("template", "loader", "video"),
+    [
+        (SMOOTH.stem, "RIFESmooth", "smooth"),
+        (TWO_IMAGES.stem, "RIFELoadModel", "slow_motion"),
+        (VIDEO_TO_VIDEO.stem, "RIFELoadModel", "slow_motion"),
+    ],
+    ids=["RIFESmooth", "ExportVideoRIFE", "RIFEInterpolateVideo"],
 )
 def test_template_is_opened_and_run_and_its_video_plays(
-    browse: Browse, nodes_are_elements: bool, template: str, video: str
+    browse: Browse, nodes_are_elements: bool, template: str, loader: str, video: str
 ) -> None:
-    widgets = [{"type": "RIFELoadModel", "name": "model", "value": "rife_tiny.pth"}]
+    widgets = [{"type": loader, "name": "model", "value": "rife_tiny.pth"}]
     seen = browse("run_template", pack=PACK_FOLDER, template=template, widgets=widgets, video=video)
     assert seen["complaints"] == []
     assert seen["size"] == [96, 64]
-    (line,) = seen["lines"]
-    assert re.match(r"\d+ -> \d+ frames, .* fps, .* s; RIFE .* frames per second$", line)
+    line = seen["lines"][-1]
+    assert re.match(
+        rf"video/{video}_\d+_\.mp4 · (\d+ → )?\d+ frames · .* fps · .* s of video", line
+    )
     assert bool(seen["drawn"]) == nodes_are_elements
 
 

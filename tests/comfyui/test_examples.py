@@ -7,11 +7,13 @@ import re
 import sys
 import urllib.parse
 import urllib.request
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.helpers.clips import (
     count_frames,
@@ -36,25 +38,21 @@ NUM_FRAMES, RATE = 12, 24  # of every clip that an example is run on
 
 # Example -> frames and rate of the video that it makes of such clips.
 MADE = {
-    "Slow motion from two images": (17, 24),
-    "Wan 16 to 32 fps": (23, 32),
-    "Wan 16 to 60 fps": (45, 60),
-    "LTX and Hunyuan 24 to 60 fps": (30, 60),
-    "Long video to video": (30, 60),
-    "Seamless loop": (24, 48),
-    "Join clips": (47, 48),
-    "Speed ramp": (17, 30),  # 0.5 s take 0.58 s while the speed falls evenly from 1
-    "Keep text and logos still": (23, 48),
-    "Compare two checkpoints": (23, 48),
-    "Enhance then interpolate": (23, 32),
+    "01 Any clip to 60 fps": (30, 60),
+    "02 Insert into your Wan workflow": (24, 48),
+    "03 App to smooth a clip": (30, 60),
+    "04 Slow motion from two images": (17, 24),
+    "05 Slow motion with sound": (24, 24),
+    "06 Speed ramp": (14, 24),  # 0.5 s take 0.58 s while the speed falls evenly from 1
+    "07 Seamless loop": (24, 48),
+    "08 Join clips": (47, 48),
+    "09 Keep text and logos still": (24, 48),
+    "10 Compare two checkpoints": (24, 48),
+    "12 Enhance then interpolate": (23, 48),
 }
-WITH_SOUND = {
-    "Wan 16 to 32 fps",
-    "Enhance then interpolate",
-    "LTX and Hunyuan 24 to 60 fps",
-    "Long video to video",
-    "Keep text and logos still",
-}
+WITHOUT_SOUND = {"04 Slow motion from two images", "06 Speed ramp"}
+TO_PNG = "11 Frames to PNG"
+SEARCHED = "RIFE frame interpolation "  # how every name begins
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +82,7 @@ def with_small_inputs(workflow: dict[str, Any], clip: str) -> dict[str, Any]:
     pictures = cycle(["frame_0.png", "frame_1.png"])
     for data in workflow.values():
         match data["class_type"]:
-            case "RIFELoadModel":
+            case "RIFELoadModel" | "RIFESmooth":
                 data["inputs"]["model"] = "rife_tiny.pth"
             case "SAFALoadModel":
                 data["inputs"]["model"] = "cleaner.pkl"
@@ -95,14 +93,33 @@ def with_small_inputs(workflow: dict[str, Any], clip: str) -> dict[str, Any]:
     return workflow
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_makes_its_video(comfy: Comfy, schemas: Schemas, clip: str, path: Path) -> None:
+def title(path: Path) -> str:
+    return path.stem.removeprefix(SEARCHED)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_example_makes_its_video(comfy: Comfy, schemas: Schemas, clip: str, name: str) -> None:
+    (path,) = (path for path in EXAMPLES if title(path) == name)
     ended = comfy.run(with_small_inputs(to_api(read(path), schemas), clip))
     assert ended.succeeded, ended.messages
     (shown,) = (out for out in ended.outputs.values() if out.get("animated") == [True])
     (video,) = shown_files(comfy, shown)
-    assert (count_frames(video), frame_rate(video)) == MADE[path.stem]
-    assert (sound_duration(video) > 0) == (path.stem in WITH_SOUND)
+    assert (count_frames(video), frame_rate(video)) == MADE[name]
+    assert (sound_duration(video) > 0) == (name not in WITHOUT_SOUND)
+
+
+def test_example_saves_its_frames(comfy: Comfy, schemas: Schemas, clip: str) -> None:
+    (path,) = (path for path in EXAMPLES if title(path) == TO_PNG)
+    ended = comfy.run(with_small_inputs(to_api(read(path), schemas), clip))
+    assert ended.succeeded, ended.messages
+    (folder,) = (comfy.output / "frames").iterdir()
+    assert len(list(folder.glob("*.png"))) == 2 * NUM_FRAMES
+
+
+def test_names_are_numbered_and_found_by_what_people_search_for() -> None:
+    numbers = [title(path).split(" ")[0] for path in EXAMPLES]
+    assert numbers == [f"{number:02}" for number in range(1, len(EXAMPLES) + 1)]
+    assert {title(path) for path in EXAMPLES} == {*MADE, TO_PNG}
 
 
 def test_examples_are_listed_with_a_small_picture_each(comfy: Comfy) -> None:
@@ -111,7 +128,10 @@ def test_examples_are_listed_with_a_small_picture_each(comfy: Comfy) -> None:
     for name in names:
         address = comfy.address(f"/api/workflow_templates/{PACK_FOLDER}/{urllib.parse.quote(name)}")
         with urllib.request.urlopen(f"{address}.jpg") as picture:
-            assert 0 < len(picture.read()) < 40_000
+            content = picture.read()
+        assert len(content) < 40_000
+        width, height = Image.open(BytesIO(content)).size
+        assert width == height
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -134,3 +154,21 @@ def test_nodes_name_their_pack_for_those_who_lack_it(path: Path) -> None:
     ]
     assert ours
     assert {data["properties"]["cnr_id"] for data in ours} == {PROJECT["name"]}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_front_end_can_offer_the_model_that_a_node_names(path: Path) -> None:
+    published = {
+        source["file"]: re.sub("/resolve/[0-9a-f]{40}/", "/resolve/main/", source["url"])
+        for model in json.loads((ROOT / "ckpts" / "catalog.json").read_text(encoding="utf-8"))
+        for source in model["sources"]
+        if "huggingface.co/Comfy-Org" in source.get("url", "")
+    }
+    named = [
+        node for node in read(path)["nodes"] if node["type"] in {"RIFELoadModel", "RIFESmooth"}
+    ]
+    assert named
+    for node in named:
+        name = node["widgets_values"][0]
+        offered = {"name": name, "url": published[name], "directory": "frame_interpolation"}
+        assert node["properties"]["models"] == [offered]
