@@ -111,19 +111,18 @@ def _choose(
     show: dict[str, Any], before: Tensor, after: Tensor, pairs: list[tuple[int, int]]
 ) -> int:
     """Return the number of the pair to show."""
-    match show:
-        case {"show": "largest difference"}:
-            return _most_different(before, after, pairs)
-        case {"show": "frame", "frame": int(frame)} if frame < len(pairs):
-            return frame
-        case {"show": "frame", "frame": frame}:
-            raise InputError(
-                f"Choose a frame from 0 to {len(pairs) - 1}, or show the largest difference: there is "
-                f"no frame {frame}."
-            )
-        case _:
-            name = show.get("show", "none")
-            raise InputError(f"show must be {_LARGEST_DIFFERENCE} or {_FRAME}, got {name}.")
+    name = show.get("show")
+    if name == _LARGEST_DIFFERENCE:
+        return _most_different(before, after, pairs)
+    if name != _FRAME:
+        raise InputError(f"show must be {_LARGEST_DIFFERENCE} or {_FRAME}, got {name or 'none'}.")
+    frame: int = show["frame"]
+    if frame >= len(pairs):
+        raise InputError(
+            f"Choose a frame from 0 to {len(pairs) - 1}, or show the {_LARGEST_DIFFERENCE}: there is "
+            f"no frame {frame}."
+        )
+    return frame
 
 
 def _most_different(before: Tensor, after: Tensor, pairs: list[tuple[int, int]]) -> int:

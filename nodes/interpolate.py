@@ -116,6 +116,8 @@ class RIFEInterpolate(io.ComfyNode):
                 notes.append(note)
             out = interpolate_clip(model, job, interpolation, cls)
             sound = _sound(job, audio, len(out) / job.shown_rate)
+            if job.tempo is None and clip.tracks and clip.tracks.audio:
+                notes.append("sound was left out: the speed varies")
         outcome = Outcome(
             len(out),
             job.shown_rate,
