@@ -41,6 +41,10 @@ function makeRoom(node, before) {
 
 app.registerExtension({
   name: "PracticalRIFE.Canvas",
+  setup() {
+    // A node grows when its player has loaded, and is drawn at its old size until something else changes.
+    document.addEventListener("loadedmetadata", () => app.canvas?.setDirty(true, true), true);
+  },
   nodeCreated(node) {
     if (!isOurs(node)) return;
     fold(node);
