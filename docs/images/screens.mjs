@@ -149,7 +149,7 @@ function nodes(workflow, columns, { isVue = true, runs = true, folder = ONTO_HEL
 async function openExample(page, title, changes) {
   const file = join(root, 'example_workflows', `RIFE frame interpolation ${title}.json`);
   // With a model that is on disk: else the front end offers the download and marks the node.
-  const workflow = JSON.parse(readFileSync(file, 'utf8').replaceAll('"rife_v4.25.safetensors"', `"${model}"`));
+  const workflow = JSON.parse(readFileSync(file, 'utf8').replace(/"rife_v[\d.]+safetensors"/g, `"${model}"`));
   for (const { properties } of workflow.nodes) delete properties?.models;
   await load(page, workflow, title);
   await choose(page, changes);
