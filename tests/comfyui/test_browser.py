@@ -88,6 +88,8 @@ def browse(server: Comfy, nodes_are_elements: bool, tmp_path: Path) -> Browse:
     settings = {
         "Comfy.TutorialCompleted": True,  # else templates open by themselves
         "Comfy.VueNodes.Enabled": nodes_are_elements,
+        # As a test before may have left it: it lists what is wrong with the graph that ComfyUI opens.
+        "Comfy.RightSidePanel.IsOpen": False,
     }
     server.post("/settings", settings)
 
