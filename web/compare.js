@@ -45,7 +45,7 @@ app.registerExtension({
       slider.hidden = true;
       own = makeSlider();
       const widget = node.addDOMWidget("rife_slider", "slider", own.box, {
-        serialize: false, hideOnZoom: false, getMinHeight: () => 360,
+        serialize: false, hideOnZoom: false, getMinHeight: () => 240,
       });
       widget.serialize = false;
     }
