@@ -162,19 +162,25 @@ const commands = {
   },
 
   // Run a workflow once for each preset of its node "out"; tell what the node shows then, and what it
-  // showed at its first live picture. Then start once more, and cancel.
-  async show_work(page, { workflow, presets, source_width }) {
+  // showed at its first live picture.
+  async show_work(page, { workflow, presets }) {
     await page.evaluate((workflow) => app.loadApiJson(workflow, "work"), workflow);
     await page.evaluate(watchWork);
     const shown = {};
+    let before = [];
     for (const preset of presets) {
       await page.evaluate(choose, [{ id: "out", name: "preset", value: preset }]);
       await page.getByTestId("queue-button").click();
       await page.waitForFunction(() => window.work.ended);
-      await page.waitForFunction(
-        () => window.work.look().pictures.length || window.work.look().videos.length);
+      // Something, and nothing of the run before.
+      await page.waitForFunction((before) => {
+        const { pictures, videos } = window.work.look();
+        const files = [...pictures, ...videos];
+        return files.length && !files.some((file) => before.includes(file));
+      }, before);
       await picture(page, `made ${preset}`);
       shown[preset] = await page.evaluate(() => window.work.take());
+      before = [...shown[preset].pictures, ...shown[preset].videos];
     }
     return shown;
   },
