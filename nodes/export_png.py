@@ -1,4 +1,4 @@
-"""ExportPNGRIFE: save an image batch as numbered PNG files."""
+"""ExportPNGRIFE: save the frames of a clip as numbered PNG files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORKFLOW_IN: Mapping[str, Literal["all", "first"] | None] = {
 
 
 class ExportPNGRIFE(io.ComfyNode):
-    """Save a batch as numbered PNG files."""
+    """Save the frames of a clip as numbered PNG files."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

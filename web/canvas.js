@@ -1,13 +1,10 @@
 // On the classic canvas: rarely changed inputs are folded away there as well, until Show Advanced in the
 // node's menu; and a node that grows, for what it shows or unfolds, moves those below it out of its way.
 import { app } from "../../scripts/app.js";
+import { isOurs } from "./ours.js";
 
 const SIZES = { PreviewMotionRIFE: [820, 760] }; // pixels: what it shows can be read
 const GAP = 10; // pixels between a node that has grown and the next one
-
-function isOurs(node) {
-  return /^(RIFE|SAFA)|RIFE$/.test(node.comfyClass ?? "");
-}
 
 function fold(node) {
   const advanced = node.widgets?.filter((widget) => widget.options?.advanced) ?? [];

@@ -5,6 +5,7 @@
 // in place of the player that follows them, so the pictures of videos come as an event of this pack.
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
+import { isOurs } from "./ours.js";
 import { translate } from "./phrases.js";
 
 const LINE = "$$node-text-preview"; // the front end's name of the widget with the text
@@ -22,7 +23,7 @@ function find(id) {
     node = graph?.getNodeById(part);
     graph = node?.subgraph;
   }
-  return /^(RIFE|SAFA)|RIFE$/.test(node?.comfyClass ?? "") ? node : undefined;
+  return isOurs(node) ? node : undefined;
 }
 
 function removeWidget(node, name) {

@@ -15,7 +15,6 @@ from ...vfi.errors import InputError
 from ...vfi.frames import Frame
 from ...vfi.read import Clip
 from ...vfi.timing import format_rate
-from ...vfi.tracks import SourceTracks
 from .output_files import audio_file
 from .sockets import exact_rate, require_frames
 from .video_source import open_source
@@ -82,16 +81,13 @@ def open_frames(source: Tensor | Input.Video) -> Generator[Clip, None, None]:
         yield clip
 
 
-def clip_of_images(
-    images: Tensor, rate: Fraction, *, alpha: bool, tracks: SourceTracks | None = None
-) -> Clip:
+def clip_of_images(images: Tensor, rate: Fraction, *, alpha: bool) -> Clip:
     """Return a batch as a clip.
 
     Args:
         images: [N, H, W, 3 or 4] in [0, 1].
         rate: frames per second.
         alpha: keep transparency, if there is any.
-        tracks: what comes along.
     """
     require_frames(images)
     num_frames, height, width, channels = images.shape
@@ -109,7 +105,6 @@ def clip_of_images(
         num_frames=num_frames,
         bit_depth=16,
         has_alpha=has_alpha,
-        tracks=tracks,
     )
 
 
@@ -121,8 +116,5 @@ def _frames(images: Tensor, rate: Fraction) -> Generator[Frame, None, None]:
 @contextmanager
 def with_audio(clip: Clip, audio: dict[str, Any] | None) -> Generator[Clip, None, None]:
     """Give a clip an AUDIO in place of what comes along with it; None: leave it as it is."""
-    duration = clip.duration
-    if duration is None and clip.num_frames is not None:
-        duration = clip.num_frames / clip.rate
-    with audio_file(audio, duration) as tracks:
+    with audio_file(audio, clip.length) as tracks:
         yield replace(clip, tracks=tracks) if tracks else clip

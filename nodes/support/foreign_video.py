@@ -24,8 +24,8 @@ from torch import Tensor
 from ...vfi.errors import InputError
 from ...vfi.frames import Frame
 from ...vfi.read import Clip
-from ...vfi.tracks import AudioStream, SourceTracks
-from ...vfi.write import WavFile
+from ...vfi.tracks import SourceTracks
+from ...vfi.write import WavFile, wav_tracks
 from .edited_video import copies, images_of, window_size
 from .progress import check_cancelled
 
@@ -47,7 +47,7 @@ def can_be_trimmed(video: Input.Video) -> bool:
     """
     try:
         return isinstance(video.as_trimmed(0.0, 0.001, False), type(video))
-    except NotImplementedError:
+    except NotImplementedError:  # a class has to have the method, and may not support it
         return False
 
 
@@ -183,7 +183,7 @@ class _Sound:
     @property
     def tracks(self) -> SourceTracks | None:
         """What comes along with the picture."""
-        return SourceTracks(self.path, (AudioStream(0, "pcm_s16le"),)) if self._file else None
+        return wav_tracks(self.path) if self._file else None
 
     def __enter__(self) -> _Sound:
         return self

@@ -20,8 +20,8 @@ import torch
 from ...vfi.errors import InputError
 from ...vfi.frames import Frame, as_float
 from ...vfi.read import Clip, read_sound, sound_format
-from ...vfi.tracks import AudioStream, SourceTracks
-from ...vfi.write import WavFile
+from ...vfi.tracks import SourceTracks
+from ...vfi.write import WavFile, wav_tracks
 from .output_files import audio_file
 from .progress import check_cancelled
 
@@ -108,7 +108,7 @@ class _Parts:
                     check_cancelled()
                     for samples in read_sound(*(source or (None, 0)), wanted, end - start):
                         file.write(torch.from_numpy(samples))
-            yield SourceTracks(path, (AudioStream(0, "pcm_s16le"),))
+            yield wav_tracks(path)
 
 
 def _sound_of(clip: Clip) -> tuple[SourceTracks, int] | None:
@@ -121,10 +121,8 @@ def _sound_of(clip: Clip) -> tuple[SourceTracks, int] | None:
 
 def _length(clip: Clip) -> Fraction:
     """Return for how many seconds a clip is shown."""
-    if clip.duration is not None:
-        return clip.duration
-    if clip.num_frames is not None:
-        return clip.num_frames / clip.rate
+    if clip.length is not None:
+        return clip.length
     with closing(clip.frames()) as frames:
         return sum(1 for _ in frames) / clip.rate
 

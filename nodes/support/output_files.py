@@ -21,8 +21,8 @@ from torch import Tensor
 from ...vfi.encode import EncodingSettings, find_preset
 from ...vfi.frames import to_uint8
 from ...vfi.read import open_video
-from ...vfi.tracks import AudioStream, SourceTracks
-from ...vfi.write import write_wav
+from ...vfi.tracks import SourceTracks
+from ...vfi.write import wav_tracks, write_wav
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,14 @@ class OutputFile:
         return f"{self.subfolder}/{self.path.name}".lstrip("/") if is_kept else ""
 
 
-def is_playable(encoding: EncodingSettings) -> bool:
+def temp_folder() -> Path:
+    """Return ComfyUI's folder for what is only looked at, which it empties itself."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _is_playable(encoding: EncodingSettings) -> bool:
     """Whether the front end has a player for the files."""
     codecs = {encoder.codec for encoder in find_preset(encoding.preset).encoders}
     return codecs <= {"h264", "av1", "vp9"}
@@ -55,7 +62,7 @@ def is_playable(encoding: EncodingSettings) -> bool:
 def preview(encoding: EncodingSettings, file: OutputFile) -> io.UIOutput:
     """Return what the front end shows of a finished file: a player, an animated picture, or a still."""
     saved = ui.SavedResult(file.path.name, file.subfolder, file.folder)
-    if is_playable(encoding):
+    if _is_playable(encoding):
         return ui.PreviewVideo([saved])
     match file.path.suffix:
         case ".webp":
@@ -74,9 +81,7 @@ def _still(path: Path) -> ui.SavedResult:
     with closing(clip.frames()) as frames:
         pixels = to_uint8(next(frames).pixels[..., :3])
     name = f"{path.name}.jpg"
-    folder = Path(folder_paths.get_temp_directory())
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.numpy()).save(folder / name, quality=90)
+    Image.fromarray(pixels.numpy()).save(temp_folder() / name, quality=90)
     return ui.SavedResult(name, "", io.FolderType.temp)
 
 
@@ -116,4 +121,4 @@ def audio_file(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "audio.wav"
         write_wav(path, waveform, rate)
-        yield SourceTracks(path, (AudioStream(0, "pcm_s16le"),))
+        yield wav_tracks(path)

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf
-from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
 import comfy.model_management
 import comfy.utils
-import folder_paths
 from comfy_api.latest import io
 from PIL import Image
 from server import PromptServer
@@ -22,6 +20,7 @@ from torch import Tensor
 from ...vfi.frames import to_uint8
 from ...vfi.preprocess import Cut
 from ...vfi.timing import format_rate
+from .output_files import temp_folder
 
 _log = logging.getLogger(__name__)
 _PREVIEW_EVERY = 0.5  # seconds
@@ -120,15 +119,14 @@ def _preview(pixels: Tensor) -> tuple[str, Image.Image, int]:
 
 
 def _send_preview(node: type[io.ComfyNode], preview: tuple[str, Image.Image, int]) -> None:
-    """Show a picture in a node by way of a file in ComfyUI's temp folder, which it empties itself."""
+    """Show a picture in a node, by way of a file."""
     kind, image, size = preview
     server = getattr(PromptServer, "instance", None)
     if server is None or not node.hidden.unique_id:
         return
     image.thumbnail((size, size))
     name = f"rife_live_{node.hidden.unique_id.replace(':', '_')}.jpg"
-    folder = Path(folder_paths.get_temp_directory())
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = temp_folder()
     unfinished = folder / f"{name}.tmp"
     image.save(unfinished, kind, quality=80)
     unfinished.replace(folder / name)
@@ -181,7 +179,7 @@ class Outcome:
     num_resumed: int = 0
 
     def phrases(self) -> Iterator[str]:
-        """Yield the parts of the line; ``web/result_line.js`` translates each."""
+        """Yield the parts of the line; ``web/phrases.js`` translates each."""
         if self.file:
             yield self.file
         yield f"{_change(self.source_count, self.count)} frame{'' if self.count == 1 else 's'}"

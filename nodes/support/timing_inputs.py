@@ -202,14 +202,12 @@ def plan_timing(
 
 
 def _duration_of(clip: Clip) -> Fraction:
-    if clip.duration is not None:
-        return clip.duration
-    if clip.num_frames is None:
+    if clip.length is None:
         raise InputError(
             "The length of this video is not known before it is read, so curve cannot be laid over "
             "it. Disconnect curve, and write the ramp as text."
         )
-    return clip.num_frames / clip.rate
+    return clip.length
 
 
 def read_curve(curve: Curve, duration: Fraction) -> SpeedCurve:

@@ -10,9 +10,8 @@ from pathlib import Path, PurePath
 
 from .entries import CHECKPOINT_SUFFIXES, CatalogEntry, PageSource
 
-_LARGEST = (
-    128 << 20
-)  # bytes; the largest release has 87 MB, and what is larger is not worth hashing
+# Bytes. The largest release has 87 MB, and what is larger is not worth hashing.
+_LARGEST = 128 << 20
 
 
 def version_key(name: str) -> str:

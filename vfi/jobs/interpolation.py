@@ -53,9 +53,9 @@ class InterpolationJob:
     def num_frames(self) -> int | None:
         """How many frames the result has; an estimate, None if unknown."""
         clip = self.clip
-        if clip.num_frames is None:
+        end = clip.length
+        if clip.num_frames is None or end is None:
             return None
-        end = clip.num_frames / clip.rate if clip.duration is None else clip.duration
         schedule = self.preparation.fit(self.schedule)
         return schedule.count(end if self.preparation.loop else end - 1 / clip.rate)
 

@@ -54,6 +54,13 @@ class Clip:
     tracks: SourceTracks | None = None
     duration: Fraction | None = None
 
+    @property
+    def length(self) -> Fraction | None:
+        """How many seconds it is shown; an estimate, None if unknown."""
+        if self.duration is not None or self.num_frames is None:
+            return self.duration
+        return self.num_frames / self.rate
+
     def tone_mapped(self) -> Clip:
         """Return this clip of HDR as SDR; its frames are float32."""
         return replace(

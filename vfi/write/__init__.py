@@ -6,6 +6,6 @@ May import the package's root modules, ``image_files``, ``encode`` and ``read``.
 from .image_sequence import ImageSequenceWriter
 from .pipe import PipeWriter
 from .video import VideoWriter
-from .wav import WavFile, write_wav
+from .wav import WavFile, wav_tracks, write_wav
 
-__all__ = ["ImageSequenceWriter", "PipeWriter", "VideoWriter", "WavFile", "write_wav"]
+__all__ = ["ImageSequenceWriter", "PipeWriter", "VideoWriter", "WavFile", "wav_tracks", "write_wav"]

@@ -155,9 +155,8 @@ def _codec(
     """Open the compressor, or the decompressor with the parameters of the file."""
     pixel_format = frames.encoder.pixel_format
     formats = Codec("ffv1", "w").video_formats or ()
-    is_compressed = pixel_format in {
-        known.name for known in formats
-    }  # not that of a GPU: nv12, p010le
+    # Not those of GPUs: nv12, p010le.
+    is_compressed = pixel_format in {known.name for known in formats}
     context = CodecContext.create("ffv1" if is_compressed else "rawvideo", mode)
     assert isinstance(context, VideoCodecContext)
     context.width, context.height = frames.coded_size

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..tracks import AudioStream, SourceTracks
+
 
 def write_wav(path: Path, waveform: Tensor, sample_rate: int) -> None:
     """Write a 16-bit WAV file.
@@ -18,6 +20,11 @@ def write_wav(path: Path, waveform: Tensor, sample_rate: int) -> None:
     """
     with WavFile(path, len(waveform), sample_rate) as file:
         file.write(waveform)
+
+
+def wav_tracks(path: Path) -> SourceTracks:
+    """Return what comes along from a file that was written here: its audio."""
+    return SourceTracks(path, (AudioStream(0, "pcm_s16le"),))
 
 
 class WavFile:
