@@ -11,9 +11,10 @@ from torch import Tensor
 from ..vfi.alpha import premultiply
 from ..vfi.errors import InputError
 from ..vfi.visualize import frames_on_screen, mean_difference
+from .support.checked import checked
 from .support.comparison_inputs import rate_inputs, require_comparable
 from .support.progress import show_text, with_progress
-from .support.sockets import INSPECT_CATEGORY, exact_rate, require_frames
+from .support.sockets import INSPECT_CATEGORY, exact_rate
 
 _LARGEST_DIFFERENCE, _FRAME = "largest difference", "frame"
 _ROW_STEP = 4  # the search compares one row in 4: the average is as telling, and found sooner
@@ -72,6 +73,7 @@ class CompareClipsRIFE(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         before: Tensor,
@@ -82,7 +84,6 @@ class CompareClipsRIFE(io.ComfyNode):
         slider: object = None,  # noqa: ARG003  ComfyUI passes it
     ) -> io.NodeOutput:
         """Show two frames behind the slider."""
-        require_frames(before)
         require_comparable(before, after)
         rates = exact_rate(before_fps), exact_rate(after_fps)
         pairs = frames_on_screen((len(before), len(after)), rates)

@@ -11,8 +11,9 @@ from torch import Tensor
 from ..vfi.frames import Frame
 from ..vfi.preprocess import DEFAULT_THRESHOLD, mark_cuts
 from ..vfi.visualize import MOST_CUTS, ShownCut, draw_sheet, shrink
+from .support.checked import checked
 from .support.progress import show_text, with_progress
-from .support.sockets import INSPECT_CATEGORY, exact_rate, frame_rate_input, require_frames
+from .support.sockets import INSPECT_CATEGORY, exact_rate, frame_rate_input
 
 
 class DetectCutsRIFE(io.ComfyNode):
@@ -70,9 +71,9 @@ class DetectCutsRIFE(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, images: Tensor, scene_threshold: float, fps: float = 0.0) -> io.NodeOutput:
         """Search all frames; keep small copies of those at cuts."""
-        require_frames(images)
         numbers: list[int] = []
         on_sheet: list[ShownCut] = []
         for number in with_progress(_find_cuts(images, scene_threshold), len(images)):

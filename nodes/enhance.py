@@ -12,14 +12,16 @@ from ..vfi.frames import Frame
 from ..vfi.preprocess import DEFAULT_THRESHOLD, parse_cuts, with_cuts
 from ..vfi.synthesis import enhance_stream
 from .support.batch import to_batch
+from .support.checked import checked
 from .support.enhancement_inputs import (
     SAFA_ALIASES,
     cut_inputs,
     enhancer_input,
     make_frame_enhancer,
 )
+from .support.images import notes_on
 from .support.progress import Outcome, Stopwatch, log_cut, show_outcome
-from .support.sockets import SAFA_CATEGORY, ManagedEnhancer, require_frames
+from .support.sockets import SAFA_CATEGORY, ManagedEnhancer
 from .support.validation import check_inputs
 
 
@@ -56,6 +58,7 @@ class SAFAEnhance(io.ComfyNode):
         return check_inputs(cls, values, input_types)
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: ManagedEnhancer,
@@ -64,7 +67,6 @@ class SAFAEnhance(io.ComfyNode):
         cuts: str = "",
     ) -> io.NodeOutput:
         """Fill the output batch frame by frame."""
-        require_frames(images)
         count, height, width, _ = images.shape
         stopwatch = Stopwatch()
         source = (Frame(pixels, Fraction(number)) for number, pixels in enumerate(images))
@@ -72,5 +74,6 @@ class SAFAEnhance(io.ComfyNode):
         stream = enhance_stream(frames, make_frame_enhancer(model, height, width))
         out = to_batch(stream, count, images, cls)
         name = model.enhancer.name
-        show_outcome(cls, Outcome(count, None, stopwatch.seconds, model=name))
+        outcome = Outcome(count, None, stopwatch.seconds, model=name)
+        show_outcome(cls, outcome, notes_on(images))
         return io.NodeOutput(out)

@@ -11,6 +11,7 @@ from comfy_api.latest import Input, io
 from ..vfi.jobs import EnhancementJob, FrameSource, fit_color
 from ..vfi.preprocess import DEFAULT_THRESHOLD, parse_cuts
 from ..vfi.tracks import AudioMode
+from .support.checked import checked
 from .support.encoding_inputs import (
     audio_mode_input,
     crf_input,
@@ -78,6 +79,7 @@ class SAFAEnhanceVideo(io.ComfyNode):
         return check_inputs(cls, values, input_types)
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: ManagedEnhancer,
@@ -93,7 +95,8 @@ class SAFAEnhanceVideo(io.ComfyNode):
         encoding, hdr = pop_encoding(options), pop_hdr(options)
         network = model.enhancer
         notes: list[str] = []
-        with open_source(video, alpha=encoding.keeps_alpha) as source:
+        opened = open_source(video, alpha=encoding.keeps_alpha, notify=notes.append)
+        with opened as source:
             clip = fit_color(source, encoding, hdr, notes.append)
             job = EnhancementJob(clip, scene_threshold, parse_cuts(cuts), encoding.dither)
 

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from ..vfi.jobs import ConversionJob, fit_color, render
 from ..vfi.write import ImageSequenceWriter
+from .support.checked import checked
 from .support.clip_source import open_frames
 from .support.encoding_inputs import dither_input, hdr_input, pop_hdr, prefix_input
+from .support.images import notes_on
 from .support.output_files import metadata_of, new_output
 from .support.progress import Outcome, Progress, Stopwatch, check_cancelled, show_outcome
 from .support.sockets import EXPORT_CATEGORY, clip_input
@@ -79,6 +81,7 @@ class ExportPNGRIFE(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         images: Tensor | Input.Video,
@@ -91,7 +94,7 @@ class ExportPNGRIFE(io.ComfyNode):
     ) -> io.NodeOutput:
         """Write the folder, which appears under its name when it is complete."""
         stopwatch = Stopwatch()
-        notes: list[str] = []
+        notes = notes_on(images)
         with open_frames(images) as source:
             clip = fit_color(source, None, pop_hdr(options), notes.append)
             folder = new_output(filename_prefix, clip.width, clip.height)

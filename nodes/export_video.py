@@ -9,6 +9,7 @@ from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.jobs import ConversionJob, FrameSource, fit_color
+from .support.checked import checked
 from .support.clip_source import open_clip, with_audio
 from .support.encoding_inputs import (
     crf_input,
@@ -21,9 +22,11 @@ from .support.encoding_inputs import (
     prefix_input,
     preset_input,
 )
+from .support.images import notes_on
 from .support.progress import check_cancelled, show_outcome
 from .support.render_video import FileSettings, render_video
 from .support.sockets import EXPORT_CATEGORY, clip_input, clip_rate_input
+from .support.sound import read_audio_input
 from .support.validation import check_inputs
 
 
@@ -78,23 +81,25 @@ class ExportVideoRIFE(io.ComfyNode):
         return check_inputs(cls, values, input_types, clip="images", rate="fps")
 
     @classmethod
+    @checked
     def execute(
         cls,
         images: Tensor | Input.Video,
         fps: float,
         filename_prefix: str,
-        audio: dict[str, Any] | None = None,
+        audio: object = None,
         **options: Any,
     ) -> io.NodeOutput:
         """Encode the file, which appears under its name when it is complete."""
         encoding, hdr = pop_encoding(options), pop_hdr(options)
-        notes: list[str] = []
+        notes = notes_on(images)
+        sound = read_audio_input(audio, "audio", notes.append)
         if isinstance(images, Tensor) and images.shape[-1] == 4 and not encoding.keeps_alpha:
             notes.append(f"transparency was left out: preset {encoding.preset} has none")
         opened = open_clip(
             images, fps, rate_name="fps", alpha=encoding.keeps_alpha, notify=notes.append
         )
-        with opened as source, with_audio(source, audio) as heard:
+        with opened as source, with_audio(source, sound) as heard:
             job = ConversionJob(fit_color(heard, encoding, hdr, notes.append), encoding.dither)
 
             def load() -> FrameSource:

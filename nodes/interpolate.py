@@ -13,6 +13,7 @@ from ..vfi.jobs import HdrMode, InterpolationJob, fit_color
 from ..vfi.read import read_audio
 from ..vfi.tracks import AudioMode
 from .support.batch import interpolate_clip, require_memory
+from .support.checked import checked
 from .support.clip_source import open_clip, with_audio
 from .support.interpolate_file import TimingSettings, plan_interpolation
 from .support.interpolation_inputs import InterpolationOptions, option_inputs, scale_input
@@ -25,6 +26,7 @@ from .support.sockets import (
     clip_input,
     clip_rate_input,
 )
+from .support.sound import Sound, read_audio_input
 from .support.timing_inputs import AUTO_END, Curve, curve_input, mode_input
 from .support.validation import check_inputs
 
@@ -86,6 +88,7 @@ class RIFEInterpolate(io.ComfyNode):
         return check_inputs(cls, values, input_types, clip="images", rate="source_fps")
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: ManagedModel,
@@ -93,7 +96,7 @@ class RIFEInterpolate(io.ComfyNode):
         source_fps: float,
         mode: dict[str, Any] | None = None,
         end: str = AUTO_END,
-        audio: dict[str, Any] | None = None,
+        audio: object = None,
         curve: Curve | None = None,
         **options: Any,
     ) -> io.NodeOutput:
@@ -102,10 +105,11 @@ class RIFEInterpolate(io.ComfyNode):
         timing = TimingSettings(source_fps, mode or {}, end, curve)
         interpolation = InterpolationOptions(**options)
         notes: list[str] = []
+        own_sound = read_audio_input(audio, "audio", notes.append)
         opened = open_clip(
             images, source_fps, rate_name="source_fps", alpha=True, notify=notes.append
         )
-        with opened as source, with_audio(source, audio) as heard:
+        with opened as source, with_audio(source, own_sound) as heard:
             clip = fit_color(heard, None, HdrMode.TONE_MAP, notes.append)
             is_batch = isinstance(images, Tensor)
             job = plan_interpolation(clip, timing, interpolation, is_batch=is_batch)
@@ -115,7 +119,7 @@ class RIFEInterpolate(io.ComfyNode):
             if note := timing.note_on(model):
                 notes.append(note)
             out = interpolate_clip(model, job, interpolation, cls)
-            sound = _sound(job, audio, len(out) / job.shown_rate)
+            sound = _sound(job, own_sound, len(out) / job.shown_rate)
             if job.tempo is None and clip.tracks and clip.tracks.audio:
                 notes.append("sound was left out: the speed varies")
         outcome = Outcome(
@@ -131,13 +135,10 @@ class RIFEInterpolate(io.ComfyNode):
         return io.NodeOutput(out, float(job.shown_rate), len(out), video)
 
 
-def _sound(
-    job: InterpolationJob, audio: dict[str, Any] | None, duration: Fraction
-) -> dict[str, Any] | None:
+def _sound(job: InterpolationJob, sound: Sound | None, duration: Fraction) -> dict[str, Any] | None:
     """Return the AUDIO that goes with a result of this many seconds, if there is any."""
-    if audio is not None and job.tempo == 1:  # as it is, with all its bits
-        length = int(duration * audio["sample_rate"])
-        return {**audio, "waveform": audio["waveform"][..., :length]}
+    if sound is not None and job.tempo == 1:  # as it is, with all its bits
+        return sound.as_audio(int(duration * sound.sample_rate))
     tracks = job.tracks(AudioMode.ENCODE)
     found = tracks and read_audio(tracks, duration)
     if not found:

@@ -8,6 +8,7 @@ from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..vfi.tracks import AudioMode
+from .support.checked import checked
 from .support.encoding_inputs import (
     audio_mode_input,
     crf_input,
@@ -89,6 +90,7 @@ class RIFEInterpolateVideo(io.ComfyNode):
         return check_inputs(cls, values, input_types, clip="video", rate="source_fps")
 
     @classmethod
+    @checked
     def execute(
         cls,
         model: ManagedModel,

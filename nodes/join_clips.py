@@ -12,8 +12,10 @@ from ..vfi.errors import InputError
 from ..vfi.frames import Frame
 from ..vfi.preprocess import concatenate
 from .support.batch import to_batch
+from .support.checked import convert
+from .support.images import as_images
 from .support.progress import cancellable
-from .support.sockets import CATEGORY, require_frames
+from .support.sockets import CATEGORY
 
 _MOST_CLIPS = 50
 _FRAME_DURATION = Fraction(1)  # any will do: a batch has no frame rate, and joining needs none
@@ -52,14 +54,7 @@ class JoinClipsRIFE(io.ComfyNode):
                     "parts, as a loop collects them, is joined in its order. A new socket appears "
                     "when the last one is connected.",
                 ),
-                io.Int.Input(
-                    "overlap",
-                    default=0,
-                    min=0,
-                    max=100,
-                    tooltip="How many frames at the end of a part are repeated at the start of the "
-                    "next; they are cross-faded. 0: a single repeated frame is detected and dropped.",
-                ),
+                _overlap_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="All parts in one batch."),
@@ -70,22 +65,32 @@ class JoinClipsRIFE(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, clips: Mapping[str, Sequence[Tensor]], overlap: Sequence[int]
+        cls, clips: Mapping[str, Sequence[object]], overlap: Sequence[int]
     ) -> io.NodeOutput:
         """Fill the output batch; every input is a list, one of a widget has one item."""
         batches = _in_order(clips)
-        for batch in batches:
-            require_frames(batch)
+        num_repeated = convert(_overlap_input(), overlap[0])
         # Views of the batches, except for the frames that are cross-faded.
-        frames = list(concatenate(map(_frames, batches), _FRAME_DURATION, overlap[0]))
+        frames = list(concatenate(map(_frames, batches), _FRAME_DURATION, num_repeated))
         out = to_batch((frame.pixels for frame in frames), len(frames), batches[0])
         return io.NodeOutput(out, len(out))
 
 
-def _in_order(clips: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+def _overlap_input() -> io.Input:
+    return io.Int.Input(
+        "overlap",
+        default=0,
+        min=0,
+        max=100,
+        tooltip="How many frames at the end of a part are repeated at the start of the next; they are "
+        "cross-faded. 0: a single repeated frame is detected and dropped.",
+    )
+
+
+def _in_order(clips: Mapping[str, Sequence[object]]) -> list[Tensor]:
     """List the batches of ``clip_1``, then those of ``clip_2``, and so on."""
     sockets = sorted(clips, key=lambda name: int(name.rpartition("_")[2]))
-    batches = [batch for name in sockets for batch in clips[name]]
+    batches = [as_images(batch, name) for name in sockets for batch in clips[name]]
     if not batches:
         raise InputError("clips: there is none. Connect a batch of images, or a list of them.")
     return batches

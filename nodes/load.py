@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rife_arch.load import PRECISIONS, Precision
+from .support.checked import checked
 from .support.model_inputs import check_checkpoint, checkpoint_input
 from .support.model_paths import find_checkpoint
 from .support.progress import show_text
@@ -59,6 +60,7 @@ class RIFELoadModel(io.ComfyNode):
         return check_checkpoint(model)
 
     @classmethod
+    @checked
     def execute(
         cls, model: str, precision: Precision, torch_compile: bool = False
     ) -> io.NodeOutput:

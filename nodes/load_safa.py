@@ -10,6 +10,7 @@ from ..rife_arch import load_enhancer
 from ..rife_arch.catalog import load_enhancers
 from ..rife_arch.load import PRECISIONS, Precision
 from ..rife_arch.networks import SAFA_RELEASE
+from .support.checked import checked
 from .support.enhancement_inputs import SAFA_ALIASES
 from .support.model_paths import find_checkpoint, list_enhancers
 from .support.progress import show_text
@@ -60,6 +61,7 @@ class SAFALoadModel(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, model: str, precision: Precision) -> io.NodeOutput:
         """Load the checkpoint into main memory; it moves to the GPU when a node uses it."""
         path = find_checkpoint(model, load_enhancers())

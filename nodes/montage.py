@@ -13,6 +13,7 @@ from ..vfi.visualize import (
     label_texts,
 )
 from .support.batch import to_batch
+from .support.checked import checked
 from .support.comparison_inputs import rate_inputs, require_comparable
 from .support.sockets import INSPECT_CATEGORY, exact_rate
 
@@ -60,6 +61,7 @@ class MontageRIFE(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         before: Tensor,

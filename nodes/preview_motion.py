@@ -11,8 +11,10 @@ from ..vfi.errors import InputError
 from ..vfi.frames import to_planar
 from ..vfi.visualize import colour_motion, difference, draw_tiles, longest_motion
 from .support.batch import estimate_working_bytes
+from .support.checked import checked
+from .support.images import ONE_BY_ONE
 from .support.interpolation_inputs import scale_input
-from .support.sockets import INSPECT_CATEGORY, ManagedModel, RifeModelType, require_frames
+from .support.sockets import INSPECT_CATEGORY, ManagedModel, RifeModelType
 
 _SIDES = (480, 260)  # px, of an image of the sheet: of the output, and of what the node shows
 _LEAST_MOTION = 1.0  # px; with less, noise would get the full colour
@@ -70,11 +72,11 @@ class PreviewMotionRIFE(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, model: ManagedModel, images: Tensor, frame: int, timestep: float, scale: str
     ) -> io.NodeOutput:
         """Draw the sheet."""
-        require_frames(images)
         _require_pair(images, frame)
         pair = images[frame : frame + 2]
         motion = _find_motion(model, pair, timestep, float(scale))
@@ -102,9 +104,7 @@ class PreviewMotionRIFE(io.ComfyNode):
 
 def _require_pair(images: Tensor, frame: int) -> None:
     if len(images) < 2:
-        raise InputError(
-            f"Motion is estimated between two frames, got {len(images)}. Connect a longer clip."
-        )
+        raise InputError(f"Motion is estimated between two frames, got {len(images)}. {ONE_BY_ONE}")
     if frame + 1 >= len(images):
         raise InputError(
             f"There is no pair of frames {frame} and {frame + 1}: the clip has {len(images)} frames. "

@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
+from .support.checked import checked
 from .support.encoding_inputs import crf_input, pop_encoding, prefix_input, preset_input
 from .support.interpolate_file import TimingSettings, interpolate_to_file
 from .support.interpolation_inputs import InterpolationOptions
@@ -58,6 +59,7 @@ class RIFESmooth(io.ComfyNode):
         return check_inputs(cls, values, input_types)
 
     @classmethod
+    @checked
     def execute(
         cls,
         video: Input.Video,

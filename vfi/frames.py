@@ -8,7 +8,7 @@ A frame is [H, W, C], the layout of files and of ComfyUI's IMAGE: uint8 in [0, 2
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,6 +17,10 @@ import numpy.typing as npt
 import torch
 from einops import rearrange
 from torch import Tensor
+
+from .errors import InputError
+
+_MOST_NAMED = 5  # damaged frames in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,45 @@ def as_float(pixels: Tensor) -> Tensor:
 def with_float_pixels(frames: Iterable[Frame]) -> Iterator[Frame]:
     """Convert the pixels of frames with :func:`as_float`."""
     return (replace(frame, pixels=as_float(frame.pixels)) for frame in frames)
+
+
+def count_non_finite(pixels: Tensor) -> int:
+    """Count the values that float32 cannot hold: NaN, infinity, and what is beyond its range."""
+    if not pixels.is_floating_point():
+        return 0
+    # One pass that allocates nothing tells nearly always; a sum may overflow, so then they are counted.
+    if bool(pixels.sum(dtype=torch.float32).isfinite()):
+        return 0
+    return int(pixels.float().isfinite().logical_not_().sum())
+
+
+def non_finite(name: str, damaged: Sequence[str], num_frames: int | None = None) -> InputError:
+    """Say which frames of ``name`` hold NaN or infinity, each described by an item of ``damaged``.
+
+    A network spreads one such value over the whole of the neighbouring frames.
+    """
+    shown = ", ".join(damaged[:_MOST_NAMED])
+    more = f" and {len(damaged) - _MOST_NAMED} more" if len(damaged) > _MOST_NAMED else ""
+    hold = "holds" if len(damaged) == 1 else "hold"
+    of_all = f" of {num_frames}" if num_frames is not None else ""
+    frames = "frame" if (num_frames or len(damaged)) == 1 else "frames"
+    return InputError(
+        f"{name}: {len(damaged)}{of_all} {frames} {hold} values that are NaN or infinite: {shown}{more}. They come from a step before, "
+        "often a VAE or a model that overflows in fp16: run that in bf16 or fp32, or leave these "
+        "frames out."
+    )
+
+
+def finite(frames: Iterable[Frame], name: str) -> Iterator[Frame]:
+    """Pass frames on, and refuse the first that holds NaN or infinity.
+
+    Raises:
+        InputError: such a frame; it is named by its number, from 0.
+    """
+    for number, frame in enumerate(frames):
+        if count := count_non_finite(frame.pixels):
+            raise non_finite(name, [f"frame {number} ({count} values)"])
+        yield frame
 
 
 def to_uint8(pixels: Tensor) -> Tensor:

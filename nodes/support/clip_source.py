@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 from comfy_api.latest import Input
 from torch import Tensor
@@ -16,7 +15,8 @@ from ...vfi.frames import Frame
 from ...vfi.read import Clip
 from ...vfi.timing import format_rate
 from .output_files import audio_file
-from .sockets import exact_rate, require_frames
+from .sockets import exact_rate
+from .sound import Sound
 from .video_source import open_source
 
 _ANY_RATE = Fraction(1)
@@ -57,7 +57,7 @@ def open_clip(
             raise InputError(ask_for_rate(rate_name))
         yield clip_of_images(source, exact_rate(fps), alpha=alpha)
         return
-    with open_source(source, alpha=alpha) as clip:
+    with open_source(source, alpha=alpha, notify=notify) as clip:
         if fps and abs(exact_rate(fps) - clip.rate) > Fraction(1, 200):
             notify(
                 f"{rate_name} {format_rate(exact_rate(fps))} was ignored: the video has "
@@ -68,7 +68,7 @@ def open_clip(
 
 @contextmanager
 def open_frames(source: Tensor | Input.Video) -> Generator[Clip, None, None]:
-    """Open a clip whose frame rate does not matter, with its transparency.
+    """Open a clip whose frame rate and sound do not matter, with its transparency.
 
     Raises:
         InputError: see :func:`open_clip`.
@@ -89,10 +89,7 @@ def clip_of_images(images: Tensor, rate: Fraction, *, alpha: bool) -> Clip:
         rate: frames per second.
         alpha: keep transparency, if there is any.
     """
-    require_frames(images)
     num_frames, height, width, channels = images.shape
-    if not num_frames:
-        raise InputError("These images are none: the batch is empty. Check what is connected.")
     has_alpha = alpha and channels == 4
     shown = images[..., :3] if channels == 4 and not alpha else images
     return Clip(
@@ -114,7 +111,7 @@ def _frames(images: Tensor, rate: Fraction) -> Generator[Frame, None, None]:
 
 
 @contextmanager
-def with_audio(clip: Clip, audio: dict[str, Any] | None) -> Generator[Clip, None, None]:
-    """Give a clip an AUDIO in place of what comes along with it; None: leave it as it is."""
-    with audio_file(audio, clip.length) as tracks:
+def with_audio(clip: Clip, sound: Sound | None) -> Generator[Clip, None, None]:
+    """Give a clip a sound in place of what comes along with it; None: leave it as it is."""
+    with audio_file(sound, clip.length) as tracks:
         yield replace(clip, tracks=tracks) if tracks else clip

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from comfy_api.latest import InputImpl, Types
+from comfy_api.latest import InputImpl
 from torch import Tensor
 
 from ...vfi.errors import DecodeError, InputError
 from ...vfi.frames import Frame
 from ...vfi.read import Clip, FrameTime, probe_video, read_times, trim_video
+from .video_object import Components, call, components_of, trim_window_of
 
 # Of the frames of a window; while ComfyUI makes them it holds them twice. Each window is decoded from
 # the key frame before it, so smaller ones are slower: 1920x1080 with a key frame in 250 takes 0.65 s a
@@ -55,7 +56,7 @@ def with_alpha(images: Tensor, mask: Tensor | None) -> Tensor:
     return opaque if mask is None else torch.cat((opaque, mask.reshape_as(opaque[..., :1])), dim=-1)
 
 
-def images_of(components: Types.VideoComponents, *, alpha: bool) -> Tensor:
+def images_of(components: Components, *, alpha: bool) -> Tensor:
     """Return frames as ComfyUI gives them, [N, H, W, 3], or [N, H, W, 4] with alpha if it is wanted."""
     return with_alpha(components.images, components.alpha if alpha else None)
 
@@ -143,15 +144,16 @@ class _Source:
 
     def _images_between(self, start: Fraction, end: Fraction) -> Tensor:
         start = max(start, Fraction(0)) + _MORE
-        own_start, _ = self.video.get_active_trim_window()
-        part = self.video.as_trimmed(float(start) - own_start, float(end + _MORE - start), False)
+        own_start, _ = trim_window_of(self.video)
+        shift, length = float(start - own_start), float(end + _MORE - start)
+        part = call(self.video, "as_trimmed", shift, length, False)
         # ComfyUI counts a negative start from the end of the file, also where that is before its start.
-        if part is None or abs(part.get_active_trim_window()[0] - start) > 1e-3:
+        if part is None or abs(trim_window_of(part)[0] - start) > 1e-3:
             raise InputError(
                 f"{self.path} is trimmed from a time before it begins. Set the start of the trim to 0 "
                 "or later."
             )
-        return images_of(part.get_components(), alpha=self.alpha)
+        return images_of(components_of(part), alpha=self.alpha)
 
     def _refused(self, reason: str) -> DecodeError:
         return DecodeError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,6 +28,8 @@ from ...vfi.tracks import SourceTracks
 from ...vfi.write import WavFile, wav_tracks
 from .edited_video import copies, images_of, window_size
 from .progress import check_cancelled
+from .sound import Sound, read_audio_input
+from .video_object import bit_depth_of, call, components_of, duration_of, frame_rate_of
 
 # Windows end at odd multiples of this, seconds. Floats hold those, their sums and their differences
 # exactly, and no time base in use has a frame there: however a class rounds, each frame is in one
@@ -46,25 +48,28 @@ def can_be_trimmed(video: Input.Video) -> bool:
     be done for every window, and changes the frames.
     """
     try:
-        return isinstance(video.as_trimmed(0.0, 0.001, False), type(video))
-    except NotImplementedError:  # a class has to have the method, and may not support it
+        return isinstance(call(video, "as_trimmed", 0.0, 0.001, False), type(video))
+    except InputError:  # a class has to have the method, and may not support it
         return False
 
 
 @contextmanager
-def open_foreign(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, None]:
+def open_foreign(
+    video: Input.Video, *, alpha: bool, notify: Callable[[str], object]
+) -> Generator[Clip, None, None]:
     """Open a VIDEO of any class as a clip; about one window of frames is alive at a time.
 
     Args:
         video: the VIDEO.
         alpha: keep transparency, if there is any.
+        notify: called with a phrase where there is no sound in its audio, or some of it is lost.
 
     Raises:
         InputError: it has no frames, or windows of it do not fit together.
     """
-    source = _Source(video, Fraction(video.get_frame_rate()), Fraction(video.get_duration()), alpha)
+    source = _Source(video, frame_rate_of(video), duration_of(video), alpha)
     with tempfile.TemporaryDirectory() as folder:
-        found = source.survey(Path(folder) / "audio.wav")
+        found = source.survey(Path(folder) / "audio.wav", notify)
         yield Clip(
             name="video in memory",
             identity=found.digest,
@@ -73,7 +78,7 @@ def open_foreign(video: Input.Video, *, alpha: bool) -> Generator[Clip, None, No
             height=found.height,
             rate=source.rate,
             num_frames=found.count,
-            bit_depth=getattr(video, "get_bit_depth", lambda: 16)(),
+            bit_depth=bit_depth_of(video),
             has_alpha=found.channels == 4,
             tracks=found.tracks,
         )
@@ -109,7 +114,7 @@ class _Source:
                 yield Frame(pixels, count / self.rate)
                 count += 1
 
-    def survey(self, sound_path: Path) -> _Found:
+    def survey(self, sound_path: Path, notify: Callable[[str], object]) -> _Found:
         """Look at every window once, and write the sound."""
         with closing(self.frames(1)) as frames:
             first = next(frames, None)
@@ -118,28 +123,32 @@ class _Source:
         shape, size = first.pixels.shape, window_size(first.pixels)
         digest = hashlib.sha256(repr((self.rate, shape)).encode())
         count = 0
+        notes: list[str] = []
         end_of_sound = round(self.duration * self.rate) / self.rate
         with _Sound(sound_path) as sound:
             for start, end in self._edges(size):
                 check_cancelled()
                 images, audio = self._read(start, end)
                 _digest(images, shape, digest)
-                sound.add(audio, start, min(end, end_of_sound))
+                heard = read_audio_input(audio, "video: its sound", notes.append)
+                sound.add(heard, start, min(end, end_of_sound))
                 count += len(images)
-                del images, audio  # or there would be two windows while the next one is made
+                del images, audio, heard  # or there would be two windows while the next one is made
             sound.pad(count / self.rate)
+        for note in notes[:1]:  # every window may have one
+            notify(note)
         return _Found(digest.hexdigest(), size, count, *shape, tracks=sound.tracks)
 
-    def _read(self, start: Fraction, end: Fraction) -> tuple[Tensor, dict[str, Any] | None]:
-        """Return images and sound of a window."""
-        part = self.video.as_trimmed(float(start), float(end - start), False)
+    def _read(self, start: Fraction, end: Fraction) -> tuple[Tensor, Any]:
+        """Return images and AUDIO of a window."""
+        part = call(self.video, "as_trimmed", float(start), float(end - start), False)
         if part is None:
             raise InputError(
                 f"video: its class, {type(self.video).__name__}, gives nothing between "
                 f"{float(start):.3f} s and {float(end):.3f} s of {float(self.duration):.3f} s. Save "
                 "it with Save Video, and load that file."
             )
-        components = part.get_components()
+        components = components_of(part)
         if not len(components.images):  # then neither has a mask the shape of anything
             return components.images, components.audio
         return images_of(components, alpha=self.alpha), components.audio
@@ -191,12 +200,12 @@ class _Sound:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def add(self, audio: dict[str, Any] | None, start: Fraction, end: Fraction) -> None:
+    def add(self, sound: Sound | None, start: Fraction, end: Fraction) -> None:
         """Write what belongs between two times; the places of samples are rounded, never summed."""
-        if audio is None:
+        if sound is None:
             return
-        waveform: Tensor = audio["waveform"][0]  # [B, C, T] -> [C, T]
-        kind = (int(audio["sample_rate"]), len(waveform))
+        waveform = sound.waveform
+        kind = (sound.sample_rate, len(waveform))
         if self._file is None:
             self._rate, self._last = kind[0], torch.zeros(kind[1], 1)
             self._file = self._stack.enter_context(WavFile(self.path, kind[1], kind[0]))

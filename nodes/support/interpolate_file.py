@@ -10,11 +10,13 @@ from typing import Any
 from comfy_api.latest import Input, io
 from torch import Tensor
 
+from ...vfi.errors import InputError
 from ...vfi.jobs import FrameSource, InterpolationJob, fit_color, plan_job
 from ...vfi.read import Clip
 from ...vfi.synthesis import AtCut
 from .batch import make_interpolator, model_settings
 from .clip_source import open_clip
+from .images import ONE_BY_ONE
 from .interpolation_inputs import InterpolationOptions
 from .progress import check_cancelled, log_cut, show_outcome
 from .render_video import FileSettings, VideoResult, render_video
@@ -62,6 +64,10 @@ def plan_interpolation(
         is_batch: the source is images.
         dither: see ``InterpolationJob``.
     """
+    if is_batch and clip.num_frames == 1:
+        raise InputError(
+            f"This clip has one frame, and interpolation needs at least two. {ONE_BY_ONE}"
+        )
     schedule = plan_timing(clip, timing.mode, timing.end, is_batch=is_batch, curve=timing.curve)
     return plan_job(
         clip,

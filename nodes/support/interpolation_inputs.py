@@ -47,10 +47,10 @@ class InterpolationOptions:
 
 
 def _masks(mask: Tensor | None, num_frames: int | None) -> Sequence[Tensor]:
-    """Split a MASK, [H, W] or [M, H, W], into one mask for all frames or one per frame."""
+    """Split masks, [M, H, W], into one mask for all frames or one per frame."""
     if mask is None:
         return ()
-    masks = list(mask if mask.ndim == 3 else mask[None])
+    masks = list(mask)
     if num_frames is not None and len(masks) not in (1, num_frames):
         raise InputError(
             f"Got {len(masks)} masks for {num_frames} frames. Connect one mask for all frames, or one "

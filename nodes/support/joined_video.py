@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,17 +23,16 @@ from ...vfi.tracks import SourceTracks
 from ...vfi.write import WavFile, wav_tracks
 from .output_files import audio_file
 from .progress import check_cancelled
+from .sound import Sound
 
 
 @contextmanager
-def joined(
-    clips: Sequence[Clip], audio: dict[str, Any] | None = None
-) -> Generator[Clip, None, None]:
+def joined(clips: Sequence[Clip], sound: Sound | None = None) -> Generator[Clip, None, None]:
     """Play clips one after the other.
 
     Args:
         clips: at least one.
-        audio: sound for all of them together; None: their own.
+        sound: for all of them together; None: their own.
 
     Raises:
         InputError: they differ in size, or in what their colours mean.
@@ -45,7 +43,7 @@ def joined(
     parts = _Parts(clips, starts, end)
     counts = [clip.num_frames for clip in clips if clip.num_frames is not None]
     is_constant = all(clip.rate == first.rate and clip.duration is None for clip in clips)
-    with audio_file(audio, end) if audio else parts.sound_file() as sound:
+    with audio_file(sound, end) if sound else parts.sound_file() as tracks:
         yield replace(
             first,
             name="joined video",
@@ -54,7 +52,7 @@ def joined(
             num_frames=sum(counts) if len(counts) == len(clips) else None,
             bit_depth=max(clip.bit_depth for clip in clips),
             has_alpha=parts.has_alpha,
-            tracks=sound and replace(sound, tags=first.tracks.tags if first.tracks else {}),
+            tracks=tracks and replace(tracks, tags=first.tracks.tags if first.tracks else {}),
             duration=None if is_constant else end,
         )
 

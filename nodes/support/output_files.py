@@ -16,13 +16,13 @@ import folder_paths
 from comfy.cli_args import args as comfy_args
 from comfy_api.latest import io, ui
 from PIL import Image
-from torch import Tensor
 
 from ...vfi.encode import EncodingSettings, find_preset
 from ...vfi.frames import to_uint8
 from ...vfi.read import open_video
 from ...vfi.tracks import SourceTracks
 from ...vfi.write import wav_tracks, write_wav
+from .sound import Sound
 
 
 @dataclass(frozen=True)
@@ -109,16 +109,14 @@ def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:
 
 @contextmanager
 def audio_file(
-    audio: dict[str, Any] | None, duration: Fraction | None
+    sound: Sound | None, duration: Fraction | None
 ) -> Generator[SourceTracks | None, None, None]:
-    """Write the first ``duration`` seconds of an AUDIO, or all of it, to a temporary WAV file."""
-    if audio is None:
+    """Write the first ``duration`` seconds of a sound, or all of it, to a temporary WAV file."""
+    if sound is None:
         yield None
         return
-    rate = audio["sample_rate"]
-    length = None if duration is None else ceil(duration * rate)
-    waveform: Tensor = audio["waveform"][0, :, :length]  # [B, C, T] -> [C, T]
+    length = None if duration is None else ceil(duration * sound.sample_rate)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "audio.wav"
-        write_wav(path, waveform, rate)
+        write_wav(path, sound.waveform[:, :length], sound.sample_rate)
         yield wav_tracks(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import comfy.model_management
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
-from torch import Tensor, nn
+from torch import nn
 
 from ...rife_arch import Enhancer, RifeModel, load_rife
 from ...rife_arch.load import Precision
@@ -33,6 +33,8 @@ ALIASES = (
     "frame rate",
     "smooth",
 )
+
+_LOWEST_RATE = 0.001  # frames per second
 
 _log = logging.getLogger(__name__)
 
@@ -104,16 +106,6 @@ def _load(patcher: ModelPatcher, working_bytes: int) -> None:
     )
 
 
-def require_frames(images: Tensor) -> None:
-    """Refuse a batch that is neither [N, H, W, 3] nor [N, H, W, 4]."""
-    channels = images.shape[-1]
-    if channels not in (3, 4):
-        raise InputError(
-            f"The frames must be RGB or RGBA (3 or 4 channels), got {channels}. Convert them to RGB; "
-            "for a mask, use Convert Mask to Image."
-        )
-
-
 def clip_input(name: str, tooltip: str) -> io.Input:
     """Describe an input that takes a clip as IMAGE or as VIDEO; see ``open_clip``."""
     return io.MultiType.Input(name, [io.Image, io.Video], tooltip=tooltip)
@@ -147,5 +139,11 @@ def frame_rate_input(
 
 
 def exact_rate(fps: float) -> Fraction:
-    """Convert the frame rate of a FLOAT input to a fraction: 23.976 means 24000/1001."""
+    """Convert the frame rate of a FLOAT input to a fraction: 23.976 means 24000/1001.
+
+    Raises:
+        InputError: it is too low to be one.
+    """
+    if fps < _LOWEST_RATE:
+        raise InputError(f"A frame rate must be at least {_LOWEST_RATE:g}, got {fps:g}.")
     return parse_rate(f"{fps:.3f}".rstrip("0").rstrip("."))

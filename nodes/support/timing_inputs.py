@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any, Protocol
 
 from comfy_api.latest import io
@@ -21,6 +22,7 @@ from ...vfi.timing import (
     parse_speed,
 )
 from .sockets import exact_rate, frame_rate_input
+from .values import as_number, ask
 
 MULTIPLIER, TARGET_FPS, SPEED, SPEED_RAMP = "multiplier", "target fps", "speed", "speed ramp"
 DEFAULT_RATE = 60.0  # fps
@@ -220,7 +222,8 @@ def read_curve(curve: Curve, duration: Fraction) -> SpeedCurve:
     points: list[SpeedPoint] = []
     for index in range(_NUM_CURVE_POINTS):
         position = Fraction(index, _NUM_CURVE_POINTS - 1)
-        height = min(max(curve.interp(float(position)), 0.0), 1.0)
+        found = ask("curve cannot be read", partial(curve.interp, float(position)))
+        height = min(max(as_number(found, "curve"), 0.0), 1.0)
         speed = Fraction(round(1000 * 4 ** (2 * height - 1)), 1000)
         points.append(SpeedPoint(position * duration, speed))
     return SpeedCurve(tuple(points))

@@ -16,12 +16,13 @@ from comfy_execution.validation import validate_node_input
 from ...vfi.encode import choose_encoder, find_preset
 from ...vfi.errors import InputError
 from ...vfi.preprocess import parse_cuts
+from .checked import require_choice
 from .clip_source import ask_for_rate
 from .encoding_inputs import pop_encoding
 from .model_inputs import check_checkpoint
 from .timing_inputs import check_mode
+from .values import require_within
 
-_LISTED_IN_PART = ("model", "preset")  # may name what is not offered here; checked by what it is
 _ENCODING = ("preset", "crf", "encoder_speed", "ffmpeg_options", "dither")
 
 
@@ -87,13 +88,9 @@ def _check_limits(name: str, described: io.Input, value: Any) -> None:
     if isinstance(value, Mapping) or value is None:
         return
     if isinstance(described, (io.Int.Input, io.Float.Input)):
-        least, most = described.min, described.max
-        if not (least is None or value >= least) or not (most is None or value <= most):
-            raise InputError(f"{name} must be {least} to {most}, got {value:g}.")
-    if name in _LISTED_IN_PART or not isinstance(described, io.Combo.Input):
-        return
-    if value not in described.options:
-        raise InputError(f"{name} must be one of {', '.join(described.options)}, got {value}.")
+        require_within(value, name, described.min, described.max)
+    if isinstance(described, io.Combo.Input):
+        require_choice(value, name, described)
 
 
 def _check_encoding(values: Mapping[str, Any]) -> None:

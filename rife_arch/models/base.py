@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..errors import CheckpointError
 from ..networks import SAFA, Network
 
 _log = logging.getLogger(__name__)
@@ -58,6 +59,14 @@ class LoadedNetwork(Generic[NetworkT]):
     def _has_overflowed(self, out: Tensor) -> bool:
         """Tell whether the values passed what half precision can hold."""
         return self.dtype != torch.float32 and not bool(out.sum().isfinite())
+
+    def _require_finite(self, out: Tensor) -> None:
+        """Refuse a result with NaN or infinity, where no higher precision could help."""
+        if not bool(out.sum().isfinite()):
+            raise CheckpointError(
+                f"{self.name}: the network gave NaN or infinity, in fp32 and of frames that hold none. "
+                "Its weights are damaged: download the checkpoint again, or choose another."
+            )
 
     def _in_float32(self, label: str) -> NetworkT:
         """Return a copy of the network with all convolutions in float32; warn the first time."""

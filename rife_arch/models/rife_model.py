@@ -136,6 +136,7 @@ class RifeModel(LoadedNetwork[Network]):
         Raises:
             ValueError: frames that do not fit together, a timestep outside (0, 1), an unknown
                 quality, or ``ensemble`` where the network has none.
+            CheckpointError: the weights are damaged, so that the result is not finite.
         """
         views = self._views(features0, features1, ensemble=ensemble, quality=quality)
         timesteps = _timestep_tensor(timestep, features0.padded)
@@ -198,6 +199,11 @@ class RifeModel(LoadedNetwork[Network]):
             )
         scale = features0.flow_scale
         result = self._evaluator.with_motion(view.pair, timesteps, scale, ensemble=ensemble)
+        if self._has_overflowed(result.motion.flow):
+            model = self._float32_model
+            again0, again1 = map(model._encoded_anew, (features0, features1))
+            return model.motion(again0, again1, timestep, ensemble=ensemble)
+        self._require_finite(result.motion.flow)
         warped = view.pair.colours_and_alpha().warped(result.motion.flow)
         mask = torch.sigmoid(result.motion.mask_logits)
         planes = result.motion.flow, mask, warped.frame0, warped.frame1
@@ -251,6 +257,7 @@ class RifeModel(LoadedNetwork[Network]):
         out = results[0] if len(results) == 1 else torch.stack(results).mean(0)
         if self._has_overflowed(out):
             return self._average_in_float32(views, timesteps, features, ensemble=ensemble)
+        self._require_finite(out)
         return features.cropped(out)
 
     def _average_in_float32(
@@ -264,6 +271,11 @@ class RifeModel(LoadedNetwork[Network]):
 
         again = [replace(view, pair=view.pair.mapped(encode)) for view in views]
         return model._average(again, timesteps, features, ensemble=ensemble)
+
+    def _encoded_anew(self, features: Features) -> Features:
+        colours = features.padded[:, :3]
+        padded = self._evaluator.encode_frame(colours, features.flow_scale)
+        return replace(features, padded=padded)
 
     @cached_property
     def _float32_model(self) -> RifeModel:

@@ -42,7 +42,7 @@ def serve(base: Path, *options: str) -> Iterator[Comfy]:
         (models / "broken.pth").write_bytes(b"PK, but nothing else")
         for number, picture in enumerate(moving_pictures(2, width=96, height=64)):
             Image.fromarray(picture).save(base / "input" / f"frame_{number}.png")
-        for name in ("stand_ins.py", "video_stand_ins.py"):
+        for name in ("stand_ins.py", "video_stand_ins.py", "value_stand_ins.py"):
             shutil.copy(FOLDER / name, base / "custom_nodes")
         server.wait_until_ready()
         yield server

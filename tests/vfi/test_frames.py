@@ -1,10 +1,23 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from vfi import frames as frames_module
-from vfi.frames import from_16_bits, from_planar, to_bit_depth, to_planar, to_uint16
+from vfi.errors import InputError
+from vfi.frames import (
+    Frame,
+    count_non_finite,
+    finite,
+    from_16_bits,
+    from_planar,
+    non_finite,
+    to_bit_depth,
+    to_planar,
+    to_uint16,
+)
 
 CPU = torch.device("cpu")
 
@@ -143,3 +156,36 @@ def test_frames_in_main_memory_are_the_same_tensors_at_once() -> None:
     stream = frames_module.to_host(taken)
     assert next(stream) is given[0]
     assert len(list(taken)) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "count"),
+    [
+        (torch.tensor([0.5, float("nan"), float("inf"), -float("inf")]), 3),
+        (torch.tensor([3e38, 3e38]), 0),  # the sum is infinite, they are not
+        (torch.tensor([1e300], dtype=torch.float64), 1),
+        (torch.tensor([float("nan"), 1], dtype=torch.float16), 1),
+        (torch.full((70_000,), 1.0, dtype=torch.float16), 0),
+        (torch.tensor([255], dtype=torch.uint8), 0),
+    ],
+    ids=["each kind", "large", "beyond float32", "float16", "many", "bytes"],
+)
+def test_values_that_are_not_finite_are_counted(values, count):
+    assert count_non_finite(values) == count
+
+
+def test_damaged_frame_is_named_when_it_comes():
+    good, bad = torch.zeros(2, 2, 3), torch.full((2, 2, 3), float("nan"))
+    source = [Frame(pixels, Fraction(number)) for number, pixels in enumerate((good, good, bad))]
+    passed = finite(iter(source), "clip")
+    assert next(passed) is source[0]
+    assert next(passed) is source[1]
+    with pytest.raises(InputError, match=r"clip: 1 frame holds .*: frame 2 \(12 values\)\. They"):
+        next(passed)
+
+
+def test_many_damaged_frames_are_counted_and_a_few_named():
+    message = str(non_finite("clip", [f"frame {number}" for number in range(9)], 20))
+    assert "9 of 20 frames hold" in message
+    assert message.count(", frame") == 4
+    assert "frame 4 and 4 more." in message

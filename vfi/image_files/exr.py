@@ -6,6 +6,7 @@ holds linear light and premultiplied colours (OpenEXR's convention).
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterator, Mapping
 from math import ceil
@@ -19,6 +20,8 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from .encode import encode_image
+
+logger = logging.getLogger(__name__)
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _FLOAT_FORMATS = frozenset({"gbrpf32le", "gbrapf32le", "grayf32le"})
@@ -81,6 +84,9 @@ def read_exr(file: Path, *, alpha: bool) -> npt.NDArray[np.float32]:
     """
     with av.open(f"file:{file}") as container:
         linear = _to_array(next(container.decode(video=0)))
+    if num_damaged := linear.size - np.count_nonzero(np.isfinite(linear)):
+        # Renderers leave single ones, fireflies, and a network would spread them over the frame.
+        logger.warning("%s: %d values are NaN or infinite: made black or white", file, num_damaged)
     linear = np.nan_to_num(linear, nan=0.0).clip(0, _BRIGHTEST)
     colours, opacity = linear[..., :3], linear[..., 3:].clip(max=1)
     if opacity.size:

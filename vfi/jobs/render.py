@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..encode import EncodingSettings, FrameFormat
+from ..errors import InputError
 from ..frames import to_bit_depth
 from ..preprocess import Cut
 from ..read import Clip
@@ -180,6 +181,9 @@ def render(
 
     Returns:
         How many frames the result has.
+
+    Raises:
+        InputError: there are none; nothing is written.
     """
     bit_depth = 16 if dither else max(sink.bit_depth for sink in sinks)
     with ExitStack() as stack:
@@ -193,6 +197,8 @@ def render(
                 sink.write(_for_sink(pixels, sink, dither=dither))
             number += 1
             on_frame(number, pixels)
+        if not number:  # or there would be a file, or a folder, with nothing in it
+            raise InputError("There are no frames to write: the source has none. Check the source.")
     return number
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rife_arch import FLOW_SCALES, HDv3Config, NetworkConfig, RifeModel
+from rife_arch.errors import CheckpointError
 from rife_arch.models.bisection import nearest_dyadic
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS, Preset
@@ -232,9 +233,8 @@ def test_a_cpu_makes_one_frame_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert limited.batches == [1, 1, 1]
 
 
-def test_overflow_of_half_precision_is_computed_again_in_float32(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def overflowing() -> tuple[RifeModel, RifeModel]:
+    """A model in half precision that passes its range inside, and the same in float32."""
     model = random_model(preset_config("4.25"))
     units = model.network.flow_blocks()[0].convblock
     for unit in (units[2], units[3]):  # their output passes 65504, the largest float16
@@ -242,7 +242,13 @@ def test_overflow_of_half_precision_is_computed_again_in_float32(
     for unit in (units[4], units[5]):
         unit.layer.weight.div_(1000)
     set_precision(model.network, torch.float16)
-    precise = RifeModel(deepcopy(model.network).float(), model.name)
+    return model, RifeModel(deepcopy(model.network).float(), model.name)
+
+
+def test_overflow_of_half_precision_is_computed_again_in_float32(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model, precise = overflowing()
     images = random_image(1, 64, 64), random_image(2, 64, 64)
     for quality in ("fast", "best"):
         expected = precise(*images, 0.3, quality=quality)
@@ -252,6 +258,25 @@ def test_overflow_of_half_precision_is_computed_again_in_float32(
     assert [record.getMessage()[:41] for record in caplog.records] == [
         "RIFE random in fp16 gave NaN or infinity;"
     ]
+
+
+def test_motion_that_half_precision_cannot_hold_is_found_again_in_float32() -> None:
+    found, expected = (
+        one.motion(*(one.encode(random_image(seed, 64, 64)) for seed in (1, 2)), 0.5)
+        for one in overflowing()
+    )
+    torch.testing.assert_close(found.flow, expected.flow, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_weights_that_give_no_numbers_are_named(dtype: torch.dtype) -> None:
+    model = random_model(preset_config("4.25"))
+    next(model.network.parameters()).fill_(float("nan"))
+    set_precision(model.network, dtype)
+    img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
+    for use in (model, lambda *images: model.motion(*map(model.encode, images), 0.5)):
+        with pytest.raises(CheckpointError, match="random: the network gave NaN or infinity"):
+            use(img0, img1)
 
 
 def test_a_compiler_that_fails_is_left_alone(

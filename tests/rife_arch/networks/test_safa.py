@@ -278,6 +278,13 @@ def test_numbers_beyond_half_precision_are_made_again_in_full(
     ]
 
 
+def test_weights_that_give_no_numbers_are_named() -> None:
+    enhancer = random_enhancer()
+    next(enhancer.network.parameters()).data.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match="the network gave NaN or infinity"):
+        enhancer(random_image(1, 64, 64), random_image(2, 64, 64))
+
+
 # --- checkpoints ---------------------------------------------------------------------------------
 
 

@@ -133,8 +133,20 @@ def test_what_is_brighter_than_white_is_clipped_and_told_once(
     with caplog.at_level(logging.WARNING):
         frames = read(tmp_path)
     assert frames[1][0, :, 0] == pytest.approx([0.73536, 1, 0, 0, 1], abs=1e-4)
-    assert [record.message for record in caplog.records] == [
+    assert [record.message for record in caplog.records if "white are" in record.message] == [
         f"{tmp_path / '1.exr'}: values above white are clipped"
+    ]
+
+
+def test_values_that_are_no_numbers_are_told_of_each_picture(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, light in enumerate([[0.5, np.nan, np.inf], [0.5, 0.5, 0.5], [-np.inf, 0.5, 0.5]]):
+        save(tmp_path / f"{number}.exr", [np.array([light])] * 3, "gbrpf32le")
+    assert np.isfinite(read(tmp_path)).all()
+    assert [record.message for record in caplog.records if "NaN" in record.message] == [
+        f"{tmp_path / '0.exr'}: 6 values are NaN or infinite: made black or white",
+        f"{tmp_path / '2.exr'}: 3 values are NaN or infinite: made black or white",
     ]
 
 

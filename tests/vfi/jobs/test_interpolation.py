@@ -27,6 +27,7 @@ from vfi.synthesis.interpolate import AtCut
 from vfi.synthesis.protocol import Interpolator
 from vfi.timing import Schedule, constant_speed, parse_ramp
 from vfi.visualize.comparison import Layout, Montage
+from vfi.write import ImageSequenceWriter
 
 
 class Blend:
@@ -61,6 +62,13 @@ def test_frames_reach_every_sink() -> None:
     sinks = Kept(), Kept()
     assert run(job(greys([0, 100])), *sinks) == 4
     assert values(sinks[0]) == values(sinks[1]) == [0, 50, 100, 100]
+
+
+def test_result_without_a_frame_is_no_result(tmp_path: Path) -> None:
+    writer = ImageSequenceWriter(tmp_path / "out")
+    with pytest.raises(InputError, match="There are no frames to write"):
+        render(lambda **_: (_ for _ in ()), [writer], on_frame=lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_listener_hears_of_every_frame() -> None:

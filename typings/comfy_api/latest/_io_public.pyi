@@ -31,6 +31,7 @@ class UIOutput: ...
 
 class Input:
     id: str
+    optional: bool
     def get_io_type(self) -> str: ...
     def __init__(
         self,
@@ -167,6 +168,7 @@ class Autogrow(ComfyTypeIO):
 
 class DynamicCombo(ComfyTypeIO):
     class Option:
+        key: str
         inputs: list[Input]
         def __init__(self, key: str, inputs: list[Input]) -> None: ...
 
