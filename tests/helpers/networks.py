@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from rife_arch import Enhancer, IFNetConfig, RifeModel, SafaConfig
+from rife_arch import (
+    Enhancer,
+    HDv3Config,
+    IFNetConfig,
+    NetworkConfig,
+    RifeModel,
+    SafaConfig,
+)
 from rife_arch.networks.build import build_enhancer, build_network, expected_shapes
 from rife_arch.networks.config import PRESETS, EncoderConfig
 
@@ -29,6 +37,13 @@ TINY_CONFIG = IFNetConfig(
 
 def preset_config(version: str) -> IFNetConfig:
     return next(preset.config for preset in PRESETS if version in preset.versions)
+
+
+def narrow(config: NetworkConfig) -> NetworkConfig:
+    """The same structure with few channels."""
+    if isinstance(config, HDv3Config):
+        return replace(config, width=8)
+    return replace(config, widths=(8,) * len(config.widths))
 
 
 def random_weights(config: IFNetConfig, seed: int) -> dict[str, Tensor]:

@@ -68,6 +68,9 @@ _MOV_TEXT = frozenset({"mov_text"})
 _PICTURE_SUBTITLES = frozenset({"dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle"})
 _APPLE_TAGS = {"hevc": "hvc1"}  # QuickTime does not play what is called hev1
 
+# Without it, Matroska numbers file and tracks at random: no two runs would give the same bytes.
+_SAME_BYTES = {"fflags": "+bitexact"}
+
 CONTAINERS: Mapping[str, Container] = {
     ".mp4": Container(
         muxer="mp4",
@@ -87,6 +90,7 @@ CONTAINERS: Mapping[str, Container] = {
     ),
     ".mkv": Container(
         muxer="matroska",
+        options=_SAME_BYTES,
         audio_codecs=_COMMON_AUDIO
         | (_PCM - {"pcm_s24be"})
         | {"dts", "flac", "mp2", "opus", "truehd", "tta", "vorbis", "wavpack"},
@@ -96,6 +100,7 @@ CONTAINERS: Mapping[str, Container] = {
     ),
     ".webm": Container(
         muxer="webm",
+        options=_SAME_BYTES,
         audio_codecs=frozenset({"opus", "vorbis"}),
         audio_encoder="libopus",
         audio_layouts=_USUAL_LAYOUTS,

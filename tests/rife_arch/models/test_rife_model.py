@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -8,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from rife_arch import FLOW_SCALES, HDv3Config, NetworkConfig, RifeModel
+from rife_arch import FLOW_SCALES, RifeModel
 from rife_arch.errors import CheckpointError
 from rife_arch.models.bisection import nearest_dyadic
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS, Preset
 from rife_arch.networks.pair import Pair
-from tests.helpers.networks import preset_config, random_image, random_model
+from tests.helpers.networks import narrow, preset_config, random_image, random_model
 
 # Without the adaptive networks: after adapting, their first block is not averaged.
 SYMMETRIC = [
@@ -43,13 +42,6 @@ def test_every_network_takes_odd_sizes_at_every_scale(preset: Preset, scale: flo
     out = model(random_image(1, 37, 81), random_image(2, 37, 81), 0.5, scale=scale)
     assert out.shape == (1, 3, 37, 81)
     assert torch.isfinite(out).all()
-
-
-def narrow(config: NetworkConfig) -> NetworkConfig:
-    """The same structure with few channels."""
-    if isinstance(config, HDv3Config):
-        return dataclasses.replace(config, width=8)
-    return dataclasses.replace(config, widths=(8,) * len(config.widths))
 
 
 @pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
