@@ -257,3 +257,21 @@ def test_pack_without_comfyui_imports_nothing() -> None:
         "m = u.module_from_spec(s); s.loader.exec_module(m); assert not hasattr(m, 'nodes')"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "nodes").glob("[!_]*.py")), ids=lambda path: path.stem
+)
+def test_every_node_has_what_arrives_on_its_inputs_checked(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    (execute,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name == "execute"
+    )
+    # Of inputs that are lists each item is converted; see JoinClipsRIFE.
+    if "is_input_list=True" not in path.read_text():
+        assert [ast.unparse(decorator) for decorator in execute.decorator_list] == [
+            "classmethod",
+            "checked",
+        ]

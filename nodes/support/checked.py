@@ -50,21 +50,22 @@ def checked(
     return run
 
 
-def convert(described: io.Input, value: Any) -> Any:
+def convert(described: io.Input, value: Any, name: str = "") -> Any:
     """Convert what arrived on an input.
 
     Args:
         described: the input.
         value: what arrived.
+        name: what messages call it; "": its id.
 
     Raises:
         InputError: it is something else.
     """
-    name = described.id
+    name = name or described.id
     if isinstance(described, io.DynamicCombo.Input):
         return _convert_nested(described, value)
     if isinstance(described, io.Combo.Input):
-        require_choice(value, name, described)
+        _require_choice(value, name, described)
         return value
     if isinstance(described, (io.Int.Input, io.Float.Input)):
         number = (as_whole_number if isinstance(described, io.Int.Input) else as_number)(
@@ -76,7 +77,7 @@ def convert(described: io.Input, value: Any) -> Any:
     return make(value, name) if make else value
 
 
-def require_choice(value: object, name: str, described: io.Combo.Input) -> None:
+def _require_choice(value: object, name: str, described: io.Combo.Input) -> None:
     """Refuse what is not among the choices of an input."""
     if name in _LISTED_IN_PART and isinstance(value, str):
         return

@@ -18,6 +18,7 @@ from comfy_api.latest import io, ui
 from PIL import Image
 
 from ...vfi.encode import EncodingSettings, find_preset
+from ...vfi.errors import InputError
 from ...vfi.frames import to_uint8
 from ...vfi.read import open_video
 from ...vfi.tracks import SourceTracks
@@ -91,10 +92,24 @@ def new_output(
     """Find a free name in ComfyUI's output folder, or in its temp folder."""
     kind = io.FolderType.output if is_kept else io.FolderType.temp
     root = folder_paths.get_output_directory() if is_kept else folder_paths.get_temp_directory()
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        prefix, root, width, height
-    )
+    if "\0" in prefix:
+        raise _unusable(prefix, kind)
+    try:
+        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+            prefix, root, width, height
+        )
+    except OSError:
+        raise
+    except Exception as error:
+        raise _unusable(prefix, kind) from error
     return OutputFile(Path(folder) / f"{name}_{counter:05}_{suffix}", subfolder, kind)
+
+
+def _unusable(prefix: str, kind: io.FolderType) -> InputError:
+    return InputError(
+        f"filename_prefix: {prefix!r} is no name, or leads out of ComfyUI's {kind.value} folder. Write a "
+        "name, with folders before it if you like."
+    )
 
 
 def metadata_of(node: type[io.ComfyNode]) -> Mapping[str, str]:

@@ -16,12 +16,11 @@ from comfy_execution.validation import validate_node_input
 from ...vfi.encode import choose_encoder, find_preset
 from ...vfi.errors import InputError
 from ...vfi.preprocess import parse_cuts
-from .checked import require_choice
+from .checked import convert
 from .clip_source import ask_for_rate
 from .encoding_inputs import pop_encoding
 from .model_inputs import check_checkpoint
 from .timing_inputs import check_mode
-from .values import require_within
 
 _ENCODING = ("preset", "crf", "encoder_speed", "ffmpeg_options", "dither")
 
@@ -87,10 +86,8 @@ def _check_link(name: str, described: io.Input, received: str | None) -> None:
 def _check_limits(name: str, described: io.Input, value: Any) -> None:
     if isinstance(value, Mapping) or value is None:
         return
-    if isinstance(described, (io.Int.Input, io.Float.Input)):
-        require_within(value, name, described.min, described.max)
-    if isinstance(described, io.Combo.Input):
-        require_choice(value, name, described)
+    if isinstance(described, (io.Int.Input, io.Float.Input, io.Combo.Input)):
+        convert(described, value, name)
 
 
 def _check_encoding(values: Mapping[str, Any]) -> None:

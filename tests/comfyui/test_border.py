@@ -13,7 +13,17 @@ import pytest
 
 from tests.helpers.clips import moving_pictures, read_pictures, sound_packets, write_clip
 from tests.helpers.comfy_server import Comfy, Ended, Workflow
-from tests.helpers.workflows import blank, interpolate, load, node, png, shown_files, timed, video
+from tests.helpers.workflows import (
+    blank,
+    interpolate,
+    load,
+    node,
+    png,
+    refusal,
+    shown_files,
+    timed,
+    video,
+)
 
 ERRORS = ("vfi.", "rife_arch.")
 
@@ -373,6 +383,16 @@ VALUE: list[Any] = ["value", 0]
         (exporting(preset=VALUE), "None", "preset must be one of share"),
         (exporting(filename_prefix=VALUE), "None", "filename_prefix must be a text"),
         (exporting(ffmpeg_options=VALUE), "None", ""),
+        (
+            exporting(filename_prefix=VALUE),
+            "'../up'",
+            "'../up' is no name, or leads out of",
+        ),
+        (
+            exporting(filename_prefix=VALUE),
+            "'a\\0b'",
+            "is no name, or leads out of ComfyUI's output folder",
+        ),
         (smoothing(**{"mode.multi": VALUE}), "2.0", ""),
         (smoothing(**{"mode.multi": VALUE}), "2.5", "multi must be a whole number, got 2.5"),
         (smoothing(**{"mode.multi": VALUE}), "1000000", "multi must be 2 to 64, got 1e+06"),
@@ -392,3 +412,11 @@ def test_values_of_widgets_that_are_connected_are_checked(
 ) -> None:
     ended = run(comfy, workflow, expression)
     assert ended.succeeded if not expected else expected in sentence(ended)
+
+
+def test_number_that_is_none_is_refused_when_queued(comfy: Comfy) -> None:
+    for fps, expected in (
+        ("abc", "fps must be a number, and a text arrived"),
+        (float("nan"), "nan"),
+    ):
+        assert expected in refusal(comfy, exporting(fps=fps), "end")

@@ -18,7 +18,6 @@ from torch import Tensor
 from rife_arch import QUALITIES, RifeModel
 from rife_arch.errors import CheckpointError
 from rife_arch.evaluation import supports_pyramid
-from rife_arch.evaluation.cpu import threads as threads_module
 from rife_arch.models import Quality
 from rife_arch.networks.build import set_precision
 from rife_arch.networks.config import PRESETS
@@ -30,7 +29,9 @@ numba = pytest.importorskip(
     reason="the compiled loops need numba (requirements-dev.txt)",
     exc_type=ImportError,
 )
+# Only then, as the room imports numba.
 lanes = pytest.importorskip("rife_arch.evaluation.cpu.simd")
+threads_module = pytest.importorskip("rife_arch.evaluation.cpu.threads")
 
 ROOT = Path(__file__).resolve().parents[4]
 CASES = [
