@@ -7,6 +7,7 @@ nothing. What says unmistakably what it means is converted; the rest is refused 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 import torch
@@ -186,9 +187,11 @@ def _require_usable(images: Tensor, name: str) -> None:
     total = 0.0
     for number, pixels in enumerate(plain):
         check_cancelled()
-        if count := count_non_finite(pixels):
+        sum_of_frame = float(pixels.sum(dtype=torch.float32))
+        # Of large values the sum may overflow though they do not, so then they are counted.
+        if not isfinite(sum_of_frame) and (count := count_non_finite(pixels)):
             damaged.append(f"frame {number} ({count} values)")
-        total += float(pixels.sum(dtype=torch.float32))
+        total += sum_of_frame
     if damaged:
         raise non_finite(name, damaged, len(plain))
     average = total / plain.numel()

@@ -57,16 +57,22 @@ class LoadedNetwork(Generic[NetworkT]):
         return digest.hexdigest()
 
     def _has_overflowed(self, out: Tensor) -> bool:
-        """Tell whether the values passed what half precision can hold."""
-        return self.dtype != torch.float32 and not bool(out.sum().isfinite())
+        """Tell whether the values passed what half precision can hold.
 
-    def _require_finite(self, out: Tensor) -> None:
-        """Refuse a result with NaN or infinity, where no higher precision could help."""
-        if not bool(out.sum().isfinite()):
-            raise CheckpointError(
-                f"{self.name}: the network gave NaN or infinity, in fp32 and of frames that hold none. "
-                "Its weights are damaged: download the checkpoint again, or choose another."
-            )
+        Raises:
+            CheckpointError: they passed what float32 can hold, so no precision could help.
+        """
+        if bool(out.sum().isfinite()):
+            return False
+        if self.dtype == torch.float32:
+            raise self._damaged()
+        return True
+
+    def _damaged(self) -> CheckpointError:
+        return CheckpointError(
+            f"{self.name}: the network gave NaN or infinity, in fp32 and of frames that hold none. Its "
+            "weights are damaged: download the checkpoint again, or choose another."
+        )
 
     def _in_float32(self, label: str) -> NetworkT:
         """Return a copy of the network with all convolutions in float32; warn the first time."""

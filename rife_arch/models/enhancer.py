@@ -101,7 +101,8 @@ class Enhancer(LoadedNetwork[SAFA]):
         out = self.network(own.features, other.features, router)
         if self._has_overflowed(out):
             out = self._in_float32(self.name)(own.features, other.features, router)
-        self._require_finite(out)
+            if not bool(out.sum().isfinite()):
+                raise self._damaged()
         return out[:, :, : own.height, : own.width].clamp(0, 1)
 
 

@@ -203,7 +203,6 @@ class RifeModel(LoadedNetwork[Network]):
             model = self._float32_model
             again0, again1 = map(model._encoded_anew, (features0, features1))
             return model.motion(again0, again1, timestep, ensemble=ensemble)
-        self._require_finite(result.motion.flow)
         warped = view.pair.colours_and_alpha().warped(result.motion.flow)
         mask = torch.sigmoid(result.motion.mask_logits)
         planes = result.motion.flow, mask, warped.frame0, warped.frame1
@@ -257,7 +256,6 @@ class RifeModel(LoadedNetwork[Network]):
         out = results[0] if len(results) == 1 else torch.stack(results).mean(0)
         if self._has_overflowed(out):
             return self._average_in_float32(views, timesteps, features, ensemble=ensemble)
-        self._require_finite(out)
         return features.cropped(out)
 
     def _average_in_float32(
