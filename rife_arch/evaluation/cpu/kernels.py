@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -92,6 +93,7 @@ class Kernels:
     blend: _Loop
 
 
+@cache  # LLVM never gives back what it compiled: without this, every model that is loaded adds to it
 def make_kernels(frame: int, features: int, summed: int, carried: int, *, rounds: bool) -> Kernels:
     """Make the loops for a pixel layout; compiled at first use, then kept on disk by numba.
 

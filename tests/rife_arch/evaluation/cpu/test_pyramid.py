@@ -32,6 +32,7 @@ numba = pytest.importorskip(
 # Only then, as the room imports numba.
 lanes = pytest.importorskip("rife_arch.evaluation.cpu.simd")
 threads_module = pytest.importorskip("rife_arch.evaluation.cpu.threads")
+kernels = pytest.importorskip("rife_arch.evaluation.cpu.kernels")
 
 ROOT = Path(__file__).resolve().parents[4]
 CASES = [
@@ -121,6 +122,12 @@ def test_nothing_is_left_behind_by_a_frame() -> None:
         model(img0, img1)
     gc.collect()
     assert len(gc.get_objects()) - before < 10
+
+
+def test_networks_of_one_layout_share_their_loops() -> None:
+    """What LLVM has compiled stays in memory until the process ends."""
+    sizes = {"frame": 8, "features": 4, "summed": 4, "carried": 8, "rounds": False}
+    assert kernels.make_kernels(**sizes) is kernels.make_kernels(**sizes)
 
 
 def test_numbers_that_are_none_harm_nothing_and_are_noticed() -> None:
