@@ -13,11 +13,13 @@ import urllib.error
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.helpers.footprint import Footprint, footprint
 
 ROOT = Path(__file__).resolve().parents[2]
 PACK_FOLDER = "comfyui-practical-rife"  # a dash: no Python package can be called so
@@ -217,6 +219,33 @@ class Comfy:
             lines,
         )
 
+    def run_all(
+        self, workflows: Sequence[Workflow], interrupts: Callable[[], bool] = lambda: False
+    ) -> list[Ended]:
+        """Queue workflows at once, and run them all to their ends, whatever those are.
+
+        Args:
+            workflows: in API form.
+            interrupts: asked at each step of the one at work whether the user cancels it.
+        """
+        client = uuid.uuid4().hex
+        with closing(self._listen(client)) as events:
+            next(events)  # the connection stands
+            queued = [
+                self.post("/prompt", {"prompt": workflow, "client_id": client})["prompt_id"]
+                for workflow in workflows
+            ]
+            at_work = set(queued)
+            for event, data in events:
+                if event == "progress" and interrupts():
+                    self.post("/interrupt", {"prompt_id": data["prompt_id"]})
+                if event == "executing" and data["node"] is None:
+                    at_work.discard(data["prompt_id"])
+                    if not at_work:
+                        break
+        entries = [self.get(f"/history/{number}")[number] for number in queued]
+        return [Ended(one["outputs"], dict(one["status"]["messages"])) for one in entries]
+
     def _listen(self, client: str) -> Generator[tuple[str, Any], None, None]:
         """Yield what the server tells a client: as much of RFC 6455 (websockets) as that needs."""
         request = (
@@ -245,8 +274,11 @@ class Comfy:
 
     def memory(self) -> int:
         """Return how much of the server is in main memory, bytes."""
-        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return footprint(self._process.pid).memory
+
+    def footprint(self) -> Footprint:
+        """Return what the server takes of the machine."""
+        return footprint(self._process.pid)
 
     def address(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}{path}"
