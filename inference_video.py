@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
+import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  before torch
 from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
 from cli.demo_clip import make_demo
 from cli.options import InterpolateOptions, RifeOptions, parse_interpolation, with_video
@@ -18,14 +17,13 @@ from cli.program import (
     Program,
     Result,
     describe_clip,
-    end_on_terminate,
     list_presets,
     plan_clips,
     render_clip,
 )
+from cli.terminal import prepare_process
 from rife_arch import RifeModel
 from vfi import __version__ as __version__
-from vfi.errors import VfiError
 from vfi.jobs import InterpolationJob
 from vfi.synthesis import Interpolator
 
@@ -67,7 +65,7 @@ def interpolate(options: InterpolateOptions, program: Program) -> None:
         print(f"note: {note}")
     for plan in plans:
         is_alone = len(plans) == 1
-        with program.clip(plan.source, VfiError, torch.OutOfMemoryError, is_alone=is_alone):
+        with program.clip(plan.source, Exception, is_alone=is_alone):
             program.results.append(interpolate_clip(plan, model, options.network))
 
 
@@ -108,5 +106,5 @@ def _notes(options: InterpolateOptions, model: RifeModel) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    end_on_terminate()
+    prepare_process()
     sys.exit(main())

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-import torch
-
+import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  before torch
 from cli.checkpoints import load_enhancing_model
 from cli.options import EnhanceOptions, parse_enhancement
 from cli.plan import Plan, plan_enhancement
@@ -15,13 +14,12 @@ from cli.program import (
     Program,
     Result,
     describe_clip,
-    end_on_terminate,
     list_presets,
     plan_clips,
     render_clip,
 )
+from cli.terminal import prepare_process
 from rife_arch import Enhancer
-from vfi.errors import VfiError
 from vfi.jobs import EnhancementJob
 from vfi.synthesis import FrameEnhancer
 
@@ -45,7 +43,7 @@ def run(options: EnhanceOptions, program: Program) -> None:
     model = load_enhancing_model(options.network)
     for plan in plans:
         is_alone = len(plans) == 1
-        with program.clip(plan.source, VfiError, torch.OutOfMemoryError, is_alone=is_alone):
+        with program.clip(plan.source, Exception, is_alone=is_alone):
             program.results.append(enhance_clip(plan, model))
 
 
@@ -59,5 +57,5 @@ def enhance_clip(plan: Plan[EnhancementJob], model: Enhancer) -> Result:
 
 
 if __name__ == "__main__":
-    end_on_terminate()
+    prepare_process()
     sys.exit(main())

@@ -11,26 +11,35 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  before torch
+from cli.terminal import message_streams, prepare_process
 from migrate import Report, migrate_workflow
-from vfi.errors import InputError
+from vfi.errors import InputError, advice_on
+from vfi.write import give_name
 
 EXIT_LEFT, EXIT_USAGE = 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 1 if something was left as it is."""
-    args = _build_parser().parse_args(argv)
-    try:
-        report = _migrate(args)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    for heading, lines in (("done", report.done), ("note", report.notes), ("LEFT", report.left)):
-        for line in lines:
-            print(f"{heading}: {line}")
-    return EXIT_LEFT if report.left else 0
+    with message_streams():
+        args = _build_parser().parse_args(argv)
+        try:
+            report = _migrate(args)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return EXIT_USAGE
+        for heading, lines in (
+            ("done", report.done),
+            ("note", report.notes),
+            ("LEFT", report.left),
+        ):
+            for line in lines:
+                print(f"{heading}: {line}")
+        return EXIT_LEFT if report.left else 0
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -59,9 +68,22 @@ def _migrate(args: argparse.Namespace) -> Report:
     if not report.done:
         report.notes.append("nothing was written: there is no node here that could be switched.")
         return report
-    output.write_text(json.dumps(migrated, indent=2, ensure_ascii=False), encoding="utf-8")
+    _write(output, json.dumps(migrated, indent=2, ensure_ascii=False))
     report.notes.append(f"written to {output}")
     return report
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", errors="surrogatepass")
+        give_name(partial, path)
+    except OSError as error:
+        with suppress(OSError):  # nor can anything be removed from a folder that is read-only
+            partial.unlink(missing_ok=True)
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}). {advice_on(error)}"
+        ) from error
 
 
 def _read(path: Path) -> object:
@@ -74,4 +96,5 @@ def _read(path: Path) -> object:
 
 
 if __name__ == "__main__":
+    prepare_process()
     sys.exit(main())

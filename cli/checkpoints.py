@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from rife_arch.catalog import (
 )
 from rife_arch.checkpoints import CanonicalWeights, canonical_bytes, canonical_sha256
 from rife_arch.load import recognise
-from vfi.errors import InputError
+from vfi.errors import InputError, advice_on
 
 from .options import NetworkOptions, RifeOptions
 
@@ -166,8 +167,11 @@ def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
         partial.write_bytes(data)
         partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{target}: cannot be written ({error.strerror}).") from error
+        with suppress(OSError):  # nor can anything be removed from a folder that is read-only
+            partial.unlink(missing_ok=True)
+        raise InputError(
+            f"{target}: cannot be written ({error.strerror}). {advice_on(error)}"
+        ) from error
     return f"done: {target} (RIFE {found.name}, {len(data):,} bytes)"
 
 

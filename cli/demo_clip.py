@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from vfi.errors import EncodeError, InputError
+from vfi.errors import EncodeError, InputError, advice_on
+from vfi.write import give_name
 
 _RATE = 12
 _SIZE = (640, 360)
@@ -35,17 +37,23 @@ def make_demo(path: Path, *, overwrite: bool) -> Path:
             f"{path} exists already. Interpolate it with --video {path}, or replace it with "
             "--overwrite."
         )
+    partial = path.with_name(f"{path.name}.partial")
     try:
-        _make_test_clip(path)
+        _make_test_clip(partial)
+        give_name(partial, path)
     except (FFmpegError, OSError) as error:
-        raise EncodeError(f"{path}: the demo clip could not be written: {error}") from error
+        with suppress(OSError):  # nor can anything be removed from a folder that is read-only
+            partial.unlink(missing_ok=True)
+        raise EncodeError(
+            f"{path}: the demo clip could not be written ({error.strerror}). {advice_on(error)}"
+        ) from error
     return path
 
 
 def _make_test_clip(path: Path) -> None:
     """Write two seconds of FFmpeg's moving test picture with a tone."""
     width, height = _SIZE
-    with av.open(f"file:{path}", "w") as container:
+    with av.open(f"file:{path}", "w", format="mp4") as container:
         picture = container.add_stream("libx264", rate=_RATE, options={"crf": "18"})
         assert isinstance(picture, VideoStream)
         picture.width, picture.height, picture.pix_fmt = width, height, "yuv420p"

@@ -21,7 +21,7 @@ from vfi.preprocess import Preparation
 from vfi.read import Clip, open_folder, open_video, read_mask
 from vfi.timing import Schedule, format_rate
 from vfi.visualize import Montage, label_texts
-from vfi.write import ImageSequenceWriter, PipeWriter, VideoWriter
+from vfi.write import ImageSequenceWriter, PipeWriter, VideoWriter, fit_name
 
 from .options import (
     STANDARD_OUTPUT,
@@ -263,7 +263,7 @@ def _image_folder(output: OutputOptions, source: Path, *, is_alone: bool) -> Pat
     if output.png_only and output.output and output.output != STANDARD_OUTPUT:
         return output.output
     folder = (output.out_dir or Path()) / _IMAGE_FOLDER
-    return folder if is_alone else folder / source.stem
+    return folder if is_alone else folder / fit_name(source.stem, "")
 
 
 def _video_path(output: OutputOptions, source: Path, label: str) -> Path:
@@ -271,7 +271,7 @@ def _video_path(output: OutputOptions, source: Path, label: str) -> Path:
     if output.output is None:
         named = source if source.name.strip(".") else source.resolve()  # "." has no name
         folder = output.out_dir or named.parent
-        return folder / f"{named.stem}_{label}{suffix}"
+        return folder / fit_name(named.stem, f"_{label}{suffix}")
     if output.output == STANDARD_OUTPUT:
         return STANDARD_OUTPUT
     path = output.out_dir / output.output if output.out_dir else output.output

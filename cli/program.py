@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -12,27 +11,26 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from types import FrameType
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import av
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from rife_arch import CatalogError, DownloadError, RifeError
 from vfi.encode import available_presets
-from vfi.errors import DecodeError, InputError, VfiError
+from vfi.errors import DecodeError
 from vfi.jobs import render
 from vfi.preprocess import Cut
 from vfi.timing import format_rate
 from vfi.tracks import AudioMode
 
 from .arguments import ArgumentsError
+from .explain import EXIT_FAILED, EXIT_USAGE, exit_code, explain
 from .options import EnhanceOptions, InterpolateOptions
 from .plan import JobT, Plan, choose_unfinished, list_sources
+from .terminal import message_streams
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_INTERRUPTED = 130
 _MOST_CUTS_SHOWN = 20
 
 Result = dict[str, Any]  # of one clip, for --json
@@ -68,11 +66,14 @@ class Program:
     @contextmanager
     def reporting(self) -> Generator[None, None, None]:
         """Turn errors of the block into a message and an exit code, and print JSON if asked."""
-        logging.basicConfig(format="%(levelname)s: %(message)s")
         message: str | None = None
         # Frames on standard output must not be mixed with messages.
         pipes_frames = not {"-", "--output=-"}.isdisjoint(self.argv)
-        with redirect_stdout(sys.stderr) if pipes_frames else nullcontext():
+        with (
+            message_streams() as out,
+            redirect_stdout(sys.stderr) if pipes_frames else nullcontext(),
+        ):
+            logging.basicConfig(format="%(levelname)s: %(message)s")
             try:
                 yield
                 message = self._failures()
@@ -83,16 +84,17 @@ class Program:
             except KeyboardInterrupt:
                 message = "interrupted; nothing was written under the final name."
                 self.exit_code = EXIT_INTERRUPTED
-            except (RifeError, VfiError, torch.OutOfMemoryError) as error:
+            except Exception as error:
                 if self.shows_tracebacks:
                     raise
-                message = f"error: {self._explain(error)}"
-                self.exit_code = EXIT_USAGE if _is_usage(error) else EXIT_FAILED
+                message = f"error: {explain(error, self.memory_advice)}"
+                self.exit_code = exit_code(error)
             if message:
                 print(message, file=sys.stderr)
             if "--json" in self.argv:
                 report = {"exit_code": self.exit_code, "error": message, "results": self.results}
-                print(json.dumps(report))
+                print(json.dumps(report), flush=True)
+                self.exit_code = self.exit_code or EXIT_FAILED * out.is_lost
 
     @property
     def shows_tracebacks(self) -> bool:
@@ -115,7 +117,7 @@ class Program:
         except errors as error:
             if is_alone or self.shows_tracebacks:
                 raise
-            message = self._explain(error)
+            message = explain(error, self.memory_advice)
             print(f"error: {message}", file=sys.stderr)
             self.results.append({"input": str(source), "error": message})
 
@@ -125,18 +127,6 @@ class Program:
             return None
         self.exit_code = EXIT_FAILED
         return f"error: {num_failed} of {len(self.results)} clips failed, see above."
-
-    def _explain(self, error: Exception) -> str:
-        if isinstance(error, torch.OutOfMemoryError):
-            reason = str(error).split("\n", 1)[0]
-            return f"{reason} {self.memory_advice}"
-        return str(error)
-
-
-def _is_usage(error: Exception) -> bool:
-    """Tell a wrong option or name from a job that failed."""
-    is_name = isinstance(error, CatalogError) and not isinstance(error, DownloadError)
-    return is_name or isinstance(error, InputError)
 
 
 def plan_clips(
@@ -155,7 +145,7 @@ def plan_clips(
     is_alone = len(sources) == 1
     plans: list[Plan[JobT]] = []
     for source in sources:
-        with program.clip(source, DecodeError, is_alone=is_alone):
+        with program.clip(source, DecodeError, OSError, is_alone=is_alone):
             plans.append(plan_clip(source, options, is_alone))
     unfinished = choose_unfinished(plans, options.output, print, is_alone=is_alone)
     return [plan.make_ready() for plan in unfinished]
@@ -285,12 +275,3 @@ def list_presets() -> str:
         for preset, encoder in available_presets()
     ]
     return "\n".join([*lines, f"with PyAV {av.__version__}"])
-
-
-def end_on_terminate() -> None:
-    """Let a plain kill clean up like Ctrl-C."""
-    signal.signal(signal.SIGTERM, _stop)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

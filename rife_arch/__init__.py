@@ -14,6 +14,7 @@ from .errors import (
     UnsupportedCheckpointError,
 )
 from .load import load_checkpoint, load_enhancer, load_rife
+from .memory import is_out_of_memory
 from .models import (
     FLOW_SCALES,
     QUALITIES,
@@ -49,6 +50,7 @@ __all__ = [
     "ThreeFileConfig",
     "UnsupportedCheckpointError",
     "detect",
+    "is_out_of_memory",
     "load_checkpoint",
     "load_enhancer",
     "load_interpolator",

@@ -57,6 +57,7 @@ WRITERS = {
     "vfi/image_files/png.py": "to memory",
     "vfi/write/encoding_thread.py": "segments of a video, beside it",
     "vfi/write/exif.py": "the workflow, into the output",
+    "vfi/write/finished.py": "nothing; it waits until a file is on the disk, and renames it",
     "vfi/write/image_sequence.py": "pictures, to the output",
     "vfi/write/lock.py": "a lock, beside the output",
     "vfi/write/mux.py": "a video, to the output",

@@ -12,6 +12,23 @@ A message begins with the file or option it is about, and says what is wrong and
 ``expected <x>, got <y>`` only where that is clearest.
 """
 
+import errno
+
+_ADVICE = {
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.ENOSPC: "Make room on the disk.",
+    errno.EDQUOT: "Make room on the disk.",
+    errno.EMFILE: "Too many files are open: close other programs, or raise the limit.",
+    errno.ENFILE: "Too many files are open: close other programs, or raise the limit.",
+    errno.EIO: "Is the disk still connected?",
+}
+
+
+def advice_on(error: OSError) -> str:
+    """Say what to do where the system refuses to read or write a file."""
+    default = "Choose another folder, or change its permissions."
+    return _ADVICE.get(error.errno or 0, default)
+
 
 class VfiError(Exception):
     """Root of everything this package raises on purpose."""

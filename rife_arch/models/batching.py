@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
 from torch import Tensor
+
+from ..memory import is_out_of_memory
 
 
 class Batcher:
@@ -29,14 +30,14 @@ class Batcher:
             [1, ...], one per item.
 
         Raises:
-            OutOfMemoryError: there is not enough memory for a single item.
+            RuntimeError, MemoryError: of ``make``, or there is not enough memory for a single item.
         """
         while len(items):
             batch = items[: self.size]
             try:
                 results = make(batch)
-            except torch.OutOfMemoryError:
-                if len(batch) == 1:
+            except (MemoryError, RuntimeError) as error:
+                if len(batch) == 1 or not is_out_of_memory(error):
                     raise
                 self.size = len(batch) // 2
             else:

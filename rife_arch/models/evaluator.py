@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation import Pyramid, supports_pyramid
+from ..memory import is_out_of_memory
 from ..networks import IFNet, Interpolated, Network, Pair
 from .base import device_of, lowest_dtype
 from .bisection import bisect, nearest_dyadic
@@ -124,9 +125,9 @@ class Evaluator:
         def attempt(*args: object) -> ResultT:
             try:
                 return torch.compile(run)(*args)
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as error:  # noqa: BLE001  a compiler may fail in any way
+            except Exception as error:  # a compiler may fail in any way
+                if is_out_of_memory(error):
+                    raise
                 reason = str(error).strip().split("\n", 1)[0]
                 _log.warning("torch.compile failed, going on without it: %s", reason)
                 self._uses_torch_compile = False

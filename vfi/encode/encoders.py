@@ -143,11 +143,15 @@ def _first_that_opens(preset: Preset, *, has_alpha: bool) -> Encoder:
         if not complaint:
             return encoder
         complaints.append(f"{encoder.name} ({complaint})")
+    reasons = f"{preset.name} (PyAV {av.__version__}: {'; '.join(complaints)})"
+    if not preset.needs_gpu:  # so others may not open either: memory is short, or PyAV is not whole
+        raise InputError(
+            f"Choose another preset, or install PyAV from PyPI: no working encoder found for {reasons}. "
+            "If memory is short, close other programs first."
+        )
     names = ", ".join(other.name for other, _ in available_presets())
-    advice = f"Choose another preset ({names})" if names else "Install PyAV from PyPI"
-    found = "no working GPU encoder found" if preset.needs_gpu else "no working encoder found"
     raise InputError(
-        f"{advice}: {found} for {preset.name} (PyAV {av.__version__}: {'; '.join(complaints)})."
+        f"Choose another preset ({names}): no working GPU encoder found for {reasons}."
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
 ItemT = TypeVar("ItemT")
 
 _POLL = 0.1  # seconds until a blocked thread looks whether it is still wanted
+_STOP_LIMIT = 60.0  # seconds
+
+logger = logging.getLogger(__name__)
 
 
 def prefetched(
@@ -26,12 +30,13 @@ def prefetched(
     Args:
         source: used by nobody else from now on.
         ahead: how many finished items may wait.
-        check: called by the consumer's thread before each item; what it raises ends everything.
+        check: called by the consumer's thread before each item, and while it waits for one; what it
+            raises ends everything.
     """
     worker = _Worker(source, ahead)
     try:
         while True:
-            item = worker.next()
+            item = worker.next(check)
             if item is None:
                 return
             if check is not None:
@@ -51,18 +56,27 @@ class _Worker(Generic[ItemT]):
         self._thread = Thread(target=self._run, name="prefetch", daemon=True)
         self._thread.start()
 
-    def next(self) -> tuple[ItemT] | None:
+    def next(self, check: Callable[[], object] | None) -> tuple[ItemT] | None:
         """Return the next item in a tuple, or None at the end; raises what the source raised."""
-        item = self._items.get()
-        if isinstance(item, BaseException):
-            raise item
-        return item
+        while True:
+            try:
+                item = self._items.get(timeout=_POLL)
+            except Empty:  # a long way to the first frame, or a drive that has gone to sleep
+                if check is not None:
+                    check()
+                continue
+            if isinstance(item, BaseException):
+                raise item
+            return item
 
     def stop(self) -> None:
-        """End the thread and close the source."""
+        """End the thread and close the source; a thread that does not end is left alone."""
         self._unwanted.set()
-        self._thread.join()
-        self._source.close()
+        self._thread.join(_STOP_LIMIT)
+        if self._thread.is_alive():
+            logger.warning("A source does not answer, and is left behind.")
+        else:
+            self._source.close()
 
     def _run(self) -> None:
         try:

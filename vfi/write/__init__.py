@@ -3,9 +3,20 @@
 May import the package's root modules, ``image_files``, ``encode`` and ``read``.
 """
 
+from .finished import give_name
 from .image_sequence import ImageSequenceWriter
+from .names import fit_name
 from .pipe import PipeWriter
 from .video import VideoWriter
 from .wav import WavFile, wav_tracks, write_wav
 
-__all__ = ["ImageSequenceWriter", "PipeWriter", "VideoWriter", "WavFile", "wav_tracks", "write_wav"]
+__all__ = [
+    "ImageSequenceWriter",
+    "PipeWriter",
+    "VideoWriter",
+    "WavFile",
+    "fit_name",
+    "give_name",
+    "wav_tracks",
+    "write_wav",
+]

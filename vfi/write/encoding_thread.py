@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
+from time import monotonic
 from typing import Any
 
 import av
@@ -24,6 +26,11 @@ from .spool import FrameSpool
 _MAX_WAITING = 2  # frames; the encoder holds more of its own
 _MAX_REORDERING = 64  # frames
 _LOOK_EVERY = 0.1  # seconds
+# No encoder takes so long for a frame; one that does has lost its threads, or its disk.
+_STALL_LIMIT = 900.0  # seconds
+_STOP_LIMIT = 60.0  # seconds
+
+logger = logging.getLogger(__name__)
 
 
 class EncodingThread:
@@ -64,6 +71,7 @@ class EncodingThread:
         self._is_stopped = Event()
         self._has_input_ended = False
         self._error: BaseException | None = None
+        self._num_encoded = 0
         self._thread = Thread(target=self._run, name="encoder", daemon=True)
         self._thread.start()
 
@@ -125,9 +133,9 @@ class EncodingThread:
             EncodeError: the encoding has failed.
         """
         self.end_input()
+        patience = self._new_patience(check)
         while True:
-            if check is not None:
-                check()
+            patience()
             if self.has_ended:
                 break
             self._thread.join(_LOOK_EVERY)
@@ -136,12 +144,15 @@ class EncodingThread:
     def stop(self) -> None:
         """End the thread, and leave what it has written; waits for the frame it is at.
 
-        With a spool, no frame is lost that was handed over.
+        With a spool, no frame is lost that was handed over. A thread that does not end is left alone.
         """
         self._is_stopped.set()
-        self._thread.join()
+        self._thread.join(_STOP_LIMIT)
+        if not self.has_ended:
+            logger.warning("%s: its encoder does not stop, and is left behind.", self._result)
 
     def _put(self, frame: VideoFrame | None, check: Callable[[], object] | None = None) -> None:
+        patience = self._new_patience(check)
         while True:
             if self.has_ended:
                 self._raise_failure()
@@ -149,8 +160,25 @@ class EncodingThread:
             with suppress(Full):
                 self._waiting.put(frame, timeout=_LOOK_EVERY)
                 return
+            patience()
+
+    def _new_patience(self, check: Callable[[], object] | None) -> Callable[[], None]:
+        """Return what is called while one waits: it raises once there was no progress for long."""
+        seen, since = self._num_encoded, monotonic()
+
+        def look() -> None:
+            nonlocal seen, since
             if check is not None:
                 check()
+            if self._num_encoded != seen:
+                seen, since = self._num_encoded, monotonic()
+            elif monotonic() - since > _STALL_LIMIT:
+                raise EncodeError(
+                    f"{self._result}: the encoder has taken no frame for {_STALL_LIMIT / 60:.0f} "
+                    "minutes. Is the disk still connected? If it is, choose another preset."
+                )
+
+        return look
 
     def _raise_failure(self) -> None:
         if self._error is None:
@@ -183,6 +211,7 @@ class EncodingThread:
         for frame in self._frames():
             if not self._is_stopped.is_set():
                 container.mux(_in_order(stream.encode(frame)))
+            self._num_encoded += 1
         if not self._is_stopped.is_set():
             container.mux(_in_order(stream.encode(None)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -21,8 +22,11 @@ from ..errors import EncodeError, InputError
 from ..image_files import encode_exr, encode_png, is_complete
 from .lock import only_writer, require_writable
 
+logger = logging.getLogger(__name__)
+
 _KEY_FILE = "job.txt"
 _UNFINISHED = ".part"
+_REPLACED = ".replaced"  # what the folder is called that a new one takes the place of
 _IMAGE_NAME = re.compile(r"([0-9]{7,})\.(?:png|exr)(\.part)?")
 _BIT_DEPTHS = {".png": (8, 16), ".exr": (32,)}  # extension -> bits of a value
 _DTYPES = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
@@ -119,17 +123,24 @@ class ImageSequenceWriter:
 
         Raises:
             ValueError: the frames before it are not all there.
+            EncodeError: the folder cannot be made.
         """
         if not self.can_start_at(number):
             raise ValueError(f"number must be 0 to {self.num_finished}, got {number}")
         self._next = number
-        self._is_started = True
-        if number == 0:
-            _remove_leftover(self._partial)
-        self._partial.mkdir(exist_ok=number > 0)
-        self._remove_from(self.start + number)
-        if self.resume_key is not None:
-            (self._partial / _KEY_FILE).write_text(self.resume_key, encoding="utf-8")
+        try:
+            if number == 0:
+                _remove_leftover(self._partial)
+            self._partial.mkdir(exist_ok=number > 0)
+            self._is_started = True
+            self._remove_from(self.start + number)
+            if self.resume_key is not None:
+                (self._partial / _KEY_FILE).write_text(self.resume_key, encoding="utf-8")
+        except OSError as error:
+            raise EncodeError(
+                f"{self._partial}: images cannot be written there ({error.strerror}). Is the disk "
+                "full?"
+            ) from error
 
     def __enter__(self) -> ImageSequenceWriter:
         self.validate()
@@ -188,8 +199,8 @@ class ImageSequenceWriter:
             if self._is_started and not is_written and not self._is_worth_keeping:
                 shutil.rmtree(self._partial)
         if is_written:
-            (self._partial / _KEY_FILE).unlink(missing_ok=True)
             _replace_folder(self._partial, self.folder)
+            (self.folder / _KEY_FILE).unlink(missing_ok=True)
 
     @property
     def _is_worth_keeping(self) -> bool:
@@ -260,12 +271,21 @@ def _remove_leftover(partial: Path) -> None:
 
 
 def _replace_folder(partial: Path, folder: Path) -> None:
+    """Rename the new folder; the old one is removed last, so one of them is there at any moment."""
+    old = folder.with_name(folder.name + _REPLACED)
     try:
+        _remove_leftover(old)
         if folder.exists():
-            shutil.rmtree(folder)  # validate() has checked: empty, or numbered images
+            folder.rename(old)
         partial.rename(folder)
     except OSError as error:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
         raise EncodeError(
             f"{folder} could not be replaced ({error.strerror}). The images are complete: rename "
             f"{partial.name} yourself."
         ) from error
+    try:
+        _remove_leftover(old)
+    except OSError as error:  # on Windows: a viewer has one of the images open
+        logger.warning("%s: could not be removed: %s", old, error.strerror)

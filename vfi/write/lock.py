@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import InputError
+from ..errors import InputError, advice_on
 
 if sys.platform == "win32":
     import errno
@@ -57,8 +57,7 @@ def require_writable(target: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"{target} cannot be written: {error.strerror} ({error.filename}). Choose another "
-            "folder, or change its permissions."
+            f"{target} cannot be written: {error.strerror} ({error.filename}). {advice_on(error)}"
         ) from error
 
 

@@ -15,15 +15,14 @@ from typing import Any
 
 import av
 from av.container import InputContainer, OutputContainer
-from av.error import FFmpegError
 
 from ..encode import Container, FrameFormat, find_container
 from ..errors import EncodeError
 from ..read import audio_origin, open_container
 from ..tracks import SourceTracks
-from .encoding_thread import encoding_failed
+from .finished import Ledger
 from .picture import Picture
-from .segments import SegmentsFolder, count_frames
+from .segments import SegmentsFolder
 from .side_streams import CopiedAudio, EncodedAudio, SideStream, Subtitles, side_packets
 from .stream_plan import plan_audio, plan_subtitles
 
@@ -72,35 +71,38 @@ class Mux:
             check: called now and then meanwhile; what it raises ends the work.
 
         Raises:
-            EncodeError: it could not be written.
+            EncodeError: not all of it is there.
+            FFmpegError, OSError: it could not be written.
         """
-        try:
-            with ExitStack() as stack:
-                output = stack.enter_context(
-                    av.open(
-                        f"file:{target.absolute()}",
-                        "w",
-                        format=self.container.muxer,
-                        container_options=self._options(),
-                    )
+        check = check or _go_on
+        ledger = Ledger()
+        with ExitStack() as stack:
+            output = stack.enter_context(
+                av.open(
+                    f"file:{target.absolute()}",
+                    "w",
+                    format=self.container.muxer,
+                    container_options=self._options(),
                 )
-                self._fill(output, folder, stack, check or _go_on)
-            num_frames = count_frames(target)
-        except (FFmpegError, OSError) as error:
-            raise encoding_failed(self.path, error) from error
-        if num_frames != folder.num_finished:
+            )
+            for packet in self._packets(output, folder, stack, check):
+                ledger.add(packet)
+                output.mux(packet)
+        fault = ledger.find_fault(target, check)
+        if fault:
             raise EncodeError(
-                f"{self.path}: {num_frames} of {folder.num_finished} frames are in the written file. "
-                "Is the disk full? Make room and run the same job again; it goes on from its segments."
+                f"{self.path}: {fault}. Is the disk full? Make room and run the same job again; it "
+                "resumes from its segments."
             )
 
-    def _fill(
+    def _packets(
         self,
         output: OutputContainer,
         folder: SegmentsFolder,
         stack: ExitStack,
         check: Callable[[], object],
-    ) -> None:
+    ) -> Iterator[av.Packet[Any]]:
+        """Add all streams to the file, and yield what goes into them."""
         picture = Picture(output, folder.finished, self.format, self.container)
         streams: Iterator[av.Packet[Any]] = iter(())
         if self.tracks and (self.audio or self.subtitles):
@@ -112,7 +114,7 @@ class Mux:
         for number, packet in enumerate(packets):
             if number % _PACKETS_PER_CHECK == 0:
                 check()
-            output.mux(packet)
+            yield packet
 
     def _side_packets(
         self, output: OutputContainer, source: InputContainer, tracks: SourceTracks

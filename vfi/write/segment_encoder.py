@@ -12,7 +12,8 @@ import numpy.typing as npt
 from ..encode import FrameFormat
 from ..errors import EncodeError
 from .encoding_thread import EncodingThread
-from .segments import SegmentsFolder, count_frames
+from .finished import count_frames
+from .segments import SegmentsFolder
 from .spool import FrameSpool
 
 _LONG_ENOUGH = 1.0  # seconds, to judge a speed by

@@ -9,16 +9,16 @@ which job they belong to. Frames of segments that are not finished may be in spo
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import av
+from av.error import FFmpegError
 
 from ..encode import FrameFormat
 from ..errors import InputError
+from .finished import count_frames, give_name
 from .spool import count_spooled, trim_spool
 
 # x264 and x265 put a key frame after 250 frames at the latest, so a segment's own costs next to
@@ -162,10 +162,8 @@ class SegmentsFolder:
     def add(self, first: int, stop: int) -> None:
         """Rename a segment that was written to its final name; its spool is needed no more."""
         written = self.unfinished(first)
-        with written.open("rb+") as file:
-            os.fsync(file.fileno())  # after a power cut, a final name must mean complete content
         path = self.path / f"{first:07}-{stop - 1:07}{self._format.segment_suffix}"
-        written.replace(path)
+        give_name(written, path)
         self.finished.append(Segment(first, stop, path))
         self.spool(first).unlink(missing_ok=True)
 
@@ -210,14 +208,6 @@ class SegmentsFolder:
         new.replace(self.path / _MANIFEST)
 
 
-def count_frames(path: Path) -> int:
-    """Return how many frames are in a file that was written: a disk may be full without a word."""
-    with av.open(f"file:{path}") as container:
-        stream = container.streams.video[0]
-        # mp4 has the number in its header, Matroska has none.
-        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
-
-
 def _require_own(path: Path) -> None:
     """Refuse a folder with other files in it, which would be removed."""
     try:
@@ -246,10 +236,12 @@ def _read_manifest(path: Path) -> _Manifest | None:
 
 
 def _finished_segments(path: Path, segment_length: int) -> Iterator[Segment]:
-    """Yield segments from frame 0 up to the first that is missing or short."""
+    """Yield segments from frame 0 up to the first that is missing, damaged or short."""
     stop = 0
     for segment in sorted(_named_segments(path), key=lambda segment: segment.first):
         if segment.first != stop or segment.stop > stop + segment_length:
+            return
+        if not _is_whole(segment):
             return
         yield segment
         stop = segment.stop
@@ -261,3 +253,11 @@ def _named_segments(path: Path) -> Iterator[Segment]:
     for entry in path.iterdir():
         if match := _SEGMENT.fullmatch(entry.name):
             yield Segment(int(match[1]), int(match[2]) + 1, entry)
+
+
+def _is_whole(segment: Segment) -> bool:
+    """Tell whether all frames can be read: a disk may have lost some since they were written."""
+    try:
+        return count_frames(segment.path) == segment.stop - segment.first
+    except (FFmpegError, OSError, ValueError):
+        return False

@@ -19,12 +19,14 @@ from types import TracebackType
 import av
 import numpy as np
 import numpy.typing as npt
+from av.error import FFmpegError
 
 from ..encode import Container, FrameFormat, find_container
 from ..errors import EncodeError, InputError
 from ..tracks import SourceTracks
-from .encoding_thread import EncodingThread
+from .encoding_thread import EncodingThread, encoding_failed
 from .exif import add_exif
+from .finished import find_fault_of_animation, give_name, sync_file
 from .lock import only_writer, require_writable
 from .mux import Mux, plan_mux
 from .segment_encoder import SegmentEncoder
@@ -236,21 +238,32 @@ class VideoWriter:
         if self._first + self._num_written == 0:
             raise EncodeError(f"{self.path}: there were no frames to write. Check the input.")
         running.finish(self.check)
-        if self._segments:
-            self._segments.complete()
-            self._mux.write(self._segments, self._partial, self.check)
-        elif self._container.holds_exif and self.metadata:
-            has_room = add_exif(self._partial, self.metadata)
-            if not has_room:
-                self._say_no_tags()
+        try:
+            if self._segments:
+                self._segments.complete()
+                self._mux.write(self._segments, self._partial, self.check)
+            else:
+                self._finish_animation()
+            sync_file(self._partial)
+        except (FFmpegError, OSError) as error:
+            raise encoding_failed(self.path, error) from error
         self._is_written = True
         try:
-            self._partial.replace(self.path)
+            give_name(self._partial, self.path)
         except OSError as error:  # on Windows: the old file is open in a player
             raise EncodeError(
                 f"{self.path} could not be replaced ({error.strerror}). The video is complete: "
                 f"rename {self._partial.name} yourself."
             ) from error
+
+    def _finish_animation(self) -> None:
+        if self._container.holds_exif and self.metadata:
+            has_room = add_exif(self._partial, self.metadata)
+            if not has_room:
+                self._say_no_tags()
+        fault = find_fault_of_animation(self._partial, self._num_written, self._container.muxer)
+        if fault:
+            raise EncodeError(f"{self.path}: {fault}. Is the disk full? Make room and try again.")
 
     def _clean_up(self, *, is_started: bool) -> None:
         try:

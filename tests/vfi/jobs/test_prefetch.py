@@ -5,6 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
+from vfi.jobs import prefetch
 from vfi.jobs.prefetch import prefetched
 
 
@@ -93,3 +94,38 @@ def test_check_ends_everything_before_the_next_item() -> None:
         next(items)
     assert source.is_closed
     assert not workers()
+
+
+def test_check_ends_the_wait_for_an_item() -> None:
+    answer = threading.Event()
+
+    def source() -> Generator[int, None, None]:
+        answer.wait(60)
+        yield 0
+
+    def check() -> None:
+        answer.set()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        next(prefetched(source(), check=check))
+    assert not workers()
+
+
+def test_source_that_never_answers_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(prefetch, "_STOP_LIMIT", 0.1)
+    answer = threading.Event()
+
+    def source() -> Generator[int, None, None]:
+        yield 0
+        answer.wait(60)
+
+    items = prefetched(source())
+    next(items)
+    items.close()
+    assert "does not answer" in caplog.text
+    answer.set()
+    for worker in workers():
+        worker.join()

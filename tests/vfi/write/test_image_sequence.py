@@ -131,6 +131,43 @@ def test_overwriting_never_deletes_other_files(tmp_path):
         ImageSequenceWriter(tmp_path, overwrite=True).validate()
 
 
+def test_old_folder_is_kept_where_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    folder = write(tmp_path / "out", count=2)
+    rename = Path.rename
+
+    def refuse_the_new_one(self, target):
+        if self.name == "out.partial":
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new_one)
+    with pytest.raises(EncodeError, match=r"rename out\.partial yourself"):
+        write(folder, count=5, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.partial"]
+    assert (len(read(folder)), len(read(tmp_path / "out.partial"))) == (2, 5)
+
+
+def test_run_that_was_killed_while_folders_were_swapped_goes_on(tmp_path):
+    folder = write(tmp_path / "out", count=2)
+    folder.rename(tmp_path / "out.replaced")
+    folder = write(tmp_path / "out", count=3, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert len(read(folder)) == 3
+
+
+@pytest.mark.parametrize("call", ["mkdir", "write_text"])
+def test_folder_that_cannot_be_made_is_one_clear_error(tmp_path, monkeypatch, call):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    writer = ImageSequenceWriter(tmp_path / "out", resume_key="k")
+    with pytest.raises(EncodeError, match=r"written there \(No space left on device\)"), writer:  # noqa: PT012  the block is the subject
+        monkeypatch.setattr(Path, call, fail)
+        writer.write(GREY)
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_leftover_of_a_killed_run_is_removed(tmp_path):
     write(tmp_path / "out.partial", count=9)
 

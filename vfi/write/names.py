@@ -1,0 +1,21 @@
+"""Names of results that leave room for those of the files beside them."""
+
+from __future__ import annotations
+
+import os
+
+_LONGEST = 255  # bytes, on nearly every file system
+_ROOM = len(".segments")  # the longest ending of what is written beside a result
+
+
+def fit_name(stem: str, ending: str) -> str:
+    """Join the parts of a name; a stem that is too long loses its last letters.
+
+    Args:
+        stem: the name of a source.
+        ending: what tells the result from it, with the extension.
+    """
+    room = _LONGEST - _ROOM - len(os.fsencode(ending))
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return stem + ending
