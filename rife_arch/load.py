@@ -16,12 +16,11 @@ import torch
 from .checkpoints import (
     CanonicalWeights,
     canonical_sha256,
-    canonicalize,
     detect,
     detect_enhancer,
     find_preset,
     looks_like_safa,
-    read_state_dict,
+    read_weights,
 )
 from .errors import CheckpointError, CheckpointMismatchError
 from .models import Enhancer, RifeModel
@@ -82,7 +81,7 @@ def load_checkpoint(
     Raises:
         CheckpointError: it is missing, damaged, not a checkpoint, or of another network.
     """
-    canonical = canonicalize(read_state_dict(path))
+    canonical = read_weights(path)
     if looks_like_safa(canonical.weights):
         return _make_enhancer(_recognise_enhancer(Path(path), canonical), device, precision)
     found = _recognise(Path(path), canonical, version, refine=refine)
@@ -107,7 +106,7 @@ def load_enhancer(
     path: Path | str, *, device: torch.device | str = "cpu", precision: Precision = "fp32"
 ) -> Enhancer:
     """Load SAFA; see ``load_checkpoint``. A RIFE network is refused."""
-    canonical = canonicalize(read_state_dict(path))
+    canonical = read_weights(path)
     return _make_enhancer(_recognise_enhancer(Path(path), canonical), device, precision)
 
 
@@ -170,7 +169,7 @@ class RecognisedEnhancer:
 
 def recognise(path: Path | str, *, version: str | None = None, refine: bool = False) -> Recognised:
     """Read a checkpoint and find out what it is; see ``load_rife``."""
-    canonical = canonicalize(read_state_dict(path))
+    canonical = read_weights(path)
     return _recognise(Path(path), canonical, version, refine=refine)
 
 

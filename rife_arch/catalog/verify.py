@@ -21,11 +21,10 @@ from typing import TypeAlias
 from ..checkpoints import (
     CanonicalWeights,
     canonical_sha256,
-    canonicalize,
     detect,
     detect_enhancer,
     find_preset,
-    read_state_dict,
+    read_weights,
 )
 from ..errors import CheckpointError, DownloadError
 from ..networks import KNOWN_WEIGHTS, PRESETS, SAFA_RELEASE, SafaConfig, expected_shapes
@@ -69,7 +68,7 @@ def verify_download(
     if source.sha256 is not None:
         _require_equal(source, "sha256", source.sha256, _sha256(partial))
         return
-    canonical = canonicalize(read_state_dict(partial))
+    canonical = read_weights(partial)
     found = canonical_sha256(canonical.weights)
     if entry.canonical_sha256 is not None:
         _require_equal(source, "canonical sha256", entry.canonical_sha256, found)
@@ -97,7 +96,7 @@ def check_on_disk(file: Path, entry: CatalogEntry) -> None:
 
 
 def _trust_first_use(file: Path, entry: CatalogEntry) -> None:
-    canonical = canonicalize(read_state_dict(file))
+    canonical = read_weights(file)
     found = canonical_sha256(canonical.weights)
     try:
         _require_release(canonical, found, entry)
@@ -123,7 +122,7 @@ def check_recorded(file: Path) -> None:
     record = _read_record(file)
     if record is None or _sha256(file) == record.sha256:
         return
-    found = canonical_sha256(canonicalize(read_state_dict(file)).weights)
+    found = canonical_sha256(read_weights(file).weights)
     if found != record.canonical_sha256:
         raise CheckpointError(
             f"{file}: {_not_as_recorded(record, found)} Delete the file to download it again, "

@@ -679,7 +679,7 @@ WRONG = {
         "none.pth: there is no such file or folder",
     ),
     "inspect nothing": ("--inspect none.pth", 1, "none.pth: there is no such file or folder"),
-    "inspect text": ("--inspect text.mp4", 1, "text.mp4 is not a PyTorch checkpoint"),
+    "inspect text": ("--inspect text.mp4", 1, "text.mp4 is not a complete PyTorch"),
     "unwritable": (
         "--video clip.mkv --output text.mp4/a.mp4",
         2,
