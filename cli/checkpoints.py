@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,12 @@ from rife_arch.catalog import (
     load_catalog,
     load_enhancers,
 )
-from rife_arch.checkpoints import CanonicalWeights, canonical_bytes, canonical_sha256
+from rife_arch.checkpoints import (
+    CanonicalWeights,
+    canonical_bytes,
+    canonical_sha256,
+    sha256_of_file,
+)
 from rife_arch.load import recognise
 from vfi.errors import InputError
 
@@ -131,7 +135,7 @@ def inspect_checkpoint(path: Path) -> str:
     num_weights = sum(weight.numel() for weight in canonical.weights.values())
     rows = {
         "file": path,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "a folder",
+        "sha256": sha256_of_file(path) if path.is_file() else "a folder",
         "canonical sha256": canonical_sha256(canonical.weights),
         "network": f"RIFE {found.name}",
         "weights": f"{num_weights:,} in {len(canonical.weights)} tensors",

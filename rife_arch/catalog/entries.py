@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, cast
 
-from ..checkpoints import SUFFIXES
+from ..checkpoints import ARCHIVES, SUFFIXES
 from ..errors import CatalogError
 
-CHECKPOINT_SUFFIXES = (*SUFFIXES, ".zip")
+CHECKPOINT_SUFFIXES = (*SUFFIXES, *ARCHIVES)
 
 _HASH = "[0-9a-f]{64}"
 _FIELD_PATTERNS = {

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..checkpoints import list_checkpoints
 from ..errors import CatalogError
 from .entries import (
+    CHECKPOINT_SUFFIXES,
     CatalogEntry,
     HttpsSource,
     PageSource,
@@ -121,7 +123,7 @@ def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
         folders: where to look, in this order; missing folders are skipped.
 
     Returns:
-        The first match, or None. Subfolders are not searched.
+        The first match, or None. Subfolders are searched after the files of a folder.
 
     Raises:
         CheckpointError: the match was trusted on first use (see ``verify``) and is another file now,
@@ -134,8 +136,20 @@ def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
     return path
 
 
+def files_by_name(folders: Sequence[Path]) -> dict[str, Path]:
+    """Find every checkpoint by its path in its folder, ``rife/mine.pkl``, with forward slashes.
+
+    Of two with the same name, the one in the earlier folder, which is the one that is loaded.
+    """
+    files: dict[str, Path] = {}
+    for folder, listed in zip(folders, _list_files(folders), strict=True):
+        for path in listed:
+            files.setdefault(path.relative_to(folder).as_posix(), path)
+    return files
+
+
 def _list_files(folders: Sequence[Path]) -> list[list[Path]]:
-    return [sorted(path for path in folder.glob("*") if path.is_file()) for folder in folders]
+    return [list_checkpoints(folder, CHECKPOINT_SUFFIXES) for folder in folders]
 
 
 def _find_by_name(entry: CatalogEntry, files_by_folder: Sequence[list[Path]]) -> Path | None:

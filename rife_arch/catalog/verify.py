@@ -10,7 +10,6 @@ file by its path checks nothing: the user vouches for it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from ..checkpoints import (
     detect_enhancer,
     find_preset,
     read_weights,
+    sha256_of_file,
 )
 from ..errors import CheckpointError, DownloadError
 from ..networks import KNOWN_WEIGHTS, PRESETS, SAFA_RELEASE, SafaConfig, expected_shapes
@@ -66,7 +66,7 @@ def verify_download(
     if source.size is not None and size != source.size:
         raise DownloadError(f"{source.file} has {size} bytes instead of {source.size}")
     if source.sha256 is not None:
-        _require_equal(source, "sha256", source.sha256, _sha256(partial))
+        _require_equal(source, "sha256", source.sha256, sha256_of_file(partial))
         return
     canonical = read_weights(partial)
     found = canonical_sha256(canonical.weights)
@@ -80,7 +80,7 @@ def verify_download(
             )
     else:
         _require_release(canonical, found, entry)
-        _write_record(target, Record(found, _sha256(partial), str(source), _today()), entry)
+        _write_record(target, Record(found, sha256_of_file(partial), str(source), _today()), entry)
 
 
 def check_on_disk(file: Path, entry: CatalogEntry) -> None:
@@ -106,7 +106,7 @@ def _trust_first_use(file: Path, entry: CatalogEntry) -> None:
             f"from {entry.sources[0]}."
         ) from error
     try:
-        _write_record(file, Record(found, _sha256(file), "saved by hand", _today()), entry)
+        _write_record(file, Record(found, sha256_of_file(file), "saved by hand", _today()), entry)
     except OSError as error:  # such as a shared folder without write access
         _log.warning("%s: its hash could not be recorded (%s)", file, error.strerror or error)
 
@@ -120,7 +120,7 @@ def check_recorded(file: Path) -> None:
         CheckpointError: the weights are not those recorded, or the record cannot be read.
     """
     record = _read_record(file)
-    if record is None or _sha256(file) == record.sha256:
+    if record is None or sha256_of_file(file) == record.sha256:
         return
     found = canonical_sha256(read_weights(file).weights)
     if found != record.canonical_sha256:
@@ -191,11 +191,6 @@ def _write_record(file: Path, record: Record, entry: CatalogEntry) -> None:
         record.canonical_sha256,
         path,
     )
-
-
-def _sha256(file: Path) -> str:
-    # The largest checkpoint is 87 MB, and about to be loaded anyway.
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _today() -> str:

@@ -5,7 +5,7 @@ May import ``networks``. ``reader`` is the one door; nothing here can run what i
 
 from .canonicalize import CanonicalWeights, canonical_bytes, canonical_sha256, canonicalize
 from .detect import detect, detect_enhancer, find_preset, looks_like_safa
-from .files import ARCHIVES, SUFFIXES, is_checkpoint_name, list_checkpoints
+from .files import ARCHIVES, SUFFIXES, is_checkpoint_name, list_checkpoints, sha256_of_file
 from .reader import read_state_dict, read_weights
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "looks_like_safa",
     "read_state_dict",
     "read_weights",
+    "sha256_of_file",
 ]

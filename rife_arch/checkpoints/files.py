@@ -7,6 +7,7 @@ foreign disks) and folders that are named like files.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -17,6 +18,7 @@ ARCHIVES = (".zip",)
 """Ending of what upstream publishes: a folder with a checkpoint in it."""
 _LEFT_OUT = ("__MACOSX", ".git")  # AppleDouble files of an archive; ComfyUI leaves out the second
 _MOST_FOLDERS = 1000
+_CHUNK = 1 << 20  # bytes
 
 
 def is_checkpoint_name(name: str | PurePath, suffixes: tuple[str, ...] = SUFFIXES) -> bool:
@@ -28,7 +30,7 @@ def is_checkpoint_name(name: str | PurePath, suffixes: tuple[str, ...] = SUFFIXE
 def list_checkpoints(
     folder: Path, suffixes: tuple[str, ...] = SUFFIXES, *, deep: bool = True
 ) -> list[Path]:
-    """List the checkpoints in a folder, in the order of their paths.
+    """List the checkpoints in a folder: those in it by name, then those in its subfolders.
 
     What cannot be listed, such as a folder without permission, is left out. A link back to a folder
     that was seen is not followed, and a folder of more than 1000 subfolders, which is no folder of
@@ -39,8 +41,10 @@ def list_checkpoints(
         suffixes: the endings that count.
         deep: whether to look into subfolders.
     """
-    found = (Path(place, name) for place, name in _walk(folder, suffixes, deep))
-    return sorted(path for path in found if path.is_file())
+    found = (os.path.join(*parts) for parts in _walk(folder, suffixes, deep))  # noqa: PTH118
+    # Unlike Path.is_file this is false, and no error, for what may not be looked at.
+    files = [Path(name) for name in found if os.path.isfile(name)]  # noqa: PTH113
+    return sorted(files, key=lambda path: (len(path.parts), path))
 
 
 def _walk(folder: Path, suffixes: tuple[str, ...], deep: bool) -> Iterator[tuple[str, str]]:
@@ -58,3 +62,16 @@ def _walk(folder: Path, suffixes: tuple[str, ...], deep: bool) -> Iterator[tuple
 def is_left_out(member: PurePath) -> bool:
     """Whether a member of an archive lies in a folder that is never looked into."""
     return any(part in _LEFT_OUT for part in member.parts)
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hash a file of any size in little memory.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -15,6 +15,7 @@ from rife_arch.checkpoints import reader
 from tests.helpers import hostile_checkpoints as hostile
 from tests.helpers.hostile_checkpoints import FIRST
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).resolve().parents[3]
 # What is odd, but holds the weights all the same.
 LOAD = {"a weight of float8_e4m3fn", "archive: good", "archive: text after the end"}
