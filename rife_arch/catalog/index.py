@@ -68,7 +68,7 @@ def load_catalog(path: Path | None = None) -> tuple[CatalogEntry, ...]:
     path = path or _CKPTS / "catalog.json"
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(
             f"{path}: this catalogue cannot be read ({error}). Restore it."
         ) from error

@@ -173,7 +173,7 @@ def _read_record(file: Path) -> Record | None:
         return None
     try:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: this record of a download cannot be read ({error}). Delete it, and {file.name} "
             "with it if you do not know that file."
