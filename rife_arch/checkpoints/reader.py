@@ -104,11 +104,12 @@ def _about(path: Path) -> Generator[None, None, None]:
         raise
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except MemoryError as error:
-        raise CheckpointError(
-            f"{path}: there is not enough memory to read it. Close other programs."
-        ) from error
-    except _DAMAGE as error:
+    except (MemoryError, *_DAMAGE) as error:
+        # torch's own lack of memory is a RuntimeError.
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):
+            raise CheckpointError(
+                f"{path}: there is not enough memory to read it. Close other programs."
+            ) from error
         reason = shorten(str(error).split("\n", 1)[0]) or type(error).__name__
         raise CheckpointError(
             f"{path} is not a complete PyTorch checkpoint ({reason}). "

@@ -7,7 +7,7 @@ with the storages behind them.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
@@ -36,7 +36,7 @@ _STORAGES = {
 }
 _REBUILD = {f"torch._utils._rebuild_tensor{suffix}" for suffix in ("", "_v2", "_v3")}
 _WRAPPED = {"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"}
-_DEEPEST = 10  # dictionaries in dictionaries
+_DEEPEST = 10  # dictionaries and lists in one another
 _LONGEST = 500  # characters of a name
 _NUMPY = (
     "holds NumPy arrays and no tensors. In Python, make tensors of them (torch.from_numpy) and save "
@@ -154,13 +154,14 @@ def _collect(
     tensors: dict[str, StoredTensor],
     seen: set[int],
 ) -> None:
-    """Gather the tensors in nested dictionaries under the names of all of them, joined by dots."""
+    """Gather the tensors in nested dictionaries and lists under the names of all of them, joined by dots."""
     if isinstance(value, Made):
         if (tensor := _tensor(value, name, storages)) is not None:
             tensors[name] = tensor
-    elif isinstance(value, dict) and id(value) not in seen and depth < _DEEPEST:
+    elif isinstance(value, (dict, list, tuple)) and id(value) not in seen and depth < _DEEPEST:
         seen.add(id(value))
-        for key, inner in cast("dict[object, object]", value).items():
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in cast("Iterable[tuple[object, object]]", items):
             if isinstance(key, (str, int)) and len(str(key)) <= _LONGEST:
                 inner_name = f"{name}.{key}" if name else str(key)
                 _collect(inner, inner_name, depth + 1, storages, tensors, seen)

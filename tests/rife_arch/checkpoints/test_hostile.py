@@ -113,6 +113,22 @@ def test_list_of_members_is_not_read_beyond_its_limit(
     assert "has more members than any checkpoint" in message
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
+)
+def test_lack_of_memory_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def read(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(reader, "read_tensors", read)
+
+    (message,) = outcomes([("good", hostile.containers()["zip"])], tmp_path).values()
+
+    assert message.endswith("there is not enough memory to read it. Close other programs.")
+
+
 @pytest.mark.faults
 @pytest.mark.skipif(sys.platform == "win32", reason="measures children as Unix does")
 def test_every_hostile_file_ends_in_time_and_in_little_memory(tmp_path: Path) -> None:

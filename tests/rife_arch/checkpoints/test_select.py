@@ -95,6 +95,10 @@ def test_dictionaries_and_prefixes_nest(tmp_path: Path) -> None:
     assert same(read({"checkpoint": {"state_dict": names_and_prefix("model.net.")}}, tmp_path))
 
 
+def test_networks_in_a_list_are_found(tmp_path: Path) -> None:
+    assert same(read([3, {"nets": (PLAIN, 1)}], tmp_path))
+
+
 def test_parameters_are_weights(tmp_path: Path) -> None:
     assert same(read({key: nn.Parameter(value) for key, value in PLAIN.items()}, tmp_path))
 
