@@ -37,7 +37,6 @@ from .stored import shorten
 
 _Shapes = Mapping[str, tuple[int, ...]]
 _NUM_LISTED = 4
-_WIDEST = 4096  # channels; the widest release has 384
 _MOST_PARTS = 16  # steps, or units in one; SAFA 0.5 has 8
 _SAFA = "block.getscale."  # prefix that no other network has
 
@@ -63,7 +62,7 @@ def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkCon
         raise _explained(shapes) from None
     if refine:
         config = _with_refinement(config, shapes)
-    expected = _expected_shapes(config, shapes)
+    expected = _expected_shapes(config)
     if expected is None:
         raise _explained(shapes)
     if _difference(shapes, expected):
@@ -71,15 +70,12 @@ def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkCon
     return config
 
 
-def _expected_shapes(
-    config: NetworkConfig | SafaConfig, shapes: _Shapes
-) -> dict[str, tuple[int, ...]] | None:
+def _expected_shapes(config: NetworkConfig | SafaConfig) -> dict[str, tuple[int, ...]] | None:
     """Return what the network of a configuration has; None if there can be no such network."""
-    if any(size > _WIDEST for shape in shapes.values() for size in shape):
-        return None  # or torch would describe layers of 2^60 weights
     try:
         return expected_shapes(config)
-    except (ValueError, RuntimeError, ZeroDivisionError):  # of torch: odd groups, negative sizes
+    # Of torch: odd groups, negative sizes, layers of more than 2^63 bytes.
+    except (ValueError, RuntimeError, ZeroDivisionError):
         return None
 
 
@@ -107,7 +103,7 @@ def detect_enhancer(weights: Mapping[str, Tensor]) -> SafaConfig:
             f"{_listed(sorted(shapes))}. Choose a SAFA checkpoint."
         )
     config = _derive_enhancer(shapes)
-    expected = _expected_shapes(config, shapes)
+    expected = _expected_shapes(config)
     if expected is None:
         config, expected = SafaConfig(), expected_shapes(SafaConfig())
     if difference := _difference(shapes, expected):

@@ -150,6 +150,20 @@ def test_parts_without_a_core_lose_common_wrappers() -> None:
     assert found == {"conv0.weight": 0, "conv1.weight": 1}
 
 
+def test_tensor_called_like_a_wrapper_is_left_out() -> None:
+    found, _ = select_network({"module": 0, "module.net.block0.conv.weight": 1})
+    assert found == {"block0.conv.weight": 1}
+
+
+def test_name_that_ends_in_a_part_is_no_network_of_its_own() -> None:
+    names = {"loss.encode": 0, "block0.conv.weight": 1}  # the first is refused as unexpected
+    assert select_network(names) == (names, None)
+
+
+def test_wrapper_that_is_the_whole_name_stays() -> None:
+    assert select_network({"model": 0}) == ({"model": 0}, None)
+
+
 class Model(nn.Module):
     def __init__(self) -> None:
         super().__init__()
