@@ -7,6 +7,7 @@ decide which files are weights with something harmless beside them, and what the
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 
 # What describes a tensor. Whatever else torch has, such as modules and optimizers, is a program's.
@@ -21,19 +22,10 @@ _HARMLESS = re.compile(
     r"collections\.\w+|numpy\.(dtype|ndarray|_?core\.\w+\.\w+|(float|int|uint|bool)\w*|dtypes\.\w+)"
     r"|numpy\.random\.\w+\.\w+|_codecs\.encode|argparse\.Namespace|types\.SimpleNamespace"
     r"|pathlib\.(\w+\.)?\w*Path|datetime\.\w+|decimal\.Decimal|fractions\.Fraction|uuid\.UUID"
-    r"|(builtins|__builtin__)\.(set|frozenset|slice|range|complex|bytearray|bytes|object|int|float"
+    r"|_*builtin(s|__)\.(set|frozenset|slice|range|complex|bytearray|bytes|object|int|float"
     r"|bool|str|list|dict|tuple)"
     r"|copy_?reg\._reconstructor|easydict\.EasyDict|addict\.addict\.Dict|typing\.Any"
     r"|omegaconf\.\w+\.\w+|yacs\.config\.CfgNode|torch\.optim\.lr_scheduler\.\w+"
-)
-# Modules whose names in a pickle mean that somebody wants it to act.
-_ACTING = re.compile(
-    r"(os|posix|nt|posixpath|ntpath|subprocess|sys|shutil|socket|ctypes|runpy|pty|importlib|imp|code"
-    r"|codeop|builtins|__builtin__|operator|functools|webbrowser|timeit|asyncio|multiprocessing"
-    r"|threading|signal|pickle|_pickle|marshal|pdb|bdb|pip|urllib|http|requests|tempfile|io|commands"
-    r"|platform|pydoc|torch\.hub|torch\.jit|torch\._inductor|torch\.serialization|torch\.load"
-    r"|torch\.storage|numpy\.testing\.\w+|numpy\.f2py|numpy\.distutils|numpy\.load|pathlib|logging"
-    r"|cProfile|profile|doctest|ensurepip|venv|zipimport|types|inspect|gc|atexit|sched|select)\b"
 )
 
 
@@ -52,19 +44,19 @@ def problem_with(names: Sequence[str]) -> str:
         model = next((name for name in foreign if not name.startswith("torch.")), foreign[0])
         return (
             f"is a whole model ({_shown(model)}), which only the program that made it can open. In "
-            "that program, save its weights alone: torch.save(model.state_dict(), path)."
+            "that program, save its weights alone: model.state_dict() with torch.save."
         )
     return (
         f"holds more than weights: {_shown(foreign[0])}, which belongs to the program that made it "
         "and was not run. In that program, save the weights alone: "
-        "torch.save(model.state_dict(), path)."
+        "model.state_dict() with torch.save."
     )
 
 
 def _wants_to_act(name: str) -> bool:
+    """Whether this is a function, or anything of Python itself that is no plain value."""
     last = name.rpartition(".")[2]
-    is_function = last[:1].islower() or last.startswith("_")
-    return _ACTING.match(name) is not None or (is_function and not name.startswith("torch."))
+    return last[:1].islower() or last[:1] == "_" or name.split(".")[0] in sys.stdlib_module_names
 
 
 def _shown(name: str) -> str:

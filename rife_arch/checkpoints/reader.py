@@ -5,7 +5,7 @@ allocated (see ``stored``), and only the weights of the network are read, not th
 them. So, whatever a file claims,
 
 - memory stays below twice the weights, of which a file has 256 MiB as float32 at most, and 64 MiB;
-  for a zip that holds a checkpoint the size of that is added, at most 512 MiB;
+  for a zip that holds a checkpoint twice the size of that is added, which is 256 MiB at most;
 - time stays below some seconds, most of which it may take to follow a pickle of 4 MiB.
 
 From a folder or an archive only weights are read, never the Python files beside them; archives are
@@ -37,7 +37,7 @@ from .stored import StoredTensor, read_tensors, shorten
 from .torch_files import describe_chain, describe_zip
 
 _COMPANIONS = ("contextnet", "unet")  # of flownet, in generations 2.0-3.1
-_LARGEST = 512 << 20  # bytes that an archive may unpack to; the largest released file has 0.1 GB
+_LARGEST = 256 << 20  # bytes that an archive may unpack to; the largest released file has 0.1 GB
 _LONGEST_LIST = 2 << 20  # bytes of the list of members, about 30,000; a release has 200
 _LINK = 0xA  # of Unix, in the upper bits of a member's attributes
 _Members: TypeAlias = Mapping[str, Callable[[], BinaryIO]]

@@ -25,7 +25,8 @@ def run_apart(work: Callable[[], str]) -> tuple[str, float, int]:
     if child == 0:
         os.close(reading)
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-        signal.alarm(SECONDS)
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        signal.alarm(20 * SECONDS)  # of a busy machine
         try:
             said = work()
         except BaseException as error:  # noqa: BLE001  which is what is looked for

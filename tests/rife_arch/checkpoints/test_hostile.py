@@ -163,7 +163,7 @@ def test_every_hostile_file_ends_in_time_and_in_little_memory(tmp_path: Path) ->
 
 def is_within_bounds(name: str, said: str, seconds: float, memory: int, *, size: int) -> bool:
     """The bounds that the docstring of the reader states."""
-    # For a zip that holds a checkpoint the size of that is added.
+    # For a zip that holds a checkpoint twice the size of that is added.
     unpacked = (512 << 20) if name.startswith("archive") else 0
     ended = said == "loaded" or said.startswith("refused")
     return ended and seconds < 20 and memory < 1.3 * size + (64 << 20) + unpacked
