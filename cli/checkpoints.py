@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,18 +14,28 @@ from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_ri
 from rife_arch.catalog import (
     MODEL_FOLDERS,
     CatalogEntry,
+    CatalogRow,
     FetchWheel,
     catalog_rows,
     choose_checkpoint,
     load_catalog,
     load_enhancers,
 )
-from rife_arch.checkpoints import CanonicalWeights, canonical_bytes, canonical_sha256
+from rife_arch.checkpoints import (
+    CanonicalWeights,
+    canonical_bytes,
+    canonical_sha256,
+    sha256_of_file,
+)
 from rife_arch.load import recognise
 from vfi.errors import InputError, advice_on
 
 from .options import NetworkOptions, RifeOptions
 
+_FIRST_USE = (
+    "first use: nobody has published a hash of it. The first download is trusted if it holds the "
+    "right network; its hash is recorded beside it and checked from then on."
+)
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -132,7 +141,7 @@ def inspect_checkpoint(path: Path) -> str:
     num_weights = sum(weight.numel() for weight in canonical.weights.values())
     rows = {
         "file": path,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "a folder",
+        "sha256": sha256_of_file(path) if path.is_file() else "a folder",
         "canonical sha256": canonical_sha256(canonical.weights),
         "network": f"RIFE {found.name}",
         "weights": f"{num_weights:,} in {len(canonical.weights)} tensors",
@@ -176,9 +185,13 @@ def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
 
 
 def list_models() -> str:
-    """Tabulate the catalogue: what is on disk, and how the rest can be had."""
-    rows = [
-        (row.name, str(row.path) if row.path else f"({row.how})", row.note)
-        for row in catalog_rows(search_folders())
-    ]
-    return "\n".join(f"{name:<12} {where:<24} {note}" for name, where, note in rows)
+    """Tabulate the catalogue: what is on disk, how the rest can be had, and what vouches for it."""
+    rows = catalog_rows(search_folders())
+    lines = [f"{row.name:<12} {_whence(row):<24} {row.note}" for row in rows]
+    return "\n".join([*lines, "", _FIRST_USE])
+
+
+def _whence(row: CatalogRow) -> str:
+    if row.path:
+        return str(row.path)
+    return f"({row.how}, first use)" if row.verified_by == "first use" else f"({row.how})"

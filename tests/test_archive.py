@@ -36,8 +36,6 @@ LARGEST = 500_000  # bytes
 # What the rules find and why it may stay: rule and pattern, file -> reason
 REVIEWED = {
     ("opens_connections$client", "rife_arch/catalog/fetch.py"): "asks for a checkpoint, over https",
-    ("unpickles$module", "rife_arch/checkpoints/reader.py"): "the name of an error",
-    ("unpickles$load", "rife_arch/checkpoints/reader.py"): "with weights_only",
     ("reads_the_environment$module", "vfi/encode/encoders.py"): "SVT_LOG, see below",
     ("leaves_its_folders$home", "rife_arch/catalog/download.py"): "~ in a path to read",
 }

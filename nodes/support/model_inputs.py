@@ -25,13 +25,14 @@ from comfy_api.latest import io
 from ...rife_arch.catalog import (
     CatalogEntry,
     catalog_rows,
+    files_by_name,
     find_by_file_name,
     how_to_get,
     load_catalog,
     load_enhancers,
     release_of,
 )
-from .model_paths import download_folder, files_by_name, search_folders
+from .model_paths import download_folder, search_folders
 
 RECOMMENDED = "4.25"
 _State: TypeAlias = dict[str, bool | int | str]
@@ -74,6 +75,7 @@ def check_checkpoint(choice: str | None) -> bool | str:
     if choice is None:
         return True
     choices = _find_choices()
+    choice = choice.replace("\\", "/")  # of a workflow saved on Windows
     if choice in (*choices.own, *choices.released, *choices.versions):
         return True
     entry = next((entry for entry in load_catalog() if entry.name == choice), None)

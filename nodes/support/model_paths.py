@@ -11,11 +11,11 @@ import comfy.utils
 import folder_paths
 
 from ...rife_arch.catalog import (
-    CHECKPOINT_SUFFIXES,
     MODEL_FOLDERS,
     CatalogEntry,
     catalog_rows,
     download,
+    files_by_name,
     find_by_file_name,
     find_entry,
     find_on_disk,
@@ -51,16 +51,6 @@ def _list_files() -> list[str]:
     return sorted(files_by_name(search_folders()))
 
 
-def files_by_name(folders: Sequence[Path]) -> dict[str, Path]:
-    """Find every checkpoint by its file name; of two with the same, the one that is loaded."""
-    files: dict[str, Path] = {}
-    for folder in folders:
-        for path in folder.iterdir():
-            if path.suffix in CHECKPOINT_SUFFIXES:
-                files.setdefault(path.name, path)
-    return files
-
-
 def download_folder() -> Path:
     """Return the folder for downloads, which is ComfyUI's own."""
     return Path(folder_paths.get_folder_paths(_FOLDER)[0])
@@ -74,9 +64,9 @@ def find_checkpoint(choice: str, catalog: Sequence[CatalogEntry] | None = None) 
         catalog: the entries to choose from; None for the shipped catalogue of RIFE versions.
     """
     folders = search_folders()
-    for folder in folders:
-        if (folder / choice).is_file():
-            return folder / choice
+    # Looked up and never joined to a folder, so no choice leads out of these. Windows has backslashes.
+    if (path := files_by_name(folders).get(choice.replace("\\", "/"))) is not None:
+        return path
     catalog = load_catalog() if catalog is None else catalog
     # A workflow may name the file of a version that is not here, or is here under another name.
     entry = find_by_file_name(choice, catalog) or find_entry(catalog, choice)

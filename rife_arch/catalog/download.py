@@ -106,10 +106,13 @@ def download(
 
 
 def _existing_path(name: str, example: CatalogEntry) -> Path | None:
-    path = Path(name).expanduser()
-    # Path("") is the current folder, which nobody means by an empty field.
-    if name and path.exists():
-        return path
+    try:
+        path = Path(name).expanduser()
+        # Path("") is the current folder, which nobody means by an empty field.
+        if name and path.exists():
+            return path
+    except (OSError, RuntimeError) as error:  # a name that is too long, a user who is not there
+        raise CatalogError(f"{name[:200]}: cannot be read ({error}). Check the path.") from error
     if "/" in name or "\\" in name or path.suffix.lower() in CHECKPOINT_SUFFIXES:
         raise CatalogError(
             f"{name}: there is no such file or folder. "

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
-from ..checkpoints import SUFFIXES
+from ..checkpoints import ARCHIVES, SUFFIXES
 from ..errors import CatalogError
 
-CHECKPOINT_SUFFIXES = (*SUFFIXES, ".zip")
+CHECKPOINT_SUFFIXES = (*SUFFIXES, *ARCHIVES)
 
 _HASH = "[0-9a-f]{64}"
 _FIELD_PATTERNS = {
@@ -77,6 +77,8 @@ class PageSource:
 
 
 Source = HttpsSource | WheelSource | PageSource
+VerifiedBy = Literal["tensors", "file", "first use"]
+"""A hash of the weights; of at least one published file; or what was recorded at the first use."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,14 @@ class CatalogEntry:
     canonical_sha256: str | None
     """Hash of the tensors, whatever the container; see ``canonicalize.canonical_sha256``."""
     sources: tuple[Source, ...]
+
+    @property
+    def verified_by(self) -> VerifiedBy:
+        """What decides whether a file is this version; see ``verify`` for the first use."""
+        if self.canonical_sha256:
+            return "tensors"
+        files = [source for source in self.sources if not isinstance(source, PageSource)]
+        return "file" if any(source.sha256 for source in files) else "first use"
 
     @property
     def is_by_hand(self) -> bool:

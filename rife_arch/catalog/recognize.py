@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path, PurePath
 
+from ..checkpoints import is_checkpoint_name, sha256_of_file
 from .entries import CHECKPOINT_SUFFIXES, CatalogEntry, PageSource
 
 # Bytes. The largest release has 87 MB, and what is larger is not worth hashing.
@@ -45,7 +45,7 @@ def is_named_like(entry: CatalogEntry, name: str) -> bool:
     file = PurePath(name)
     # The prefix is required: a file called 40.pth may be anybody's fortieth epoch.
     has_prefix = _squash(file.stem).startswith(("rife", "flownet", "safa"))
-    is_checkpoint = file.suffix.lower() in CHECKPOINT_SUFFIXES
+    is_checkpoint = is_checkpoint_name(file, CHECKPOINT_SUFFIXES)
     return is_checkpoint and has_prefix and version_key(file.stem) == version_key(entry.name)
 
 
@@ -55,7 +55,7 @@ def has_its_weights(path: Path, entry: CatalogEntry) -> bool:
         source.sha256 for source in entry.sources if not isinstance(source, PageSource)
     } | {entry.canonical_sha256}
     published.discard(None)
-    if not published or path.suffix.lower() not in CHECKPOINT_SUFFIXES:
+    if not published or not is_checkpoint_name(path, CHECKPOINT_SUFFIXES):
         return False
     try:
         stat = path.stat()
@@ -69,7 +69,7 @@ def has_its_weights(path: Path, entry: CatalogEntry) -> bool:
 @lru_cache(maxsize=256)
 def _sha256(path: Path, _mtime_ns: int, _size: int) -> str:
     """Hash a file; time and size make the answer out of date when the file is replaced."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of_file(path)
 
 
 def _squash(name: str) -> str:

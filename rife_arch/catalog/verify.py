@@ -10,7 +10,6 @@ file by its path checks nothing: the user vouches for it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass
@@ -21,11 +20,11 @@ from typing import TypeAlias
 from ..checkpoints import (
     CanonicalWeights,
     canonical_sha256,
-    canonicalize,
     detect,
     detect_enhancer,
     find_preset,
-    read_state_dict,
+    read_weights,
+    sha256_of_file,
 )
 from ..errors import CheckpointError, DownloadError
 from ..networks import KNOWN_WEIGHTS, PRESETS, SAFA_RELEASE, SafaConfig, expected_shapes
@@ -67,9 +66,9 @@ def verify_download(
     if source.size is not None and size != source.size:
         raise DownloadError(f"{source.file} has {size} bytes instead of {source.size}")
     if source.sha256 is not None:
-        _require_equal(source, "sha256", source.sha256, _sha256(partial))
+        _require_equal(source, "sha256", source.sha256, sha256_of_file(partial))
         return
-    canonical = canonicalize(read_state_dict(partial))
+    canonical = read_weights(partial)
     found = canonical_sha256(canonical.weights)
     if entry.canonical_sha256 is not None:
         _require_equal(source, "canonical sha256", entry.canonical_sha256, found)
@@ -81,7 +80,7 @@ def verify_download(
             )
     else:
         _require_release(canonical, found, entry)
-        _write_record(target, Record(found, _sha256(partial), str(source), _today()), entry)
+        _write_record(target, Record(found, sha256_of_file(partial), str(source), _today()), entry)
 
 
 def check_on_disk(file: Path, entry: CatalogEntry) -> None:
@@ -97,7 +96,7 @@ def check_on_disk(file: Path, entry: CatalogEntry) -> None:
 
 
 def _trust_first_use(file: Path, entry: CatalogEntry) -> None:
-    canonical = canonicalize(read_state_dict(file))
+    canonical = read_weights(file)
     found = canonical_sha256(canonical.weights)
     try:
         _require_release(canonical, found, entry)
@@ -107,7 +106,7 @@ def _trust_first_use(file: Path, entry: CatalogEntry) -> None:
             f"from {entry.sources[0]}."
         ) from error
     try:
-        _write_record(file, Record(found, _sha256(file), "saved by hand", _today()), entry)
+        _write_record(file, Record(found, sha256_of_file(file), "saved by hand", _today()), entry)
     except OSError as error:  # such as a shared folder without write access
         _log.warning("%s: its hash could not be recorded (%s)", file, error.strerror or error)
 
@@ -121,9 +120,9 @@ def check_recorded(file: Path) -> None:
         CheckpointError: the weights are not those recorded, or the record cannot be read.
     """
     record = _read_record(file)
-    if record is None or _sha256(file) == record.sha256:
+    if record is None or sha256_of_file(file) == record.sha256:
         return
-    found = canonical_sha256(canonicalize(read_state_dict(file)).weights)
+    found = canonical_sha256(read_weights(file).weights)
     if found != record.canonical_sha256:
         raise CheckpointError(
             f"{file}: {_not_as_recorded(record, found)} Delete the file to download it again, "
@@ -174,7 +173,7 @@ def _read_record(file: Path) -> Record | None:
         return None
     try:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: this record of a download cannot be read ({error}). Delete it, and {file.name} "
             "with it if you do not know that file."
@@ -192,11 +191,6 @@ def _write_record(file: Path, record: Record, entry: CatalogEntry) -> None:
         record.canonical_sha256,
         path,
     )
-
-
-def _sha256(file: Path) -> str:
-    # The largest checkpoint is 87 MB, and about to be loaded anyway.
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _today() -> str:

@@ -1,13 +1,15 @@
 """From a file on disk to a state dict, and from a state dict to a config.
 
-May import ``networks``. ``reader`` is the only place that unpickles.
+May import ``networks``. ``reader`` is the one door; nothing here can run what is in a pickle.
 """
 
 from .canonicalize import CanonicalWeights, canonical_bytes, canonical_sha256, canonicalize
 from .detect import detect, detect_enhancer, find_preset, looks_like_safa
-from .reader import SUFFIXES, read_state_dict
+from .files import ARCHIVES, SUFFIXES, is_checkpoint_name, list_checkpoints, sha256_of_file
+from .reader import read_state_dict, read_weights
 
 __all__ = [
+    "ARCHIVES",
     "SUFFIXES",
     "CanonicalWeights",
     "canonical_bytes",
@@ -16,6 +18,10 @@ __all__ = [
     "detect",
     "detect_enhancer",
     "find_preset",
+    "is_checkpoint_name",
+    "list_checkpoints",
     "looks_like_safa",
     "read_state_dict",
+    "read_weights",
+    "sha256_of_file",
 ]

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from ..errors import CheckpointError
+from .select import select_network
+from .stored import shorten
+
 # Left in released checkpoints by training, never read by inference.
 _TRAINING_ONLY = ("teacher.", "caltime.", "block_tea.")
 REFINEMENT = ("contextnet.", "unet.")
 """Prefixes of the context and fusion networks, which are optional in some releases."""
-_PREFIXES = ("module.", "flownet.", "model.")
 _BLOCK = re.compile(r"^block(\d+)\.")
 # The encoder's layers were unnamed in 4.7-4.13; index -> name, by the number of layers.
 _LONG_ENCODER = {"0": "cnn0", "2": "cnn1", "4": "cnn2", "6": "cnn3"}
@@ -51,12 +54,15 @@ def canonicalize(state_dict: Mapping[str, Tensor]) -> CanonicalWeights:
 
     Args:
         state_dict: name -> tensor as read from a file; not modified.
+
+    Raises:
+        CheckpointError: a weight is no real number, or not finite; or there are several networks.
     """
-    plain = strip_prefixes(state_dict)
-    dropped = tuple(sorted(key for key in plain if key.startswith(_TRAINING_ONLY)))
+    plain, _ = select_network(state_dict)
+    dropped = tuple(sorted(key for key, value in plain.items() if _is_left_out(key, value)))
     encoder = _LONG_ENCODER if any(key.startswith("encode.6.") for key in plain) else _SHORT_ENCODER
     kept = {
-        _rename(key, encoder): plain[key].to(torch.float32)
+        _rename(key, encoder): _as_weight(key, plain[key])
         for key in sorted(plain.keys() - set(dropped))
     }
     refinement = {key: value for key, value in kept.items() if key.startswith(REFINEMENT)}
@@ -64,18 +70,27 @@ def canonicalize(state_dict: Mapping[str, Tensor]) -> CanonicalWeights:
     return CanonicalWeights(weights, refinement, dropped)
 
 
-def strip_prefixes(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Remove ``module.``, ``flownet.`` and ``model.`` in front of all names, however nested."""
-    stripped = dict(state_dict)
-    while prefix := _common_prefix(stripped):
-        stripped = {key[len(prefix) :]: value for key, value in stripped.items()}
-    return stripped
+def _is_left_out(key: str, value: Tensor) -> bool:
+    # A whole number by itself counts steps of training; no network has one.
+    is_counter = value.ndim == 0 and not value.is_floating_point()
+    return is_counter or key.startswith(_TRAINING_ONLY)
 
 
-def _common_prefix(keys: Iterable[str]) -> str | None:
-    keys = list(keys)
-    shared = (prefix for prefix in _PREFIXES if keys and all(k.startswith(prefix) for k in keys))
-    return next(shared, None)
+def _as_weight(key: str, value: Tensor) -> Tensor:
+    if not value.is_floating_point():
+        kind = str(value.dtype).removeprefix("torch.")
+        raise CheckpointError(
+            f"its weight {shorten(key)} is made of {kind}, and weights are real numbers. "
+            "Choose the checkpoint that was trained, not one converted for another program."
+        )
+    weight = value.to(torch.float32)
+    # Sparing: a sum is finite only if all its parts are, and only doubtful ones are looked at.
+    if not torch.isfinite(weight.sum()) and not torch.isfinite(weight).all():
+        raise CheckpointError(
+            f"its weight {shorten(key)} is not finite: it has NaN or infinity in it, which would "
+            "spoil every frame. The training failed or the file is damaged: get another copy."
+        )
+    return weight
 
 
 def _rename(key: str, encoder: Mapping[str, str]) -> str:

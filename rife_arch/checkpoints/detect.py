@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import lru_cache
 
 from torch import Tensor
 
@@ -32,9 +33,11 @@ from ..networks import (
     expected_shapes,
 )
 from .canonicalize import REFINEMENT
+from .stored import shorten
 
 _Shapes = Mapping[str, tuple[int, ...]]
 _NUM_LISTED = 4
+_MOST_PARTS = 16  # steps, or units in one; SAFA 0.5 has 8
 _SAFA = "block.getscale."  # prefix that no other network has
 
 
@@ -55,13 +58,25 @@ def detect(weights: Mapping[str, Tensor], *, refine: bool = False) -> NetworkCon
     _refuse_relatives(shapes)
     try:
         config = _derive(shapes)
-    except (KeyError, IndexError, ZeroDivisionError):
+    except (KeyError, IndexError, ValueError, ZeroDivisionError):
         raise _explained(shapes) from None
     if refine:
         config = _with_refinement(config, shapes)
-    if _difference(shapes, expected_shapes(config)):
+    expected = _expected_shapes(config)
+    if expected is None:
+        raise _explained(shapes)
+    if _difference(shapes, expected):
         raise _explained(shapes, config)
     return config
+
+
+def _expected_shapes(config: NetworkConfig | SafaConfig) -> dict[str, tuple[int, ...]] | None:
+    """Return what the network of a configuration has; None if there can be no such network."""
+    try:
+        return expected_shapes(config)
+    # Of torch: odd groups, negative sizes, layers of more than 2^63 bytes.
+    except (ValueError, RuntimeError, ZeroDivisionError):
+        return None
 
 
 def looks_like_safa(weights: Mapping[str, Tensor]) -> bool:
@@ -87,6 +102,20 @@ def detect_enhancer(weights: Mapping[str, Tensor]) -> SafaConfig:
             f"this is not SAFA (block.getscale…): it has {len(shapes)} other weights, such as "
             f"{_listed(sorted(shapes))}. Choose a SAFA checkpoint."
         )
+    config = _derive_enhancer(shapes)
+    expected = _expected_shapes(config)
+    if expected is None:
+        config, expected = SafaConfig(), expected_shapes(SafaConfig())
+    if difference := _difference(shapes, expected):
+        raise CheckpointMismatchError(
+            f"this looks like SAFA, but with weights {difference}. "
+            "The file is damaged, was edited, or is a release other than 0.5: get SAFA 0.5."
+        )
+    return config
+
+
+def _derive_enhancer(shapes: _Shapes) -> SafaConfig:
+    """Read off the configuration; that of the release where it does not show."""
     try:
         config = SafaConfig(
             width=shapes["block.convimg.6.weight"][0],
@@ -95,14 +124,10 @@ def detect_enhancer(weights: Mapping[str, Tensor]) -> SafaConfig:
             depth=_count(shapes, "block.convblock.0.conv_backbone."),
             num_final_units=_count(shapes, "lastconv0.") - 1,
         )
-    except KeyError:
-        config = SafaConfig()
-    if difference := _difference(shapes, expected_shapes(config)):
-        raise CheckpointMismatchError(
-            f"this looks like SAFA, but with weights {difference}. "
-            "The file is damaged, was edited, or is a release other than 0.5: get SAFA 0.5."
-        )
-    return config
+    except (KeyError, IndexError):
+        return SafaConfig()
+    parts = (config.num_steps, config.depth, config.num_final_units)
+    return config if max(parts) <= _MOST_PARTS else SafaConfig()
 
 
 def _count(shapes: _Shapes, prefix: str) -> int:
@@ -209,7 +234,7 @@ def _explained(
     shapes: _Shapes, derived: NetworkConfig | None = None
 ) -> UnsupportedCheckpointError | CheckpointMismatchError:
     """Name the closest network, released or derived, and what differs."""
-    candidates = {preset.label: expected_shapes(preset.config) for preset in PRESETS}
+    candidates = dict(_released_shapes())
     if derived is not None:
         candidates[f"with {len(derived.widths)} blocks"] = expected_shapes(derived)
     in_common = {label: len(shapes.items() & candidates[label].items()) for label in candidates}
@@ -233,6 +258,12 @@ def _explained(
     )
 
 
+@lru_cache(maxsize=1)
+def _released_shapes() -> Mapping[str, _Shapes]:
+    """Label -> shapes of every release: constants, which take 0.3 s to work out."""
+    return {preset.label: expected_shapes(preset.config) for preset in PRESETS}
+
+
 def _difference(shapes: _Shapes, expected: _Shapes) -> str:
     """Describe how ``shapes`` deviate from ``expected``; empty if they do not."""
     missing = sorted(expected.keys() - shapes.keys())
@@ -249,4 +280,6 @@ def _difference(shapes: _Shapes, expected: _Shapes) -> str:
 
 def _listed(names: list[str]) -> str:
     rest = len(names) - _NUM_LISTED
-    return ", ".join(names[:_NUM_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(shorten(name) for name in names[:_NUM_LISTED]) + (
+        f" and {rest} more" if rest > 0 else ""
+    )

@@ -6,9 +6,11 @@ May import ``rife_arch.errors`` only.
 from .blocks import ActivatedConv, FlowBlock, Motion, resize
 from .build import Network, build_enhancer, build_network, expected_shapes, set_precision
 from .config import (
+    DERIVED,
     KNOWN_WEIGHTS,
     PRESETS,
     SAFA_RELEASE,
+    Derived,
     EncoderConfig,
     HDv3Config,
     IFNetConfig,
@@ -23,11 +25,13 @@ from .safa import SAFA, Router
 from .warp import sample
 
 __all__ = [
+    "DERIVED",
     "KNOWN_WEIGHTS",
     "PRESETS",
     "SAFA",
     "SAFA_RELEASE",
     "ActivatedConv",
+    "Derived",
     "EncoderConfig",
     "FlowBlock",
     "HDv3Config",

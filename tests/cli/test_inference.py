@@ -679,7 +679,7 @@ WRONG = {
         "none.pth: there is no such file or folder",
     ),
     "inspect nothing": ("--inspect none.pth", 1, "none.pth: there is no such file or folder"),
-    "inspect text": ("--inspect text.mp4", 1, "text.mp4 is not a PyTorch checkpoint"),
+    "inspect text": ("--inspect text.mp4", 1, "text.mp4 is not a complete PyTorch"),
     "unwritable": (
         "--video clip.mkv --output text.mp4/a.mp4",
         2,
@@ -870,9 +870,11 @@ def test_convert_refuses_another_network_and_another_extension(
 def test_list_models_names_every_version_and_how_to_get_it(cli: RunCli) -> None:
     ended = cli("--list-models")
     assert ended.code == 0
-    rows = {line.split()[0]: line for line in ended.out.splitlines()}
+    rows = {line.split()[0]: line for line in ended.out.splitlines() if line}
     assert "4.25" in rows
     assert "(pip)" in rows["3.6"] or "ckpts" in rows["3.6"]
+    assert "(https, first use)" in rows["4.10"] or "ckpts" in rows["4.10"]
+    assert "its hash is recorded" in ended.out
 
 
 def test_ensemble_is_refused_where_the_network_has_none(cli: RunCli, clip: Path) -> None:

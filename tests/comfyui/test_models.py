@@ -60,6 +60,35 @@ def test_own_files_come_first_and_then_the_recommended_version(comfy: Comfy) -> 
     assert "rife_tiny.pth" not in model["states"]
 
 
+@pytest.fixture
+def odd_names(folder: Path) -> Iterator[Path]:
+    """Files that ComfyUI lists, and others beside them."""
+    source = folder / "rife_tiny.pth"
+    made = folder / "made"
+    (made / "folder.pth").mkdir(parents=True)
+    for name in ("mine.pkl", "UPPER.PTH", "mine.ckpt"):
+        shutil.copy(source, made / name)
+    (made / "._mine.pkl").write_bytes(b"\x00\x05\x16\x07")
+    yield made
+    shutil.rmtree(made)
+
+
+def test_files_are_those_that_comfyui_lists(comfy: Comfy, odd_names: Path) -> None:
+    theirs = comfy.get("/object_info/FrameInterpolationModelLoader")
+    listed = options(theirs["FrameInterpolationModelLoader"])["model_name"]["options"]
+
+    ours = {name for name in model_input(comfy)["options"] if name.startswith("made/")}
+
+    assert ours == {name for name in listed if name.startswith("made/")} - {"made/._mine.pkl"}
+    assert ours == {"made/mine.pkl", "made/UPPER.PTH", "made/mine.ckpt"}
+
+
+@pytest.mark.parametrize("model", ["made/mine.ckpt", "made\\mine.pkl"])
+def test_file_in_a_subfolder_loads(comfy: Comfy, odd_names: Path, model: str) -> None:
+    ended = comfy.run(loading(model))
+    assert ended.succeeded, ended.messages
+
+
 def test_enhancer_is_no_choice(comfy: Comfy, folder: Path) -> None:
     enhancer = folder / "safa_v0.5.zip"
     enhancer.touch()
@@ -78,7 +107,7 @@ def test_version_loads_under_its_name_and_those_of_its_files(
     assert ended.succeeded, ended.messages
 
 
-@pytest.mark.parametrize("model", ["nope.pth", "../models/rife_tiny.pth", "4.99", ""])
+@pytest.mark.parametrize("model", ["nope.pth", "../models/rife_tiny.pth", "/etc/x.pth", "4.99", ""])
 def test_unknown_model_is_refused_before_anything_runs(
     comfy: Comfy, folder: Path, model: str
 ) -> None:

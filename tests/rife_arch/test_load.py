@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from rife_arch import CheckpointError, load, load_checkpoint
+from rife_arch import CheckpointError, UnsupportedCheckpointError, load, load_checkpoint
+from rife_arch.checkpoints import canonical_sha256
 from tests.helpers.networks import TINY_CONFIG, preset_config, random_weights
 
 HDV3 = {version: preset_config(version) for version in ("3.6", "3.8")}
@@ -48,15 +48,36 @@ def test_name_of_file_or_folder_tells_36_from_38(
     assert load_checkpoint(path).name == version
 
 
-def test_renamed_38_is_recognised_by_the_hash_that_git_gives_it(
+def test_renamed_38_is_recognised_by_its_hash(
     tmp_path: Path, weights: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "mine.pth"
+    path = tmp_path / "rife36.pth"
     torch.save(weights, path)
-    command = ["git", "hash-object", "--no-filters", str(path)]
-    blob = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    monkeypatch.setattr(load, "BLOB_OF_38", blob)
-    assert load_checkpoint(path).name == "3.8"
+    monkeypatch.setattr(load, "KNOWN_WEIGHTS", {canonical_sha256(weights): "3.8"})
+    model = load_checkpoint(path)
+    assert (model.name, model.config) == ("3.8", HDV3["3.8"])
+
+
+def test_weights_of_others_that_run_in_another_way_are_refused_by_name(tmp_path: Path) -> None:
+    torch.save(random_weights(preset_config("4.7"), 0), tmp_path / "rife_Elexor.pth")
+    with pytest.raises(UnsupportedCheckpointError, match=r"by its name this is elexor, .* 4\.9;"):
+        load_checkpoint(tmp_path / "rife_Elexor.pth")
+
+
+def test_weights_of_others_that_run_as_a_release_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "sudo_rife4_269.662_testV1_scale1.pth"
+    torch.save(random_weights(preset_config("4.0"), 0), path)
+    assert load_checkpoint(path).name == "sudo_rife4_269.662 (network of 4.0 / 4.1)"
+
+
+def test_name_of_others_says_nothing_of_another_network(tmp_path: Path) -> None:
+    torch.save(random_weights(preset_config("4.6"), 0), tmp_path / "elexor.pth")
+    assert load_checkpoint(tmp_path / "elexor.pth").name == "4.6"
+
+
+def test_user_can_say_that_the_name_of_others_is_wrong(tmp_path: Path) -> None:
+    torch.save(random_weights(preset_config("4.7"), 0), tmp_path / "elexor.pth")
+    assert load_checkpoint(tmp_path / "elexor.pth", version="4.7").name == "4.7"
 
 
 def test_undecided_file_is_taken_for_36_with_a_warning(

@@ -505,9 +505,9 @@ ServeUnverified = Callable[[str, dict[str, torch.Tensor]], CatalogEntry]
 
 
 def stand_in(config: NetworkConfig, value: float = 0.5) -> dict[str, torch.Tensor]:
-    """Weights of the right shapes, which all share one number: a small file, however wide."""
+    """Weights of the right shapes, all the same number."""
     shapes = expected_shapes(config)
-    return {key: torch.full((1,), value).expand(shape) for key, shape in shapes.items()}
+    return {key: torch.full(shape, value, dtype=torch.float16) for key, shape in shapes.items()}
 
 
 def saved(weights: dict[str, torch.Tensor]) -> bytes:
@@ -523,7 +523,7 @@ def hash_of(weights: dict[str, torch.Tensor]) -> str:
 @pytest.fixture
 def serve_unverified(server: Server, monkeypatch: pytest.MonkeyPatch) -> ServeUnverified:
     """Serve weights as a version of which no hash is known; return its entry."""
-    monkeypatch.setattr(fetch, "_CHUNK", 1 << 16)
+    monkeypatch.setattr(fetch, "_CHUNK", 1 << 20)
     labels = {version: preset.label for preset in PRESETS for version in preset.versions}
 
     def serve(name: str, weights: dict[str, torch.Tensor]) -> CatalogEntry:
@@ -691,7 +691,7 @@ def test_trusted_file_is_found_without_reading_its_weights(
     trusted: tuple[CatalogEntry, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry, path = trusted
-    monkeypatch.setattr(verify, "read_state_dict", lambda _: pytest.fail("weights were read"))
+    monkeypatch.setattr(verify, "read_weights", lambda _: pytest.fail("weights were read"))
 
     assert find_on_disk(entry, [path.parent]) == path
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from rife_arch.catalog import recognize
 from rife_arch.catalog.entries import CatalogEntry, HttpsSource, PageSource, WheelSource
 from rife_arch.catalog.index import CatalogRow, catalog_rows, find_entry, find_on_disk, load_catalog
 from rife_arch.catalog.recognize import release_of
@@ -400,10 +401,10 @@ def test_file_that_did_not_change_is_hashed_once(
     entry = published(b"weights")
     assert release_of(tmp_path / "flownet.pkl", [entry])
 
-    def read(path: Path) -> bytes:
+    def read(path: Path) -> str:
         raise AssertionError(f"{path} is read again")
 
-    monkeypatch.setattr(Path, "read_bytes", read)
+    monkeypatch.setattr(recognize, "sha256_of_file", read)
 
     assert release_of(tmp_path / "flownet.pkl", [entry])
 
@@ -445,12 +446,7 @@ def network_row(preset: Preset) -> str:
 
 
 def verified_by(entry: CatalogEntry) -> str:
-    if entry.canonical_sha256:
-        return "tensors"
-    downloads = [source for source in entry.sources if not isinstance(source, PageSource)]
-    if not downloads:
-        return "–"  # noqa: RUF001  the dash of an empty cell
-    return "file" if any(source.sha256 for source in downloads) else "first use"
+    return "–" if entry.is_by_hand else entry.verified_by  # noqa: RUF001  dash of an empty cell
 
 
 def publishers(entry: CatalogEntry) -> str:

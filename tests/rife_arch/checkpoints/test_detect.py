@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from rife_arch import CheckpointMismatchError, UnsupportedCheckpointError, detect
+from rife_arch import CheckpointError, CheckpointMismatchError, UnsupportedCheckpointError, detect
 from rife_arch.checkpoints.canonicalize import canonicalize
 from rife_arch.checkpoints.detect import find_preset
 from rife_arch.networks.build import expected_shapes
@@ -57,6 +57,19 @@ def test_unnamed_layers_of_the_short_encoder_are_recognised() -> None:
 def test_unknown_widths_of_a_known_structure_are_accepted() -> None:
     assert detect(random_weights(TINY_CONFIG, 0)) == TINY_CONFIG
     assert find_preset(TINY_CONFIG) is None
+
+
+@pytest.mark.parametrize("width", [1 << 20, 1 << 40])
+def test_giant_width_is_refused_without_being_built(width: int) -> None:
+    weights = random_weights(TINY_CONFIG, 0)
+    weights["blocks.0.conv0.1.0.weight"] = torch.zeros(1).expand(width, 1, 1, 1)
+    with pytest.raises(CheckpointError):
+        detect(weights)
+
+
+def test_refined_network_is_still_the_release() -> None:
+    preset = next(preset for preset in PRESETS if "4.2" in preset.versions)
+    assert find_preset(dataclasses.replace(preset.config, refines=True)) is preset
 
 
 def test_half_precision_copies_are_widened() -> None:
