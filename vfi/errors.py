@@ -24,10 +24,10 @@ _ADVICE = {
 }
 
 
-def advice_on(error: OSError) -> str:
+def advice_on(error: Exception) -> str:
     """Say what to do where the system refuses to read or write a file."""
     default = "Choose another folder, or change its permissions."
-    return _ADVICE.get(error.errno or 0, default)
+    return _ADVICE.get(getattr(error, "errno", None) or 0, default)
 
 
 class VfiError(Exception):
