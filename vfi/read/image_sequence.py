@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -96,19 +98,35 @@ def read_image_folder(
     """
     if info.has_alpha and not alpha:
         logger.info("%s: transparency is dropped", info.path)
-    is_clipped = False
+    noted: set[str] = set()
     for number, file in enumerate(info.files):
         pixels = read_image(file, bit_depth=info.bit_depth, alpha=alpha and info.has_alpha)
-        if info.bit_depth > 8 and pixels.max() > 1:
-            if not is_clipped:
-                logger.warning("%s: values above white are clipped", file)
-            is_clipped, pixels = True, pixels.clip(max=1)
+        if info.bit_depth > 8:
+            pixels, changes = _made_valid(pixels)
+            for change in changes:
+                if change not in noted:
+                    logger.warning("%s: %s", file, change)
+                noted.add(change)
         if pixels.shape[:2] != (info.height, info.width):
             raise DecodeError(
                 f"{file} is {pixels.shape[1]}x{pixels.shape[0]} now and was "
                 f"{info.width}x{info.height} before. It was changed meanwhile: start again."
             )
         yield Frame(torch.from_numpy(pixels), number / rate)
+
+
+def _made_valid(
+    pixels: npt.NDArray[np.uint8 | np.float32],
+) -> tuple[npt.NDArray[np.uint8 | np.float32], list[str]]:
+    """Return values in [0, 1], and what had to be changed; an EXR file may hold anything."""
+    changes: list[str] = []
+    if np.isnan(pixels).any():
+        changes.append("values that are no numbers count as black")
+        pixels = np.nan_to_num(pixels, nan=0.0)
+    if pixels.max() > 1:
+        changes.append("values above white are clipped")
+        pixels = pixels.clip(max=1)
+    return pixels, changes
 
 
 def read_mask(file: Path) -> Tensor:
@@ -123,7 +141,8 @@ def read_mask(file: Path) -> Tensor:
     """
     if not file.is_file():
         raise InputError(f"{file}: there is no such file. Check the path.")
-    return torch.from_numpy(read_image(file, bit_depth=16, alpha=False)).clamp(max=1).mean(dim=2)
+    pixels, _ = _made_valid(read_image(file, bit_depth=16, alpha=False))
+    return torch.from_numpy(pixels).mean(dim=2)
 
 
 def _list_images(folder: Path) -> list[Path]:

@@ -124,7 +124,7 @@ def test_opaque_images_among_transparent_ones_are_opaque(tmp_path: Path) -> None
     assert opacities == pytest.approx([1, 0.5])
 
 
-def test_what_is_brighter_than_white_is_clipped_and_told_once(
+def test_what_no_frame_can_show_is_changed_and_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bright = np.array([[0.5, 8.0, -1.0, np.nan, np.inf]])
@@ -134,7 +134,8 @@ def test_what_is_brighter_than_white_is_clipped_and_told_once(
         frames = read(tmp_path)
     assert frames[1][0, :, 0] == pytest.approx([0.73536, 1, 0, 0, 1], abs=1e-4)
     assert [record.message for record in caplog.records] == [
-        f"{tmp_path / '1.exr'}: values above white are clipped"
+        f"{tmp_path / '1.exr'}: values that are no numbers count as black",
+        f"{tmp_path / '1.exr'}: values above white are clipped",
     ]
 
 
