@@ -201,7 +201,7 @@ class SegmentsFolder:
     def _remove_all_but(self, *kept: Path) -> None:
         for entry in self.path.iterdir():
             if entry not in (self.path / _MANIFEST, *kept):
-                entry.unlink()
+                entry.unlink(missing_ok=True)  # macOS removes "._a" with its "a" on some drives
 
     def _write_manifest(self, num_frames: int | None) -> None:
         manifest = _Manifest(self._key or "", self.segment_length, num_frames)
