@@ -12,6 +12,13 @@ A message begins with the file or option it is about, and says what is wrong and
 ``expected <x>, got <y>`` only where that is clearest.
 """
 
+_LONGEST_QUOTE = 60  # characters
+
+
+def quoted(text: str) -> str:
+    """Show what somebody typed, as much of it as a message has room for."""
+    return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}...")
+
 
 class VfiError(Exception):
     """Root of everything this package raises on purpose."""

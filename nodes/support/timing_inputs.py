@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from typing import Any, Protocol
 
 from comfy_api.latest import io
@@ -220,7 +221,10 @@ def read_curve(curve: Curve, duration: Fraction) -> SpeedCurve:
     points: list[SpeedPoint] = []
     for index in range(_NUM_CURVE_POINTS):
         position = Fraction(index, _NUM_CURVE_POINTS - 1)
-        height = min(max(curve.interp(float(position)), 0.0), 1.0)
+        given = curve.interp(float(position))
+        if not isfinite(given):
+            raise InputError(f"curve is {given} at {float(position):g}. Check the Curve Editor.")
+        height = min(max(given, 0.0), 1.0)
         speed = Fraction(round(1000 * 4 ** (2 * height - 1)), 1000)
         points.append(SpeedPoint(position * duration, speed))
     return SpeedCurve(tuple(points))

@@ -24,6 +24,11 @@ def test_options_of_an_encoder_are_taken(line: str, expected: dict[str, str]) ->
     assert parse_encoder_options(line) == expected
 
 
+def test_endless_line_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InputError, match="have 100000 characters, and at most 4000 are read"):
+        parse_encoder_options("-crf 18 " * 12500)
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -37,7 +37,9 @@ def test_cuts_are_read_as_frames_or_seconds(text: str, expected: CutList) -> Non
     assert parse_cuts(text) == expected
 
 
-@pytest.mark.parametrize("text", ["1.5", "two", "s", "1/0s"])
+@pytest.mark.parametrize(
+    "text", ["1.5", "two", "s", "1/0s", "-1", "-1s", "1e99s", "nans", "٣", "1" * 13]
+)
 def test_text_that_is_no_cut_is_explained(text: str) -> None:
     with pytest.raises(InputError, match=f"must be frame numbers.*not '{text}'"):
         parse_cuts(text)
