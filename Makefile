@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup format check test-all
+.PHONY: setup format check test-all faults
 
 setup:
 	$(PYTHON) -m venv $(VENV)
@@ -17,7 +17,11 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not faults"
 
 test-all:
 	$(BIN)/python -m pytest -n 2
+
+# Minutes to an hour: the long runs of fuzzing and of injected faults.
+faults:
+	$(BIN)/python -m pytest -n 2 -m faults

@@ -51,15 +51,21 @@ def _build_parser() -> argparse.ArgumentParser:
 def _migrate(args: argparse.Namespace) -> Report:
     path: Path = args.workflow
     output: Path = args.output or path.with_name(f"{path.stem}_rife.json")
-    if output.exists() and not args.overwrite:
-        raise InputError(
-            f"{output} exists already. Choose another --output, or replace it with --overwrite."
-        )
     migrated, report = migrate_workflow(_read(path))
     if not report.done:
         report.notes.append("nothing was written: there is no node here that could be switched.")
         return report
-    output.write_text(json.dumps(migrated, indent=2, ensure_ascii=False), encoding="utf-8")
+    try:
+        with output.open("wb" if args.overwrite else "xb") as file:
+            file.write(_encoded(migrated))
+    except FileExistsError as error:
+        raise InputError(
+            f"{output} exists already. Choose another --output, or replace it with --overwrite."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{output} could not be written ({error.strerror}). Choose another --output."
+        ) from error
     report.notes.append(f"written to {output}")
     return report
 
@@ -67,10 +73,18 @@ def _migrate(args: argparse.Namespace) -> Report:
 def _read(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is no workflow in JSON ({error}). Save it from ComfyUI's menu."
         ) from error
+
+
+def _encoded(workflow: object) -> bytes:
+    """Write letters as they are; half a character, which JSON can hold, only as an escape."""
+    try:
+        return json.dumps(workflow, indent=2, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(workflow, indent=2).encode()
 
 
 if __name__ == "__main__":

@@ -228,7 +228,7 @@ class ImageSequenceWriter:
 
 def _read_key(partial: Path) -> str | None:
     try:
-        return (partial / _KEY_FILE).read_text(encoding="utf-8")
+        return (partial / _KEY_FILE).read_bytes().decode(errors="replace")
     except OSError:
         return None
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.helpers.parsing import parsed
 from vfi.errors import InputError
 from vfi.timing import format_rate, parse_ramp, parse_rate, parse_speed, parse_timestamp
 
@@ -119,3 +123,38 @@ def test_time_beyond_any_clip_is_refused() -> None:
     for text in ("1000000001", "999999999:00:00"):
         with pytest.raises(InputError, match=r"is later than any clip is long"):
             parse_timestamp(text)
+
+
+# --- whatever is typed ---------------------------------------------------------------------------
+
+NUMBERS = st.text("0123456789.eE+-/:s, ٣½_\0\n", max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("parse", "least", "most"),
+    [
+        (parse_rate, F(1, 1000), F(4000)),
+        (parse_speed, F(1, 10**9), F(10**9)),
+        (parse_timestamp, F(0), F(10**9)),
+    ],
+)
+@given(text=NUMBERS | st.text())
+def test_any_text_is_a_value_in_its_bounds_or_one_short_error(
+    parse: Callable[[str], F], least: F, most: F, text: str
+) -> None:
+    value = parsed(parse, text)
+    assert value is None or least <= value <= most
+
+
+RAMPS = st.lists(st.tuples(NUMBERS, NUMBERS).map(":".join), max_size=5).map(" ".join)
+
+
+@given(RAMPS | st.text())
+def test_any_list_of_points_is_a_ramp_that_ends_or_one_short_error(text: str) -> None:
+    curve = parsed(parse_ramp, text)
+    assert curve is None or 0 < curve.shown_at(F(3600)) < 10**13
+
+
+@given(st.fractions(F(1, 1000), F(4000), max_denominator=1001))
+def test_rate_as_a_fraction_is_read_as_it_is(rate: F) -> None:
+    assert parse_rate(f"{rate.numerator}/{rate.denominator}") == rate
