@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from rife_arch import FLOW_SCALES, HDv3Config, NetworkConfig, RifeModel
@@ -49,6 +50,13 @@ def narrow(config: NetworkConfig) -> NetworkConfig:
     if isinstance(config, HDv3Config):
         return dataclasses.replace(config, width=8)
     return dataclasses.replace(config, widths=(8,) * len(config.widths))
+
+
+def test_padding_is_right_and_below_and_taken_off_again() -> None:
+    model, images = random_model(), (random_image(1, 37, 81), random_image(2, 37, 81))
+    padded = [F.pad(image, (0, 128 - 81, 0, 64 - 37), mode="replicate") for image in images]
+    assert model.config.pad_multiple(1.0) == 64
+    assert torch.equal(model(*images), model(*padded)[..., :37, :81])
 
 
 @pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
