@@ -1,10 +1,11 @@
 """When something of the source is shown in the result."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from vfi.tracks import Chapter, SourceTracks
+from vfi.tracks import AudioMode, AudioStream, Chapter, SourceTracks
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,16 @@ def test_speed_moves_what_is_shown(tmp_path):
     tracks = SourceTracks(tmp_path, start=Fraction(2), tempo=Fraction(2))
 
     assert tracks.shown(Fraction(3), Fraction(6)) == (Fraction(1, 2), 2)
+
+
+@pytest.mark.parametrize(("delay", "begins"), [("0.1", False), ("0.1001", True)])
+def test_sound_before_the_picture_is_kept_where_it_is_more_than_an_encoder_puts_there(
+    delay, begins, tmp_path
+):
+    tracks = SourceTracks(tmp_path, audio=(AudioStream(1, "aac"),), delay=Fraction(delay))
+
+    assert tracks.begins_with_audio is begins
+    assert not replace(tracks, audio=()).begins_with_audio
+    assert not replace(tracks, audio_mode=AudioMode.NONE).begins_with_audio
+    assert not replace(tracks, tempo=Fraction(2)).begins_with_audio
+    assert not replace(tracks, start=Fraction(1)).begins_with_audio
