@@ -13,6 +13,7 @@ from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,7 @@ from migrate import migrate_workflow
 from migrate.forms import CORE_INTERPOLATE, RIFE_VFI
 from vfi.encode import EncodingSettings, parse_encoder_options
 from vfi.errors import VfiError
-from vfi.image_files import encode_exr, encode_png, probe_image, read_image
+from vfi.image_files import encode_exr, encode_png, opened, probe_image, read_image
 from vfi.preprocess import parse_cuts
 from vfi.read.gif import clears_frames
 from vfi.read.webp import describe_animation, is_webp, read_animation
@@ -37,6 +38,7 @@ _PARSERS: tuple[Callable[[str], object], ...] = (
     *(parse_rate, parse_speed, parse_timestamp, parse_cuts, parse_labels, parse_encoder_options),
 )
 _SIZE = (8, 6)  # px
+_MOST_PIXELS = 1 << 20  # 178 million, which are allowed, take seconds each
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ def _as_file(suffix: str, read: Callable[[Path], object]) -> Callable[[bytes], N
     """Give a reader a file with the input in it; errors of the project are as they should be."""
 
     def run(data: bytes) -> None:
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            warnings.catch_warnings(),
+            patch.object(opened, "_MOST_PIXELS", _MOST_PIXELS),
+        ):
             warnings.simplefilter("ignore")  # Pillow's, of what it repairs
             path = Path(folder) / f"1{suffix}"
             path.write_bytes(data)

@@ -148,6 +148,8 @@ def _records(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         data = file.read(min(size, whole))
         if len(data) != size or crc32(data) != checksum:
             return
+        if not data and file.tell() > _RECORD.size:
+            return  # zeros, which a power cut may leave, have the right checksum
         yield data, file.tell()
 
 

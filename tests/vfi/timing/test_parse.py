@@ -24,6 +24,7 @@ FILM, NTSC = F(24000, 1001), F(60000, 1001)
         ("2:1 1:2", "1 s comes after 2 s"),
         ("-1:1", "the time '-1' is below 0"),
         ("x:1", "the time 'x' is not a number"),
+        ("1e12:1", "the time '1e12' is later than any clip is long"),
     ],
 )
 def test_invalid_ramp_is_refused_with_the_reason_and_an_example(text: str, reason: str) -> None:
@@ -36,6 +37,14 @@ def test_ramp_of_a_thousand_points_is_the_longest() -> None:
     assert len(parse_ramp(" ".join(points[:-1])).points) == 1000
     with pytest.raises(InputError, match="it has 1001 points, and at most 1000 are taken"):
         parse_ramp(" ".join(points))
+
+
+def test_points_of_a_ramp_may_be_separated_by_commas() -> None:
+    assert parse_ramp("0:1, 1:2,2:3") == parse_ramp("0:1 1:2 2:3")
+
+
+def test_speeds_of_a_billion_and_its_inverse_are_the_limits() -> None:
+    assert (parse_speed("1e9"), parse_speed("1e-9")) == (F(10**9), F(1, 10**9))
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1/0", "fast", "nan", "1e-10", "1e10", "1e99999"])
@@ -58,6 +67,9 @@ def test_speed_must_be_above_0(text: str) -> None:
         ("24000/1001", FILM),
         ("12.5", F(25, 2)),
         ("25.0", F(25)),
+        ("5", F(5)),
+        ("1.0", F(1)),
+        ("2997/100", F(2997, 100)),
     ],
 )
 def test_typed_rates_are_read_as_what_people_mean(text: str, rate: F) -> None:
