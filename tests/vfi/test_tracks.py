@@ -26,6 +26,15 @@ def test_chapters_of_a_late_picture_stay_with_their_frames(tmp_path):
     assert [(chapter.start, chapter.end) for chapter in shown] == [(0, 1), (1, 3)]
 
 
+def test_chapters_outside_the_trim_or_of_no_length_are_left_out(tmp_path):
+    ends = [(0, 1, "before"), (1, 3, "A"), (3, 3, "of no length"), (3, 9, "B"), (5, 9, "after")]
+    marks = [Chapter(Fraction(start), Fraction(end), title) for start, end, title in ends]
+    tracks = SourceTracks(tmp_path, chapters=marks, start=Fraction(1), duration=Fraction(4))
+
+    shown = [(chapter.start, chapter.end, chapter.title) for chapter in tracks.shown_chapters()]
+    assert shown == [(0, 2, "A"), (2, 4, "B")]
+
+
 def test_speed_moves_what_is_shown(tmp_path):
     tracks = SourceTracks(tmp_path, start=Fraction(2), tempo=Fraction(2))
 

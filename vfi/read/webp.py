@@ -137,7 +137,7 @@ def _probe(path: Path) -> _Animation:
             width, height = image.size
             tags = _read_tags(image)
             has_alpha = image.mode == "RGBA" and (
-                image.getextrema()[3][0] < 255 or _becomes_transparent(headers)
+                np.asarray(image.getchannel("A")).min() < 255 or _becomes_transparent(headers)
             )
     except PILLOW_ERRORS as error:
         raise _damaged(path, 0, error) from error

@@ -56,6 +56,11 @@ def test_scene_of_a_single_frame_is_taken_for_a_rather_busy_one(
     assert cuts_in([0, change]) == cuts
 
 
+@pytest.mark.parametrize("length", [1, 2])
+def test_scene_may_begin_right_after_the_image_from_before_a_flash_is_back(length: int) -> None:
+    assert cuts_in([0, 0, 0, *[1] * length, 0, 0.9375, 0.9375, 0.9375]) == [4 + length]
+
+
 def test_frame_after_which_the_image_from_before_is_back_begins_a_flash() -> None:
     assert cuts_in([0, 0, 0, 1, 0.6875, 0.6875, 0.6875]) == []
     assert cuts_in([0, 0, 0, 1, 1, 0.6875, 0.6875]) == []

@@ -121,6 +121,20 @@ def test_more_frames_than_anybody_wants_are_refused_with_their_number(end: EndRu
         schedule.count(F(100_001))
 
 
+def test_ten_million_frames_are_the_most() -> None:
+    assert Schedule(F(100), F(0)).count(F(100_000)) == 10_000_000
+
+
+def test_duration_of_the_last_frame_counts_where_it_is_known() -> None:
+    assert Schedule(F(2), F(1)).count(F(3), F(5)) == 16
+    assert Schedule(F(2), F(1)).count(F(3)) == 8
+
+
+@pytest.mark.parametrize(("end", "count"), [(LAST, 7), (FULL, 6)])
+def test_outputs_before_a_frame_are_certain_once_it_is_there(end: EndRule, count: int) -> None:
+    assert Schedule(F(2), F(1), end).count_certain(F(3)) == count
+
+
 def test_number_beyond_all_measure_is_told_by_its_power_of_ten() -> None:
     with pytest.raises(
         InputError, match=r"would have about 10\^31 frames; .* Choose a higher speed"
