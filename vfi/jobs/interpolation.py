@@ -142,8 +142,14 @@ def plan_job(
     montage: Montage | None = None,
     dither: bool = False,
 ) -> InterpolationJob:
-    """Make a job of a clip and the moments to show; by default it plays at their rate."""
+    """Make a job of a clip and the moments to show; by default it plays at their rate.
+
+    Raises:
+        InputError: the result would have absurdly many frames, as far as that is known before.
+    """
     preparation = preparation or Preparation()
-    return InterpolationJob(
+    job = InterpolationJob(
         clip, schedule, shown_rate or schedule.rate, preparation, at_cut, montage, dither
     )
+    _ = job.num_frames  # counts them
+    return job

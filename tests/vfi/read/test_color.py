@@ -6,12 +6,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
 
 from tests.helpers.writers import video_writer
 from vfi.color import SDR, Color
+from vfi.read.decode import to_rgb
 from vfi.read.video import probe_video, read_video
 
 Ffmpeg = Callable[..., Path]
@@ -87,6 +89,17 @@ def test_ycgco_is_not_taken_for_another_matrix(ffmpeg: Ffmpeg, is_full: bool, bi
     within = 1.8 if bits == 8 else 0.5
     for mean, expected in zip(means(path), COLOURS, strict=True):
         assert mean == pytest.approx(expected, abs=within)
+
+
+@pytest.mark.parametrize(("pixel_format", "white"), [("yuvj444p", 235), ("yuv444p", 255)])
+def test_name_of_a_full_range_format_counts_where_nothing_else_tells(
+    pixel_format: str, white: int
+) -> None:
+    frame = av.VideoFrame(64, 48, pixel_format)
+    for plane, level in zip(frame.planes, (235, 128, 128), strict=True):
+        plane.update(bytes([level]) * plane.buffer_size)
+    assert frame.color_range == 0
+    assert to_rgb(frame, bit_depth=8, alpha=False) == pytest.approx(white, abs=1)
 
 
 def test_matrix_that_is_not_supported_is_told(
