@@ -48,6 +48,19 @@ class SubtitleStream(_Stream):
     """A subtitle stream of a file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What puts the timestamps of a stream on the clock that the rest of its file has.
+
+    Attributes:
+        first: number of the packet, counted from 0 in its stream, from which on it holds.
+        seconds: added to timestamps; None: they mean nothing.
+    """
+
+    first: int
+    seconds: Fraction | None
+
+
 @dataclass(frozen=True)
 class Chapter:
     """A chapter of a video.
@@ -82,6 +95,8 @@ class SourceTracks:
         duration: length of the trim, seconds of the file; None: to its end.
         tempo: the picture is shown this many times as fast. Audio follows with its pitch kept.
         audio_mode: what happens to audio.
+        corrections: index of a stream of the file -> what puts its timestamps right.
+        may_refer: the file may be a list of other files.
     """
 
     path: Path
@@ -94,6 +109,10 @@ class SourceTracks:
     duration: Fraction | None = None
     tempo: Fraction = Fraction(1)
     audio_mode: AudioMode = AudioMode.COPY
+    corrections: Mapping[int, Sequence[Correction]] = field(
+        default_factory=dict[int, Sequence[Correction]]
+    )
+    may_refer: bool = False
 
     @property
     def is_trimmed(self) -> bool:

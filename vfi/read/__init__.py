@@ -5,7 +5,8 @@ May import the package's root modules, ``timing`` and ``image_files``.
 
 from .audio import DecodedAudio, read_audio
 from .clip import Clip, open_folder, open_video
-from .demux import audio_origin, open_container
+from .clock import corrected
+from .demux import audio_origin, open_container, seek_before
 from .image_sequence import read_mask
 from .sound import SoundFormat, read_sound, sound_format
 from .video import FrameTime, probe_video, read_times, read_video, trim_video
@@ -16,6 +17,7 @@ __all__ = [
     "FrameTime",
     "SoundFormat",
     "audio_origin",
+    "corrected",
     "open_container",
     "open_folder",
     "open_video",
@@ -25,6 +27,7 @@ __all__ = [
     "read_sound",
     "read_times",
     "read_video",
+    "seek_before",
     "sound_format",
     "trim_video",
 ]

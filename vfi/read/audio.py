@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..errors import DecodeError
 from ..tracks import SourceTracks
+from .clock import corrected
 from .demux import audio_origin, open_container
 
 if TYPE_CHECKING:
@@ -131,15 +132,16 @@ def read_audio(tracks: SourceTracks, longest: Fraction) -> tuple[Tensor, int] | 
     """
     if not tracks.audio or tracks.audio[0].codec == "unknown":
         return None
-    with open_container(tracks.path) as source:
+    with open_container(tracks.path, may_refer=tracks.may_refer) as source:
         stream = source.streams.audio[0]
         rate = stream.codec_context.sample_rate
         form = f"sample_fmts=fltp:sample_rates={rate}:channel_layouts={stream.layout.name}"
-        shift = audio_origin(source) + tracks.first_frame_at
+        shift = audio_origin(source, tracks.corrections) + tracks.first_frame_at
         decoded = DecodedAudio(stream, tracks, shift, form, fills_gaps=True)
         length = int(longest * rate)
         try:
-            samples = _collect(_decode_all(source.demux(stream), decoded), length)
+            packets = corrected(source.demux(stream), tracks.corrections)
+            samples = _collect(_decode_all(packets, decoded), length)
         except FFmpegError as error:
             raise DecodeError(f"{tracks.path}: its audio cannot be read: {error}") from error
     return (torch.from_numpy(samples), rate) if samples.size else None

@@ -104,7 +104,9 @@ class Mux:
         picture = Picture(output, folder.finished, self.format, self.container)
         streams: Iterator[av.Packet[Any]] = iter(())
         if self.tracks and (self.audio or self.subtitles):
-            source = stack.enter_context(open_container(self.tracks.path))
+            source = stack.enter_context(
+                open_container(self.tracks.path, may_refer=self.tracks.may_refer)
+            )
             streams = self._side_packets(output, source, self.tracks)
         output.metadata.update(self._tags())
         output.set_chapters(list(self._chapters()))
@@ -117,7 +119,7 @@ class Mux:
     def _side_packets(
         self, output: OutputContainer, source: InputContainer, tracks: SourceTracks
     ) -> Iterator[av.Packet[Any]]:
-        origin = audio_origin(source)
+        origin = audio_origin(source, tracks.corrections)
         shift = origin + tracks.first_frame_at
         streams: dict[int, SideStream] = {}
         for number, is_encoded in self.audio.items():
@@ -135,7 +137,8 @@ class Mux:
         if self.subtitles and self.container.holds_fonts:
             for font in source.streams.attachments:
                 output.add_attachment(font.name or "font", font.mimetype or "", font.data)
-        return side_packets(source, streams, shift if tracks.is_trimmed else Fraction(0))
+        position = shift if tracks.is_trimmed else Fraction(0)
+        return side_packets(source, streams, position, tracks.corrections)
 
     def _require_track(self, number: int, num_tracks: int, kind: str) -> None:
         if number >= num_tracks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,8 +13,8 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from ..encode import Container
-from ..read import DecodedAudio
-from ..tracks import SourceTracks
+from ..read import DecodedAudio, corrected, seek_before
+from ..tracks import Correction, SourceTracks
 
 AUDIO_BITRATE = 192_000
 # What the container or the encoder writes itself, and would be wrong if it came along.
@@ -183,7 +183,10 @@ class Subtitles:
 
 
 def side_packets(
-    source: InputContainer, streams: dict[int, SideStream], position: Fraction
+    source: InputContainer,
+    streams: dict[int, SideStream],
+    position: Fraction,
+    corrections: Mapping[int, Sequence[Correction]],
 ) -> Iterator[_Packet]:
     """Yield the packets of all streams beside the picture, in the order of the source.
 
@@ -191,14 +194,34 @@ def side_packets(
         source: the file, at its start.
         streams: index of a stream of the source -> what becomes of it.
         position: timestamp, s, before which nothing is needed.
+        corrections: what puts the timestamps of the source right.
     """
-    if position > 1 and source.format.name in ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"):
-        source.seek(int((position - 1) * 1_000_000))  # decoders need a packet or two before it
-    for packet in source.demux(*(source.streams[index] for index in streams)):
+    if position > 1 and not corrections:
+        seek_before(source, None, position - 1)  # decoders need a packet or two before it
+    packets = source.demux(*(source.streams[index] for index in streams))
+    latest: dict[int, int] = {}
+    for packet in corrected(packets, corrections):
         if packet.size:
-            yield from streams[packet.stream.index].feed(packet)
+            for made in streams[packet.stream.index].feed(packet):
+                yield _after(latest, made)
     for stream in streams.values():
-        yield from stream.flush()
+        for made in stream.flush():
+            yield _after(latest, made)
+
+
+def _after(latest: dict[int, int], packet: _Packet) -> _Packet:
+    """Move a packet behind the one before in its stream, as FFmpeg's command line does.
+
+    Where recordings were joined, the sound of one may reach a little into the next; containers refuse
+    that.
+    """
+    if packet.dts is not None:
+        earliest = latest.get(packet.stream_index, packet.dts - 1) + 1
+        if packet.dts < earliest:
+            packet.dts = earliest
+            packet.pts = earliest if packet.pts is None else max(packet.pts, earliest)
+        latest[packet.stream_index] = packet.dts
+    return packet
 
 
 def _describe_like(stream: Stream, source: Stream) -> None:
