@@ -95,6 +95,7 @@ class SourceTracks:
         duration: length of the trim, seconds of the file; None: to its end.
         tempo: the picture is shown this many times as fast. Audio follows with its pitch kept.
         audio_mode: what happens to audio.
+        picture_end: when the picture of the whole file ends, seconds from its first frame; None: unknown.
         corrections: index of a stream of the file -> what puts its timestamps right.
         may_refer: the file may be a list of other files.
     """
@@ -109,6 +110,7 @@ class SourceTracks:
     duration: Fraction | None = None
     tempo: Fraction = Fraction(1)
     audio_mode: AudioMode = AudioMode.COPY
+    picture_end: Fraction | None = None
     corrections: Mapping[int, Sequence[Correction]] = field(
         default_factory=dict[int, Sequence[Correction]]
     )

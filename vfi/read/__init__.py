@@ -5,7 +5,7 @@ May import the package's root modules, ``timing`` and ``image_files``.
 
 from .audio import DecodedAudio, read_audio
 from .clip import Clip, open_folder, open_video
-from .clock import corrected
+from .clock import side_packets
 from .demux import audio_origin, open_container, seek_before
 from .image_sequence import read_mask
 from .sound import SoundFormat, read_sound, sound_format
@@ -17,7 +17,6 @@ __all__ = [
     "FrameTime",
     "SoundFormat",
     "audio_origin",
-    "corrected",
     "open_container",
     "open_folder",
     "open_video",
@@ -28,6 +27,7 @@ __all__ = [
     "read_times",
     "read_video",
     "seek_before",
+    "side_packets",
     "sound_format",
     "trim_video",
 ]

@@ -137,6 +137,7 @@ def _tracks_of(whole: VideoInfo, shown: VideoInfo, duration: Fraction | None) ->
         delay=whole.start,
         start=shown.first_time,
         duration=duration,
+        picture_end=whole.length,
         corrections=whole.corrections,
         may_refer=whole.may_refer,
     )

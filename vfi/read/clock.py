@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.container import InputContainer
 from av.format import Flags
+from av.stream import Stream
 
-from ..tracks import Correction
+from ..tracks import Correction, SourceTracks
 
 if TYPE_CHECKING:
     _Packet = av.Packet[Any]  # PyAV's class takes no parameter at run time
 
 _FORWARD = Fraction(10)  # seconds: dts_delta_threshold of FFmpeg's command line
 _BACKWARD = Fraction(1, 10)  # seconds, likewise
+_SILENCE = 600  # seconds
 _LEAPS_KEPT = 16
 _FEW = 2  # packets at the start of a stream that may be the ones that are wrong
 # Frames are shown later than they are decoded, but not by more than this, in seconds and in frames.
@@ -214,6 +216,32 @@ class Clock:
 
     def _shift(self, offset: Fraction) -> None:
         self._offset, self._previous = offset, self._offset
+
+
+def side_packets(
+    container: InputContainer, streams: Sequence[Stream], tracks: SourceTracks, shift: Fraction
+) -> Iterator[_Packet]:
+    """Read what comes along with a picture, on the picture's clock; the last packets are empty.
+
+    Sound that comes long after the sound before, and after the end of the picture, has a damaged
+    timestamp: nobody makes hours of silence for it.
+
+    Args:
+        container: the file, at its start if there are corrections.
+        streams: of the file.
+        tracks: what comes along.
+        shift: timestamp, s, of the first frame that is shown.
+    """
+    ends = dict.fromkeys((stream.index for stream in streams if stream.type == "audio"), shift)
+    picture_end = shift - tracks.start + (tracks.picture_end or 0)
+    for packet in corrected(container.demux(*streams), tracks.corrections):
+        index = packet.stream_index
+        if packet.size and packet.pts is not None and index in ends:
+            time = packet.pts * packet.time_base
+            if time > max(ends[index], picture_end) + _SILENCE:
+                continue
+            ends[index] = time
+        yield packet
 
 
 def corrected(

@@ -300,6 +300,17 @@ def _widen(values: npt.NDArray[np.uint16], bits: int) -> None:
     values += values >> bits
 
 
+def rotation_of(frame: VideoFrame) -> int:
+    """Return by how many degrees, counterclockwise, a frame is turned for display: 0, 90, 180 or 270."""
+    matrix = _display_matrix(frame)
+    if matrix is None:
+        return 0
+    a, b, _, _, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        return 270 if b > 0 else 90
+    return 180 if a < 0 and d < 0 else 0
+
+
 def _display_matrix(frame: VideoFrame) -> bytes | None:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     return None if matrix is None else bytes(matrix)

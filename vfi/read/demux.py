@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError
 from av.format import Flags
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
@@ -36,9 +36,7 @@ _DEVICES = frozenset(
         *("sndio", "v4l2", "vfwcap", "x11grab", "xcbgrab"),
     }
 )
-_TIMEOUT = (
-    60.0  # seconds without any progress, after which a playlist is not going to get any longer
-)
+_MOST_RELOADS = 2  # of a playlist that has no end; by default FFmpeg waits for a minute
 _WITH_INDEX = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 
 
@@ -58,17 +56,26 @@ def open_container(path: Path, *, may_refer: bool = False) -> InputContainer:
             f"file:{path}",
             # Tags in a wrong encoding do not matter here, but PyAV's default is to raise on them.
             metadata_errors="replace",
-            options={
-                "protocol_whitelist": "file,crypto,data" if may_refer else "file",
-                "format_whitelist": ",".join(_formats(may_refer=may_refer)),
-            },
-            timeout=_TIMEOUT,
+            options=_options(may_refer=may_refer),
         )
+    except ArgumentError as error:  # of a format that is not on the list
+        raise DecodeError(
+            f"{path} is no video, but a list of other files, a drawing or the like, which is not "
+            "opened. Choose the video itself."
+        ) from error
     except FFmpegError as error:
         raise DecodeError(
             f"{path}: FFmpeg cannot read this file ({error.strerror}). Check that it plays in a "
             "video player and was downloaded completely."
         ) from error
+
+
+def _options(*, may_refer: bool) -> dict[str, str]:
+    options = {"format_whitelist": ",".join(_formats(may_refer=may_refer))}
+    if not may_refer:
+        return {**options, "protocol_whitelist": "file"}
+    protocols = {"protocol_whitelist": "file,crypto,data"}
+    return {**options, **protocols, "max_reload": str(_MOST_RELOADS)}
 
 
 def _formats(*, may_refer: bool) -> list[str]:

@@ -21,7 +21,7 @@ from ..tracks import AudioStream, Chapter, Correction, SubtitleStream
 from .cadence import Cadence, find_cadence
 from .color_tags import color_of
 from .cropping import container_crop
-from .decode import Place, decode_frames, decoder_of, note_on_matrix, to_rgb
+from .decode import Place, decode_frames, decoder_of, note_on_matrix, rotation_of, to_rgb
 from .demux import (
     MICROSECOND,
     audio_origin,
@@ -74,7 +74,7 @@ def _describe(
     cadence = _cadence(stream, scan, path)
     length = _length(container, stream, scan, 1 / cadence.rate)
     origin = _origin(container, stream, first)
-    rotation = round(first.rotation / 90) * 90 % 360
+    rotation = rotation_of(first)
     crop = _crop(container, stream, first, path)
     width, height = crop.size_of(first.width, first.height)
     pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)

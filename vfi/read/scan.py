@@ -136,7 +136,7 @@ def _share(stamps: Sequence[int]) -> Fraction:
 
 def _readable(container: InputContainer) -> Iterator[_Packet]:
     """Yield the packets up to where a damaged file cannot be read any more."""
-    packets = container.demux()
+    packets = container.demux(*container.streams)  # without them, PyAV fails where one begins later
     while True:
         try:
             packet = next(packets, None)

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 
 from ..errors import DecodeError
 from ..tracks import SourceTracks
-from .clock import corrected
+from .clock import side_packets
 from .demux import audio_origin, open_container, seek_before
 
 Samples = npt.NDArray[np.float32]
@@ -108,7 +108,7 @@ def _decode(
     stream = container.streams.audio[number]
     if tracks.is_trimmed and shift > _RUN_UP and not tracks.corrections:
         seek_before(container, None, shift - Fraction(_RUN_UP))
-    for frame in _resampled(_frames(container, stream, tracks), wanted):
+    for frame in _resampled(_frames(container, stream, tracks, shift), wanted):
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base - shift
             yield round(time * wanted.sample_rate), frame.to_ndarray().astype(np.float32)
@@ -129,10 +129,10 @@ def _resampled(frames: Iterator[AudioFrame], wanted: SoundFormat) -> Iterator[Au
 
 
 def _frames(
-    container: InputContainer, stream: AudioStream, tracks: SourceTracks
+    container: InputContainer, stream: AudioStream, tracks: SourceTracks, shift: Fraction
 ) -> Iterator[AudioFrame]:
     try:
-        for packet in corrected(container.demux(stream), tracks.corrections):
+        for packet in side_packets(container, [stream], tracks, shift):
             yield from stream.codec_context.decode(packet)
     except FFmpegError as error:
         raise DecodeError(

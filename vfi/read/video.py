@@ -234,18 +234,19 @@ def _decode(info: VideoInfo, *, alpha: bool) -> Generator[DecodedFrame, None, No
 
 
 def _require_readable_file(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(
-            f"{path} is a folder, not a video file. Name the file; a folder of images is read as an "
-            "image folder."
-        )
     try:
-        path.open("rb").close()
+        is_folder = path.is_dir()
+        if not is_folder:
+            path.open("rb").close()
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file. Check the path.") from error
     except (OSError, ValueError) as error:  # a ValueError for a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{path} cannot be read ({reason}). Check the permissions of the file and of its "
-            "folder."
+            f"{path} cannot be read ({reason}). Check the permissions of the file and of its folder."
         ) from error
+    if is_folder:
+        raise InputError(
+            f"{path} is a folder, not a video file. Name the file; a folder of images is read as an "
+            "image folder."
+        )

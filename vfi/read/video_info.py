@@ -98,3 +98,10 @@ class VideoInfo:
     crop: Crop = NO_CROP
     may_refer: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> Fraction | None:
+        """For how many seconds what is read is shown; an estimate, None if unknown."""
+        if self.duration is not None or self.num_frames is None:
+            return self.duration
+        return self.num_frames / self.rate

@@ -24,7 +24,7 @@ from ..tracks import SourceTracks
 from .encoding_thread import encoding_failed
 from .picture import Picture
 from .segments import SegmentsFolder, count_frames
-from .side_streams import CopiedAudio, EncodedAudio, SideStream, Subtitles, side_packets
+from .side_streams import CopiedAudio, EncodedAudio, SideStream, Subtitles, made_packets
 from .stream_plan import plan_audio, plan_subtitles
 
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -137,8 +137,7 @@ class Mux:
         if self.subtitles and self.container.holds_fonts:
             for font in source.streams.attachments:
                 output.add_attachment(font.name or "font", font.mimetype or "", font.data)
-        position = shift if tracks.is_trimmed else Fraction(0)
-        return side_packets(source, streams, position, tracks.corrections)
+        return made_packets(source, streams, tracks, shift)
 
     def _require_track(self, number: int, num_tracks: int, kind: str) -> None:
         if number >= num_tracks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,8 +13,8 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from ..encode import Container
-from ..read import DecodedAudio, corrected, seek_before
-from ..tracks import Correction, SourceTracks
+from ..read import DecodedAudio, seek_before, side_packets
+from ..tracks import SourceTracks
 
 AUDIO_BITRATE = 192_000
 # What the container or the encoder writes itself, and would be wrong if it came along.
@@ -182,25 +182,21 @@ class Subtitles:
             yield self._stream.codec_context.encode_subtitle(decoded)
 
 
-def side_packets(
-    source: InputContainer,
-    streams: dict[int, SideStream],
-    position: Fraction,
-    corrections: Mapping[int, Sequence[Correction]],
+def made_packets(
+    source: InputContainer, streams: dict[int, SideStream], tracks: SourceTracks, shift: Fraction
 ) -> Iterator[_Packet]:
     """Yield the packets of all streams beside the picture, in the order of the source.
 
     Args:
         source: the file, at its start.
         streams: index of a stream of the source -> what becomes of it.
-        position: timestamp, s, before which nothing is needed.
-        corrections: what puts the timestamps of the source right.
+        tracks: what comes along.
+        shift: timestamp, s, of the first frame that is shown.
     """
-    if position > 1 and not corrections:
-        seek_before(source, None, position - 1)  # decoders need a packet or two before it
-    packets = source.demux(*(source.streams[index] for index in streams))
+    if tracks.is_trimmed and shift > 1 and not tracks.corrections:
+        seek_before(source, None, shift - 1)  # decoders need a packet or two before it
     latest: dict[int, int] = {}
-    for packet in corrected(packets, corrections):
+    for packet in side_packets(source, [source.streams[i] for i in streams], tracks, shift):
         if packet.size:
             for made in streams[packet.stream.index].feed(packet):
                 yield _after(latest, made)
