@@ -40,8 +40,15 @@ class _Stream:
     codec: str
 
 
+@dataclass(frozen=True)
 class AudioStream(_Stream):
-    """An audio stream of a file."""
+    """An audio stream of a file.
+
+    Attributes:
+        is_default: the file marks it as the one to be heard.
+    """
+
+    is_default: bool = field(default=False, compare=False)
 
 
 class SubtitleStream(_Stream):
@@ -115,6 +122,13 @@ class SourceTracks:
         default_factory=dict[int, Sequence[Correction]]
     )
     may_refer: bool = False
+
+    @property
+    def heard(self) -> int | None:
+        """Number of the audio stream that players play: the default, else the first that is known."""
+        known = [number for number, stream in enumerate(self.audio) if stream.codec != "unknown"]
+        marked = [number for number in known if self.audio[number].is_default]
+        return next(iter((*marked, *known)), None)
 
     @property
     def is_trimmed(self) -> bool:

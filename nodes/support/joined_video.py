@@ -56,6 +56,8 @@ def joined(
             has_alpha=parts.has_alpha,
             tracks=sound and replace(sound, tags=first.tracks.tags if first.tracks else {}),
             duration=None if is_constant else end,
+            longest_gap=max(clip.longest_gap for clip in clips),
+            notes=tuple(dict.fromkeys(note for clip in clips for note in clip.notes)),
         )
 
 

@@ -140,7 +140,7 @@ class DecodedAudio:
 
 
 def read_audio(tracks: SourceTracks, longest: Fraction) -> tuple[Tensor, int] | None:
-    """Decode the first audio track of a picture, at the speed of that picture.
+    """Decode the audio track that is heard with a picture, at the speed of that picture.
 
     Args:
         tracks: what comes along with the picture.
@@ -153,10 +153,10 @@ def read_audio(tracks: SourceTracks, longest: Fraction) -> tuple[Tensor, int] | 
     Raises:
         DecodeError: the file cannot be read.
     """
-    if not tracks.audio or tracks.audio[0].codec == "unknown":
+    if tracks.heard is None:
         return None
     with open_container(tracks.path, may_refer=tracks.may_refer) as source:
-        stream = source.streams.audio[0]
+        stream = source.streams.audio[tracks.heard]
         rate = stream.codec_context.sample_rate
         form = f"sample_fmts=fltp:sample_rates={rate}:channel_layouts={stream.layout.name}"
         shift = audio_origin(source, tracks.corrections) + tracks.first_frame_at

@@ -18,6 +18,7 @@ _FIELD = Fraction(1001, 60_000)  # seconds of NTSC
 _FILM = Fraction(24_000, 1001)
 _FEWEST_STEPS = 10  # of pulldown
 _FINE = Fraction(1, 500)  # seconds; a coarser clock cannot tell two fields from three
+_UNTIMED = "its frames have no timestamps: they are taken as {:g} a second."
 _TELECINE = "film with flags for 3:2 pulldown (soft telecine)"
 
 
@@ -39,7 +40,7 @@ class Cadence:
     note: str = ""
 
 
-def find_cadence(scan: Scan, told: Iterable[Fraction | None]) -> Cadence | None:
+def find_cadence(scan: Scan, told: Sequence[Fraction | None]) -> Cadence | None:
     """Find the frame rate; None where neither the times nor the header tell one.
 
     The average in a header is wrong where the time base is coarse or the last frame is long (a GIF
@@ -53,7 +54,7 @@ def find_cadence(scan: Scan, told: Iterable[Fraction | None]) -> Cadence | None:
     """
     rates = list(dict.fromkeys(restore_ntsc(rate) for rate in told if rate and rate > 0))
     if not scan.span:
-        return Cadence(rates[0], is_constant=True) if rates else None
+        return _untimed(scan, told)
     if telecine := _soft_telecine(scan):
         return telecine
     ticks, mean = _from_zero(scan.ticks), (len(scan.ticks) - 1) / scan.span
@@ -63,12 +64,23 @@ def find_cadence(scan: Scan, told: Iterable[Fraction | None]) -> Cadence | None:
         if is_constant_rate(ticks[:_NUM_FIRST], scan.time_base, rate):
             is_constant = is_constant_rate(ticks, scan.time_base, rate)
             return Cadence(rate, is_constant, note=_note_on_pulldown(scan))
-    for rate in candidates:
-        if _is_prevailing(scan, rate):
-            return Cadence(rate, is_constant=False, note=_note_on_pulldown(scan))
+    prevailing = _prevailing(scan, rates)
+    if prevailing:
+        return Cadence(prevailing, is_constant=False, note=_note_on_pulldown(scan))
     is_mean = bool(rates) and abs(rates[0] * scan.span - len(scan.ticks) + 1) <= 1
     rate = rates[0] if is_mean else _rounded(mean)
     return Cadence(rate, is_constant=False, note=_note_on_pulldown(scan))
+
+
+def _untimed(scan: Scan, told: Sequence[Fraction | None]) -> Cadence | None:
+    """Take the header's word, which for a stream without a container is that of its codec."""
+    rates = [restore_ntsc(rate) for rate in told if rate and rate > 0]
+    if not rates:
+        return None
+    # Of such a stream FFmpeg's average is 25, whatever its codec says; its guess is the next.
+    rate = rates[0] if scan.ticks else rates[:2][-1]
+    note = "" if scan.ticks else _UNTIMED.format(float(rate))
+    return Cadence(rate, is_constant=True, note=note)
 
 
 def restore_ntsc(rate: Fraction) -> Fraction:
@@ -98,10 +110,21 @@ def _rounded(mean: Fraction) -> Fraction:
     return mean.limit_denominator(_FINEST) or Fraction(1, _FINEST)
 
 
-def _is_prevailing(scan: Scan, rate: Fraction) -> bool:
-    """Tell whether nearly all frames are shown for ``1 / rate`` seconds."""
+def _prevailing(scan: Scan, rates: Sequence[Fraction]) -> Fraction | None:
+    """Return the rate of nearly all frames, where only some are missing."""
+    middle = sorted(_steps(scan))[len(scan.ticks) // 2 - 1]
     # Both ends of a step are rounded.
-    return _num_near(_steps(scan), 1 / rate / scan.time_base, 1) >= _MOST * (len(scan.ticks) - 1)
+    steps = [step for step in _steps(scan) if abs(step - middle) <= 1]
+    if not middle or len(steps) < _MOST * (len(scan.ticks) - 1):
+        return None
+    mean = len(steps) / (sum(steps) * scan.time_base)
+    within = mean * scan.time_base  # relative to a rate, what a tick is of a step
+    candidates = [*rates, *_usual_rates(mean)]
+    return min(
+        (rate for rate in candidates if abs(rate / mean - 1) <= within),
+        key=lambda rate: abs(rate - mean),
+        default=None,
+    )
 
 
 def _soft_telecine(scan: Scan) -> Cadence | None:

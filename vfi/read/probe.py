@@ -85,12 +85,15 @@ def _describe(
         width=width,
         height=height,
         rate=cadence.rate,
-        num_frames=len(scan.ticks) or (None if length is None else round(length * cadence.rate)),
+        num_frames=_num_frames(scan, length, cadence.rate),
         start=_start(container, origin, scan.corrections),
         rotation=rotation,
         pixel_aspect=pixel_aspect,
         audio=tuple(
-            AudioStream(track.index, _codec_name(track)) for track in container.streams.audio
+            AudioStream(
+                track.index, _codec_name(track), bool(track.disposition & Disposition.default)
+            )
+            for track in container.streams.audio
         ),
         subtitles=tuple(
             SubtitleStream(track.index, _codec_name(track)) for track in container.streams.subtitles
@@ -107,6 +110,14 @@ def _describe(
         crop=crop,
         notes=tuple(filter(None, (_note_on_jumps(scan), cadence.note, *_notes(first)))),
     )
+
+
+def _num_frames(scan: Scan, length: Fraction | None, rate: Fraction) -> int | None:
+    """Count the frames; a packet may hold none, or be left out, so it is an estimate."""
+    counted = len(scan.ticks) or scan.num_packets
+    if counted or length is None:
+        return counted or None
+    return round(length * rate)
 
 
 def _notes(first: VideoFrame) -> Iterator[str]:

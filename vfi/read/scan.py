@@ -42,6 +42,7 @@ class Scan:
         corrections: see ``Clock``.
         jumps: when the clock jumps, seconds from the first frame.
         last_duration: for how many seconds the last frame is shown; 0: unknown.
+        num_packets: of the picture, with or without timestamps.
     """
 
     ticks: Sequence[int]
@@ -51,6 +52,7 @@ class Scan:
     )
     jumps: Sequence[Fraction] = ()
     last_duration: Fraction = Fraction(0)
+    num_packets: int = 0
 
     @property
     def span(self) -> Fraction:
@@ -107,7 +109,7 @@ def _watched(container: InputContainer, stream: VideoStream) -> Scan:
     jumps = [time - start for time in clock.jumps]
     # A duration of 1 says nothing, see exact_duration.
     last_duration = last[1] * time_base if last[1] > 1 and not corrections else Fraction(0)
-    return Scan(ticks, time_base, corrections, jumps, last_duration)
+    return Scan(ticks, time_base, corrections, jumps, last_duration, len(stamps[0]))
 
 
 def _corrected(
