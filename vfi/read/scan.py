@@ -113,10 +113,10 @@ def _watched(container: InputContainer, stream: VideoStream) -> Scan:
 
 
 def _corrected(
-    stamps: Iterable[Sequence[int]], time_base: Fraction, corrections: Sequence[Correction]
+    kinds: Iterable[Sequence[int]], time_base: Fraction, corrections: Sequence[Correction]
 ) -> Sequence[int]:
     """Choose the timestamps that nearly all frames have, correct and sort them."""
-    stamps = max(stamps, key=lambda held: _share(held) > _MOST)
+    stamps = max(kinds, key=lambda held: _share(held) > _MOST)
     if _share(stamps) <= _MOST:
         return array("q")
     ticks = array("q", stamps)
