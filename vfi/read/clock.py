@@ -26,21 +26,23 @@ from ..tracks import Correction, SourceTracks
 if TYPE_CHECKING:
     _Packet = av.Packet[Any]  # PyAV's class takes no parameter at run time
 
-_FORWARD = Fraction(10)  # seconds: dts_delta_threshold of FFmpeg's command line
-_BACKWARD = Fraction(1, 10)  # seconds, likewise
+# Times are whole nanoseconds here: a film has half a million packets, and fractions are slow.
+_SECOND = 1_000_000_000
+_FORWARD = 10 * _SECOND  # dts_delta_threshold of FFmpeg's command line
+_BACKWARD = _SECOND // 10  # likewise
 _SILENCE = 600  # seconds
 _LEAPS_KEPT = 16
 _FEW = 2  # packets at the start of a stream that may be the ones that are wrong
-# Frames are shown later than they are decoded, but not by more than this, in seconds and in frames.
-_DELAY, _REORDERED = Fraction(1), 18
+# Frames are shown later than they are decoded, but not by more than this, in time and in frames.
+_DELAY, _REORDERED = _SECOND, 18
 
 
 @dataclass
 class _Leap:
-    """A step forward, s, that may turn out to be wrong; from packet number ``first`` on."""
+    """A step forward that may turn out to be wrong; from packet number ``first`` on."""
 
     first: int
-    size: Fraction
+    size: int
 
 
 @dataclass
@@ -48,32 +50,41 @@ class _StreamClock:
     """Where a stream is.
 
     Attributes:
+        unit: of its timestamps, a fraction of a nanosecond, or many.
         number: of its next packet.
         last: when its last packet is decoded, corrected; None before the first.
-        step: seconds that packet lasts.
+        step: how long that packet lasts.
         leaps: the latest steps forward.
         corrections: what is added to its timestamps.
     """
 
+    unit: tuple[int, int]
     number: int = 0
-    last: Fraction | None = None
-    step: Fraction = Fraction(0)
+    last: int | None = None
+    step: int = 0
     leaps: list[_Leap] = field(default_factory=list[_Leap])
     corrections: list[Correction] = field(default_factory=list[Correction])
 
-    def ahead(self, time: Fraction) -> Fraction:
-        """Return by how much a packet comes later than it is due."""
-        return Fraction(0) if self.last is None else time - self.last - self.step
+    def time_of(self, ticks: int) -> int:
+        """Return a timestamp, or a duration, in nanoseconds."""
+        return ticks * self.unit[0] // self.unit[1]
 
-    def correct(self, first: int, seconds: Fraction | None) -> None:
-        """Add ``seconds`` to all timestamps from packet number ``first`` on."""
+    def ahead(self, time: int) -> int:
+        """Return by how much a packet comes later than it is due."""
+        return 0 if self.last is None else time - self.last - self.step
+
+    def correct(self, first: int, shift: int | None) -> None:
+        """Add ``shift`` to all timestamps from packet number ``first`` on; None: they mean nothing."""
         held = self.corrections
+        if not held and not shift and shift is not None:
+            return
+        seconds = None if shift is None else Fraction(shift, _SECOND)
         while held and held[-1].first >= first:
             held.pop()
         if seconds != (held[-1].seconds if held else 0):
             held.append(Correction(first, seconds))
 
-    def undo_leaps(self, time: Fraction) -> bool:
+    def undo_leaps(self, time: int) -> bool:
         """Take leaps back if ``time`` goes on where the stream was before them.
 
         So it does after its very first packets, which are then the ones that are wrong. A leap of
@@ -81,7 +92,7 @@ class _StreamClock:
         """
         if self.last is None:
             return False
-        undone, whole = Fraction(0), None
+        undone, whole = 0, None
         for number in reversed(range(len(self.leaps))):
             undone += self.leaps[number].size
             before = self.last - undone
@@ -96,10 +107,11 @@ class _StreamClock:
             return self._undo(0, self.leaps[0].size)
         return False
 
-    def _undo(self, number: int, size: Fraction) -> bool:
+    def _undo(self, number: int, size: int) -> bool:
         assert self.last is not None
         leaps, self.leaps = self.leaps[number:], self.leaps[:number]
-        shift = (self.corrections[-1].seconds if self.corrections else None) or Fraction(0)
+        held = self.corrections[-1].seconds if self.corrections else None
+        shift = round((held or 0) * _SECOND)
         for leap in leaps:
             shift -= leap.size
             self.correct(leap.first, shift)
@@ -118,12 +130,14 @@ class Clock:
         """Watch nothing yet."""
         self.jumps: list[Fraction] = []
         self._may_jump = bool(container.format.flags & Flags.ts_discont.value)
-        self._streams = {stream.index: _StreamClock() for stream in container.streams}
+        self._streams = {
+            stream.index: _StreamClock(_unit_of(stream.time_base)) for stream in container.streams
+        }
         self._timed = {
             stream.index for stream in container.streams if stream.type in ("video", "audio")
         }
-        self._offset = self._previous = Fraction(0)
-        self._latest: Fraction | None = None
+        self._offset = self._previous = 0
+        self._latest: int | None = None
         self._has_jumped = False
 
     @property
@@ -142,11 +156,11 @@ class Clock:
             return
         if packet.stream_index in self._timed:
             self._take(clock, packet)
-        seconds = self._correction(clock, packet)
-        clock.correct(clock.number, seconds)
+        shift = self._correction(clock, packet)
+        clock.correct(clock.number, shift)
         clock.number += 1
         if self._has_jumped and packet.pts is not None:
-            self._note_jump(packet.pts * packet.time_base + (seconds or 0))
+            self._note_jump(Fraction(clock.time_of(packet.pts) + (shift or 0), _SECOND))
 
     def _note_jump(self, time: Fraction) -> None:
         # All streams of a file jump, one after the other.
@@ -156,45 +170,49 @@ class Clock:
 
     def _take(self, clock: _StreamClock, packet: _Packet) -> None:
         """Set the clock by a packet of picture or sound."""
-        time_base, pts, dts = packet.time_base, packet.pts, packet.dts
-        if dts is not None and (pts is None or (dts - pts) * time_base <= _BACKWARD):
-            self._follow(clock, dts * time_base, time_base)
-        elif pts is not None and clock.ahead(pts * time_base + self._offset) < -_BACKWARD:
+        pts = None if packet.pts is None else clock.time_of(packet.pts)
+        dts = None if packet.dts is None else clock.time_of(packet.dts)
+        if dts is not None and (pts is None or dts - pts <= _BACKWARD):
+            self._follow(clock, dts)
+        elif pts is not None and clock.ahead(pts + self._offset) < -_BACKWARD:
             # FFmpeg makes up, or leaves out, when a packet is decoded that it finds in disorder.
-            self._has_jumped |= clock.undo_leaps(pts * time_base + self._offset)
+            self._has_jumped |= clock.undo_leaps(pts + self._offset)
         if packet.duration:
-            clock.step = min(packet.duration * time_base, _FORWARD)
+            clock.step = min(clock.time_of(packet.duration), _FORWARD)
 
-    def _correction(self, clock: _StreamClock, packet: _Packet) -> Fraction | None:
+    def _correction(self, clock: _StreamClock, packet: _Packet) -> int | None:
         """Return what is added to a packet's timestamps; None: they mean nothing."""
-        time_base, due = packet.time_base, packet.dts
-        if due is None and clock.last is not None:
-            due = (clock.last + clock.step - self._offset) / time_base
-        if packet.pts is not None and due is not None:
-            delay = (packet.pts - due) * time_base
-            if delay > max(_DELAY, _REORDERED * clock.step):
-                self._has_jumped = True
-                return None
+        if packet.pts is None:
+            return self._offset
+        if packet.dts is not None:
+            due = clock.time_of(packet.dts)
+        elif clock.last is not None:
+            due = clock.last + clock.step - self._offset
+        else:
+            return self._offset
+        if clock.time_of(packet.pts) - due > max(_DELAY, _REORDERED * clock.step):
+            self._has_jumped = True
+            return None
         return self._offset
 
-    def _follow(self, clock: _StreamClock, time: Fraction, time_base: Fraction) -> None:
+    def _follow(self, clock: _StreamClock, time: int) -> None:
         if clock.last is None:
             self._begin(time)
         else:
             self._go_on(clock, time)
         shown = time + self._offset
         if clock.last is not None and not clock.step:
-            clock.step = max(shown - clock.last, time_base)
+            clock.step = max(shown - clock.last, clock.time_of(1))
         clock.last = self._latest = shown
 
-    def _begin(self, time: Fraction) -> None:
+    def _begin(self, time: int) -> None:
         """Put the first packet of a stream on the clock of the others."""
         if not self._may_jump or self._latest is None:
             return
         if abs(time + self._offset - self._latest) > _FORWARD:
             self._shift(self._latest - time)
 
-    def _go_on(self, clock: _StreamClock, time: Fraction) -> None:
+    def _go_on(self, clock: _StreamClock, time: int) -> None:
         ahead = clock.ahead(time + self._offset)
         if abs(ahead) > _BACKWARD and abs(clock.ahead(time + self._previous)) <= _BACKWARD:
             self._offset, self._previous = self._previous, self._offset
@@ -209,13 +227,18 @@ class Clock:
         elif ahead > _BACKWARD:
             clock.leaps = [*clock.leaps[1 - _LEAPS_KEPT :], _Leap(clock.number, ahead)]
 
-    def _is_jump(self, ahead: Fraction, step: Fraction) -> bool:
+    def _is_jump(self, ahead: int, step: int) -> bool:
         if ahead + step < -_BACKWARD:
             return True
         return self._may_jump and abs(ahead) > _FORWARD
 
-    def _shift(self, offset: Fraction) -> None:
+    def _shift(self, offset: int) -> None:
         self._offset, self._previous = offset, self._offset
+
+
+def _unit_of(time_base: Fraction | None) -> tuple[int, int]:
+    unit = (time_base or Fraction(0)) * _SECOND
+    return unit.numerator, unit.denominator
 
 
 def side_packets(

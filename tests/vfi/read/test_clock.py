@@ -46,7 +46,9 @@ class Packet(SimpleNamespace):
 
 def put_right(packets: list[Packet], *, may_jump: bool = False) -> tuple[list[Packet], Clock]:
     """What becomes of packets, and the clock that has watched them."""
-    streams = [SimpleNamespace(index=index, type="video") for index in (0, 1)]
+    streams = [
+        SimpleNamespace(index=index, type="video", time_base=MILLISECOND) for index in (0, 1)
+    ]
     flags = Flags.ts_discont.value if may_jump else 0
     clock = Clock(SimpleNamespace(format=SimpleNamespace(flags=flags), streams=streams))
     for packet in packets:
