@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -70,7 +72,7 @@ class DecodedAudio:
             time = frame.pts * frame.time_base - self._shift
             frame.pts = round(time * frame.sample_rate)
             frame.time_base = Fraction(1, frame.sample_rate)
-            for part in (*self._silence_before(frame), frame):
+            for part in chain(self._silence_before(frame), [frame]):
                 with suppress(NothingMoreError):  # the end of the trim is reached
                     self._graph.push(part)
                 yield from _pulled(self._graph)
@@ -160,7 +162,11 @@ def read_audio(tracks: SourceTracks, longest: Fraction) -> tuple[Tensor, int] | 
         rate = stream.codec_context.sample_rate
         form = f"sample_fmts=fltp:sample_rates={rate}:channel_layouts={stream.layout.name}"
         shift = audio_origin(source, tracks.corrections) + tracks.first_frame_at
-        decoded = DecodedAudio(stream, tracks, shift, form, fills_gaps=True)
+        # A second more than is needed, and no more: a damaged timestamp may ask for hours of silence.
+        needed = longest * tracks.tempo + 1
+        duration = needed if tracks.duration is None else min(tracks.duration, needed)
+        bounded = replace(tracks, duration=duration)
+        decoded = DecodedAudio(stream, bounded, shift, form, fills_gaps=True)
         length = int(longest * rate)
         try:
             packets = side_packets(source, [stream], tracks, shift)

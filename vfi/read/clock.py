@@ -22,6 +22,7 @@ from av.format import Flags
 from av.stream import Stream
 
 from ..tracks import Correction, SourceTracks
+from .demux import packets_of
 
 if TYPE_CHECKING:
     _Packet = av.Packet[Any]  # PyAV's class takes no parameter at run time
@@ -257,7 +258,7 @@ def side_packets(
     """
     ends = dict.fromkeys((stream.index for stream in streams if stream.type == "audio"), shift)
     picture_end = shift - tracks.start + (tracks.picture_end or 0)
-    for packet in corrected(container.demux(*streams), tracks.corrections):
+    for packet in corrected(packets_of(container, *streams), tracks.corrections):
         index = packet.stream_index
         if packet.size and packet.pts is not None and index in ends:
             time = packet.pts * packet.time_base

@@ -29,7 +29,7 @@ from ..errors import DecodeError
 from ..frames import from_16_bits
 from ..tracks import Correction
 from .clock import corrected
-from .demux import find_video_stream, open_container, pts_of, seek_before, time_base_of
+from .demux import find_video_stream, open_container, packets_of, pts_of, seek_before, time_base_of
 from .timestamps import DecodedFrame
 from .video_info import Crop, VideoInfo
 from .ycgco import YCGCO, ycgco_to_rgb
@@ -145,7 +145,7 @@ def decode_frames(
     """
     place = place or Place()
     # The last one is empty, and empties the decoder.
-    packets = corrected(container.demux(stream), place.corrections)
+    packets = corrected(packets_of(container, stream), place.corrections)
     decoded = _decoded if place.begin is None else _decoded_from_key
     try:
         for frame in decoded(decoder, packets):

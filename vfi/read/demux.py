@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import floor
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer
@@ -17,6 +18,9 @@ from av.video.stream import VideoStream
 
 from ..errors import DecodeError
 from ..tracks import Correction
+
+if TYPE_CHECKING:
+    _Packet = av.Packet[Any]  # PyAV's class takes no parameter at run time
 
 MICROSECOND = Fraction(1, 1_000_000)
 """What a container counts its start and duration in, s."""
@@ -120,6 +124,19 @@ def _rank(stream: VideoStream, most: int) -> tuple[bool, bool, bool, int]:
     is_long = not stream.frames or 2 * stream.frames >= most
     area = context.width * context.height if context else 0
     return not is_still, is_default, is_long, area
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[_Packet]:
+    """Yield the packets of some streams, and at the end an empty one for each."""
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except IndexError:  # PyAV (18.1) after the last packet, where a stream has begun late
+            return
+        yield packet
 
 
 def _describe_other(container: InputContainer) -> str:

@@ -21,6 +21,7 @@ from .demux import (
     find_video_stream,
     has_no_presentation_times,
     open_container,
+    packets_of,
     time_base_of,
 )
 
@@ -138,7 +139,7 @@ def _share(stamps: Sequence[int]) -> Fraction:
 
 def _readable(container: InputContainer) -> Iterator[_Packet]:
     """Yield the packets up to where a damaged file cannot be read any more."""
-    packets = container.demux(*container.streams)  # without them, PyAV fails where one begins later
+    packets = packets_of(container, *container.streams)
     while True:
         try:
             packet = next(packets, None)
