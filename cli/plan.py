@@ -180,7 +180,7 @@ def open_clip(path: Path, source: SourceOptions, output: OutputOptions) -> Clip:
         raise InputError(
             f"--source-fps requires --img: the video {path} has a frame rate of its own. Remove it."
         )
-    return open_video(path, *trim, alpha=alpha)
+    return open_video(path, *trim, alpha=alpha, may_refer=True)
 
 
 def _open_fitting(

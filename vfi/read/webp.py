@@ -164,8 +164,7 @@ def _animation_rate(durations: tuple[int, ...]) -> tuple[Fraction, bool]:
     each duration alike (62 ms for 16 fps) has really changed the speed of the clip.
     """
     whole = Fraction(max(1, round(Fraction(1000 * len(durations), sum(durations)))))
-    times = [_MILLISECOND * time for time in accumulate(durations, initial=0)]
-    if is_constant_rate(times, _MILLISECOND, whole):
+    if is_constant_rate(accumulate(durations, initial=0), _MILLISECOND, whole):
         return whole, True
     return Fraction(1000, max(set(durations), key=durations.count)), len(set(durations)) == 1
 

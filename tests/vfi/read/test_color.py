@@ -102,16 +102,27 @@ def test_name_of_a_full_range_format_counts_where_nothing_else_tells(
     assert to_rgb(frame, bit_depth=8, alpha=False) == pytest.approx(white, abs=1)
 
 
-def test_matrix_that_is_not_supported_is_told(
-    ffmpeg: Ffmpeg, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize(
+    ("matrix", "name"),
+    [
+        ("ictcp", "ICtCp"),
+        ("gbr", "RGB, though its values are YUV"),
+        ("smpte2085", "number 11 of ITU-T H.273"),
+        ("chroma-derived-nc", "number 12 of ITU-T H.273"),
+        ("ipt-c2", "number 15 of ITU-T H.273"),
+    ],
+)
+def test_matrix_that_is_not_supported_is_told(ffmpeg: Ffmpeg, matrix: str, name: str) -> None:
     source = ("-f", "lavfi", "-i", "color=s=64x48:d=0.04", "-pix_fmt", "yuv420p")
-    info = probe_video(
-        ffmpeg(*source, "-vf", "setparams=colorspace=ictcp", "-c:v", "ffv1", "a.mkv")
-    )
-    list(read_video(info))
-    (record,) = caplog.records
-    assert "a.mkv: colours come out wrong, because their matrix (ICtCp)" in record.getMessage()
+    tagged = ("-vf", f"setparams=colorspace={matrix}", "-c:v", "ffv1")
+    (note,) = probe_video(ffmpeg(*source, *tagged, "a.mkv")).notes
+    assert note.startswith(f"colours come out wrong, because their matrix ({name})")
+
+
+@pytest.mark.parametrize("pixel_format", ["gray", "bgr0", "yuv420p"])
+def test_nothing_is_told_of_colours_that_come_out_right(ffmpeg: Ffmpeg, pixel_format: str) -> None:
+    source = ("-f", "lavfi", "-i", "color=s=64x48:d=0.04", "-pix_fmt", pixel_format)
+    assert probe_video(ffmpeg(*source, "-c:v", "ffv1", "a.mkv")).notes == ()
 
 
 @pytest.mark.parametrize(
