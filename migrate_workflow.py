@@ -60,23 +60,19 @@ def _build_parser() -> argparse.ArgumentParser:
 def _migrate(args: argparse.Namespace) -> Report:
     path: Path = args.workflow
     output: Path = args.output or path.with_name(f"{path.stem}_rife.json")
-    if output.exists() and not args.overwrite:
-        raise InputError(
-            f"{output} exists already. Choose another --output, or replace it with --overwrite."
-        )
     migrated, report = migrate_workflow(_read(path))
     if not report.done:
         report.notes.append("nothing was written: there is no node here that could be switched.")
         return report
-    _write(output, json.dumps(migrated, indent=2, ensure_ascii=False))
+    _write(output, _encoded(migrated))
     report.notes.append(f"written to {output}")
     return report
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, data: bytes) -> None:
     partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8", errors="surrogatepass")
+        partial.write_bytes(data)
         give_name(partial, path)
     except OSError as error:
         with suppress(OSError):  # nor can anything be removed from a folder that is read-only
@@ -89,10 +85,18 @@ def _write(path: Path, text: str) -> None:
 def _read(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is no workflow in JSON ({error}). Save it from ComfyUI's menu."
         ) from error
+
+
+def _encoded(workflow: object) -> bytes:
+    """Write letters as they are; half a character, which JSON can hold, only as an escape."""
+    try:
+        return json.dumps(workflow, indent=2, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(workflow, indent=2).encode()
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any, TypeVar
 
 from vfi.encode import parse_encoder_options
-from vfi.errors import InputError
+from vfi.errors import InputError, quoted
 from vfi.preprocess import parse_cuts
 from vfi.timing import (
     EndRule,
@@ -21,6 +21,7 @@ from vfi.timing import (
 )
 from vfi.visualize import parse_labels
 
+_WHOLE = re.compile(r"[0-9]{1,9}")
 ResultT = TypeVar("ResultT")
 
 
@@ -51,22 +52,24 @@ class End(argparse.Action):
             namespace.end = parse_timestamp(values)
         except InputError:
             parser.error(
-                f"argument --end: {values!r} is neither a time such as 12.5 or 1:02.5 nor one of "
+                f"argument --end: {quoted(values)} is neither a time such as 12.5 or 1:02.5 nor one of "
                 f"{', '.join(rules)}"
             )
 
 
 def multiplier(text: str) -> int:
     """Read ``--multi``."""
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 2, got {text!r}")
+    if not _WHOLE.fullmatch(text) or int(text) < 2:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number of at least 2, got {quoted(text)}"
+        )
     return int(text)
 
 
 def exponent(text: str) -> int:
     """Read ``--exp``."""
-    if not text.isdecimal() or not 1 <= int(text) <= 6:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 6, got {text!r}")
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 6:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 6, got {quoted(text)}")
     return int(text)
 
 
@@ -88,6 +91,7 @@ def speed(text: str) -> SpeedCurve:
     return constant_speed(parse_speed(text))
 
 
+rate = _explained(parse_rate)
 timestamp = _explained(parse_timestamp)
 ramp = _explained(parse_ramp)
 cuts = _explained(parse_cuts)
@@ -99,15 +103,5 @@ def threshold(text: str) -> float:
     """Read ``--scene-threshold``."""
     threshold = float(text)
     if not threshold >= 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {quoted(text)}")
     return threshold
-
-
-def rate(text: str) -> Fraction:
-    """Read a frame rate."""
-    try:
-        return parse_rate(text)
-    except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no frame rate; give one such as 24, 23.976 or 30000/1001"
-        ) from None

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from vfi.encode import FrameFormat, find_container
 from vfi.errors import InputError
+from vfi.files import is_taken, list_media
 from vfi.jobs import (
     EnhancementJob,
     FrameSink,
@@ -161,7 +162,7 @@ def list_sources(source: SourceOptions, output: OutputOptions) -> list[Path]:
 
 
 def _videos_in(folder: Path) -> list[Path]:
-    videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in _VIDEO_SUFFIXES)
+    videos = list_media(folder, _VIDEO_SUFFIXES)
     if not videos:
         raise InputError(
             f"{folder}: there is no video in this folder. "
@@ -179,7 +180,7 @@ def open_clip(path: Path, source: SourceOptions, output: OutputOptions) -> Clip:
         raise InputError(
             f"--source-fps requires --img: the video {path} has a frame rate of its own. Remove it."
         )
-    return open_video(path, *trim, alpha=alpha)
+    return open_video(path, *trim, alpha=alpha, may_refer=True)
 
 
 def _open_fitting(
@@ -313,7 +314,7 @@ def choose_unfinished(
         return list(plans)
     unfinished: list[Plan[JobT]] = []
     for plan in plans:
-        if any(map(_holds_something, plan.targets)):
+        if any(map(is_taken, plan.targets)):
             notify(f"skipped {plan.source}: {plan.describe_targets()} exists already")
         else:
             unfinished.append(plan)
@@ -338,11 +339,7 @@ def _refuse_source(target: Path, source: Path) -> None:
 
 
 def _refuse_existing(target: Path) -> None:
-    if _holds_something(target):
+    if is_taken(target):
         raise InputError(
             f"{target} exists already. Choose another --output, or replace it with --overwrite."
         )
-
-
-def _holds_something(target: Path) -> bool:
-    return target.is_file() or (target.is_dir() and any(target.iterdir()))

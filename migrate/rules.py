@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rife_arch.catalog import load_catalog, version_key
+from vfi.errors import InputError, quoted
 
 from .earlier import update
 from .forms import (
@@ -31,6 +32,9 @@ _PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _MOST_MULTI = 64
 _LOADER = Change(LOAD_MODEL, {"model_name": "model"})
 _INTERPOLATE = Change(INTERPOLATE, {"multiplier": "mode.multi", "scale_factor": "scale"})
+# A workflow is JSON of any shape: a field may be missing, of another kind, or far too deep. Whatever
+# that does to the code that looks at it is the workflow's fault.
+_DAMAGE = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
 # Nodes that give as many frames as they take -> the input that takes them.
 _SAME_FRAMES = {
     "Reroute": "",
@@ -59,14 +63,26 @@ def migrate_workflow(workflow: Any) -> tuple[Any, Report]:
         The new workflow, and what happened.
 
     Raises:
-        InputError: it is no workflow.
+        InputError: it is no workflow, or damaged.
     """
-    migrated = copy.deepcopy(workflow)
-    report = Report()
-    for graph in open_workflow(migrated):
-        update(graph, report)
-        _Migration(graph, report).run()
+    try:
+        migrated = copy.deepcopy(workflow)
+        report = Report()
+        for graph in open_workflow(migrated):
+            update(graph, report)
+            _Migration(graph, report).run()
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        raise InputError(
+            f"workflow: a node or a link in it is not as ComfyUI writes it ({_named(error)}). "
+            "Open it in ComfyUI and save it again."
+        ) from error
     return migrated, report
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {quoted(str(error))}"
 
 
 class _Migration:
@@ -127,7 +143,9 @@ class _Migration:
 
     def _rate_of(self, images: object) -> Link | None:
         """Follow images upstream to a node that knows their rate."""
-        while isinstance(images, Link):
+        seen: set[NodeId] = set()
+        while isinstance(images, Link) and images.origin not in seen:
+            seen.add(images.origin)
             kind = self._graph.type_of(images.origin) or ""
             if kind in _RATES:
                 return Link(images.origin, _RATES[kind], 0.0)
@@ -146,7 +164,7 @@ class _Migration:
                 raise _CannotMapError(f"{name} is connected. Set it in the node and try again.")
         inputs = self._timing(given)
         inputs |= _connected(given, "frames", "images") | self._cuts(given)
-        inputs["scale"] = _SCALES[float(str(given["scale_factor"]))]
+        inputs["scale"] = _known(_SCALES, _number(given["scale_factor"]), "scale_factor")
         if given["ensemble"] and "426" not in version_key(str(given["ckpt_name"])):
             inputs["quality"] = "better"
             self._report.note(
@@ -160,7 +178,7 @@ class _Migration:
     def _loader_before(self, node: NodeId, given: Mapping[str, object]) -> NodeId:
         inputs = {
             "model": _model_name(str(given["ckpt_name"])),
-            "precision": _PRECISIONS[str(given["dtype"])],
+            "precision": _known(_PRECISIONS, str(given["dtype"]), "dtype"),
             "torch_compile": given["torch_compile"],
         }
         key = tuple(inputs.values())
@@ -241,8 +259,13 @@ class _Migration:
         """List the nodes that a model goes to, also by way of reroutes."""
         users: list[NodeId] = []
         waiting = [loader]
+        seen: set[NodeId] = set()
         while waiting:
-            for target in self._graph.targets_of(waiting.pop()):
+            node = waiting.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            for target in self._graph.targets_of(node):
                 kind = self._graph.type_of(target)
                 if kind == CORE_INTERPOLATE.type:
                     users.append(target)
@@ -260,14 +283,27 @@ def _connected(given: Mapping[str, object], name: str, new_name: str) -> dict[st
     return {new_name: given[name]} if name in given else {}
 
 
+def _number(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
+
+
+def _known(names: Mapping[Any, str], value: object, name: str) -> str:
+    if value not in names:
+        raise _CannotMapError(f"{name} has a value that there is not. Choose another in the node.")
+    return names[value]
+
+
 def _require_multi(multiplier: object) -> int:
-    number = int(str(multiplier))
-    if not 2 <= number <= _MOST_MULTI:
+    number = _number(multiplier)
+    if number is None or not number.is_integer() or not 2 <= number <= _MOST_MULTI:
         raise _CannotMapError(
-            f"multiplier is {number}, and multi goes from 2 to {_MOST_MULTI}. Take the node out, "
+            f"multiplier is {quoted(str(multiplier))}, and multi goes from 2 to {_MOST_MULTI}. Take the node out, "
             "or choose another."
         )
-    return number
+    return int(number)
 
 
 def _model_name(file: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from comfy_api.latest import Input, io, ui
 from torch import Tensor
 
+from ..vfi.files import list_media
 from ..vfi.jobs import ConversionJob, fit_color, render
 from ..vfi.write import ImageSequenceWriter
 from .support.checked import checked
@@ -114,6 +115,6 @@ class ExportPNGRIFE(io.ComfyNode):
         show_outcome(cls, outcome, notes)
         saved = [
             ui.SavedResult(path.name, folder.shown_name, io.FolderType.output)
-            for path in sorted(folder.path.iterdir())
+            for path in list_media(folder.path, {".png"})
         ]
         return io.NodeOutput(str(folder.path), ui=ui.SavedImages(saved))

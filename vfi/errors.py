@@ -14,6 +14,7 @@ A message begins with the file or option it is about, and says what is wrong and
 
 import errno
 
+_LONGEST_QUOTE = 60  # characters
 _ADVICE = {
     errno.ENAMETOOLONG: "Choose a shorter name.",
     errno.ENOSPC: "Make room on the disk.",
@@ -28,6 +29,11 @@ def advice_on(error: Exception) -> str:
     """Say what to do where the system refuses to read or write a file."""
     default = "Choose another folder, or change its permissions."
     return _ADVICE.get(getattr(error, "errno", None) or 0, default)
+
+
+def quoted(text: str) -> str:
+    """Show what somebody typed, as much of it as a message has room for."""
+    return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}...")
 
 
 class VfiError(Exception):

@@ -40,12 +40,32 @@ class _Stream:
     codec: str
 
 
+@dataclass(frozen=True)
 class AudioStream(_Stream):
-    """An audio stream of a file."""
+    """An audio stream of a file.
+
+    Attributes:
+        is_default: the file marks it as the one to be heard.
+    """
+
+    is_default: bool = field(default=False, compare=False)
 
 
 class SubtitleStream(_Stream):
     """A subtitle stream of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What puts the timestamps of a stream on the clock that the rest of its file has.
+
+    Attributes:
+        first: number of the packet, counted from 0 in its stream, from which on it holds.
+        seconds: added to timestamps; None: they mean nothing.
+    """
+
+    first: int
+    seconds: Fraction | None
 
 
 @dataclass(frozen=True)
@@ -82,6 +102,9 @@ class SourceTracks:
         duration: length of the trim, seconds of the file; None: to its end.
         tempo: the picture is shown this many times as fast. Audio follows with its pitch kept.
         audio_mode: what happens to audio.
+        picture_end: when the picture of the whole file ends, seconds from its first frame; None: unknown.
+        corrections: index of a stream of the file -> what puts its timestamps right.
+        may_refer: the file may be a list of other files.
     """
 
     path: Path
@@ -94,6 +117,18 @@ class SourceTracks:
     duration: Fraction | None = None
     tempo: Fraction = Fraction(1)
     audio_mode: AudioMode = AudioMode.COPY
+    picture_end: Fraction | None = None
+    corrections: Mapping[int, Sequence[Correction]] = field(
+        default_factory=dict[int, Sequence[Correction]]
+    )
+    may_refer: bool = False
+
+    @property
+    def heard(self) -> int | None:
+        """Number of the audio stream that players play: the default, else the first that is known."""
+        known = [number for number, stream in enumerate(self.audio) if stream.codec != "unknown"]
+        marked = [number for number in known if self.audio[number].is_default]
+        return next(iter((*marked, *known)), None)
 
     @property
     def is_trimmed(self) -> bool:

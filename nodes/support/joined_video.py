@@ -54,6 +54,8 @@ def joined(clips: Sequence[Clip], sound: Sound | None = None) -> Generator[Clip,
             has_alpha=parts.has_alpha,
             tracks=tracks and replace(tracks, tags=first.tracks.tags if first.tracks else {}),
             duration=None if is_constant else end,
+            longest_gap=max(clip.longest_gap for clip in clips),
+            notes=tuple(dict.fromkeys(note for clip in clips for note in clip.notes)),
         )
 
 

@@ -74,6 +74,13 @@ def test_out_dir_is_where_a_named_output_goes(cli: RunCli, clip: Path) -> None:
     assert [path.name for path in Path("made").iterdir()] == ["x.mp4"]
 
 
+def test_files_of_macos_beside_the_clips_are_no_clips(cli: RunCli, clips: Path) -> None:
+    for path in list(clips.iterdir()):
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7x")
+    assert cli("--video", clips, "--out-dir", "out").code == 0
+    assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
+
+
 def test_pngs_of_several_clips_go_into_folders_of_their_own(cli: RunCli, clips: Path) -> None:
     assert cli("--video", clips, "--png-only").code == 0
     assert len(read_pictures(Path("vid_out/a"))) == 8

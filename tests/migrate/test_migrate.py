@@ -150,11 +150,11 @@ def test_list_of_pairs_to_interpolate_is_left_and_explained() -> None:
     assert "List the pairs to skip instead" in report.left[0]
 
 
-@pytest.mark.parametrize("multiplier", [1, 65])
+@pytest.mark.parametrize("multiplier", [1, 65, 2.5, "many", True, None, 1e400])
 def test_multiplier_that_multi_cannot_be_is_left_and_explained(multiplier: int) -> None:
     new, report = migrate_workflow(rife_vfi(multiplier=multiplier))
     assert new["2"]["class_type"] == "RIFE VFI"
-    assert f"multiplier is {multiplier}, and multi goes from 2 to 64" in report.left[0]
+    assert f"multiplier is '{multiplier}', and multi goes from 2 to 64" in report.left[0]
 
 
 def test_connected_multiplier_stays_connected() -> None:

@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 
 _RATE = ("b", "bufsize", "cq", "crf", "global_quality", "lossless", "maxrate", "minrate", "q", "qp")
 _PICTURES = ("b_ref_mode", "b_strategy", "bf", "g", "keyint_min", "refs", "sc_threshold", "slices")
@@ -37,6 +37,7 @@ ALLOWED_PARAMETERS = frozenset(
         *("variance-boost-strength", "variance-octile", "weightb", "weightp"),
     )
 )
+_LONGEST_LINE = 4000  # characters
 _VALUE = re.compile(r"[\w.,:=+-]+", re.ASCII)  # no slash, no backslash: no path
 
 
@@ -52,11 +53,16 @@ def parse_encoder_options(line: str) -> Mapping[str, str]:
     Raises:
         InputError: something else than options of an encoder.
     """
+    if len(line) > _LONGEST_LINE:
+        raise InputError(
+            f"The ffmpeg options have {len(line)} characters, and at most {_LONGEST_LINE} are read. "
+            "Keep those that are needed."
+        )
     try:
         words = iter(shlex.split(line))
     except ValueError as error:
         raise InputError(
-            f"A quote is not closed in the ffmpeg options {line!r}. Close it."
+            f"A quote is not closed in the ffmpeg options {quoted(line)}. Close it."
         ) from error
     return dict(_pairs(words))
 
@@ -68,7 +74,7 @@ def _pairs(words: Iterator[str]) -> Iterator[tuple[str, str]]:
         is_pair = bool(sign) and not word.startswith("-")
         if name not in ALLOWED or not (is_pair or (word.startswith("-") and not sign)):
             raise InputError(
-                f"Write ffmpeg options as preset=slow or -preset slow: {word!r} is not among those that "
+                f"Write ffmpeg options as preset=slow or -preset slow: {quoted(word)} is not among those that "
                 f"may be set. These are: {', '.join(sorted(ALLOWED))}."
             )
         value = value if is_pair else next(words, "")
@@ -80,7 +86,7 @@ def _require_harmless(name: str, value: str) -> None:
     if not _VALUE.fullmatch(value):
         raise InputError(
             f"The ffmpeg option -{name} needs a value of letters, digits and .,:=+-, got "
-            f"{value or 'nothing'!r}."
+            f"{quoted(value or 'nothing')}."
         )
     if name == "pix_fmt" and value not in _PIXEL_FORMATS:
         raise InputError(
@@ -91,6 +97,6 @@ def _require_harmless(name: str, value: str) -> None:
         for parameter in value.split(":"):
             if parameter.split("=")[0] not in ALLOWED_PARAMETERS:
                 raise InputError(
-                    f"{parameter!r} is not among the parameters that may be set in -{name}. "
+                    f"{quoted(parameter)} is not among the parameters that may be set in -{name}. "
                     f"These may: {', '.join(sorted(ALLOWED_PARAMETERS))}."
                 )

@@ -94,6 +94,9 @@ class Encoder:
         return bit_depth_of(self.pixel_format)
 
 
+_FASTEST = Fraction(4000)  # frames per second; x264 takes 4999, and no player shows them
+
+
 @dataclass(frozen=True)
 class Preset:
     """An encoding for a purpose.
@@ -103,7 +106,7 @@ class Preset:
         purpose: what it is for, in a few words.
         suffixes: extensions of the containers it goes into; the first is the default.
         encoders: in the order of preference; those with alpha are for frames that have it.
-        max_rate: frames per second that the format can show, None for any.
+        max_rate: frames per second that its encoders and formats take.
         needs_gpu: its encoders are those of GPUs.
     """
 
@@ -111,7 +114,7 @@ class Preset:
     purpose: str
     suffixes: tuple[str, ...]
     encoders: tuple[Encoder, ...]
-    max_rate: Fraction | None = None
+    max_rate: Fraction = _FASTEST
     needs_gpu: bool = False
 
     @property
@@ -199,6 +202,7 @@ _PRESETS = (
         name="web",
         purpose="small, for browsers of today: AV1, 10 bit",
         suffixes=(".mp4", ".webm", ".mkv"),
+        max_rate=Fraction(240),  # SVT-AV1 (3.1) takes no more
         encoders=(
             Encoder(
                 "libsvtav1",

@@ -109,7 +109,7 @@ def _require_valid_frames(preset: Preset, width: int, height: int, rate: Fractio
         raise InputError(f"A video needs at least 1x1 px, got {width}x{height}. Check the input.")
     if rate <= 0:
         raise InputError(f"The frame rate must be above 0, got {rate}. Give frames per second.")
-    if preset.max_rate and rate > preset.max_rate:
+    if rate > preset.max_rate:
         raise InputError(
             f"Preset {preset.name} plays at most {preset.max_rate} frames per second, not "
             f"{float(rate):g}. Choose a lower rate or another preset."

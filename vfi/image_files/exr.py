@@ -14,12 +14,12 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import av
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 
-from .encode import encode_image
+from .codec import decode_image, encode_image
+from .opened import require_bounded
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,10 @@ _UNSAFE_COMPRESSIONS = {8: "DWAA", 9: "DWAB"}
 # By the same number: how many rows are compressed together.
 _ROWS_PER_BLOCK = (1, 1, 1, 16, 32, 16, 32, 32)
 _TILED, _MULTI_PART = 0x200, 0x1000  # flags in the header
+# OpenEXR allows names of 255 bytes. The longest values are lists of names in scenes (Cryptomatte), a
+# few MB; the most attributes are a few hundred.
+_LONGEST_NAME, _LONGEST_VALUE, _MOST_ATTRIBUTES = 255, 1 << 26, 1 << 14
+_WINDOW = struct.Struct("<4i")
 _BRIGHTEST = np.float32(65504)  # the largest half float
 
 
@@ -54,43 +58,45 @@ def probe_exr(file: Path) -> tuple[tuple[int, int], bool]:
             raise ValueError("not an OpenEXR file")
         flags = int.from_bytes(stream.read(4), "little")
         header = dict(_attributes(stream))
-        if not header.keys() >= {"channels", "compression", "dataWindow", "displayWindow"}:
-            raise ValueError("its header is incomplete")
-        unsafe = _UNSAFE_COMPRESSIONS.get(header["compression"][0])
+        compression, window, data_window = _required(header)
+        unsafe = _UNSAFE_COMPRESSIONS.get(compression)
         if unsafe:
             raise ValueError(
                 f"{unsafe} compression is not supported; save it with another, such as ZIP"
             )
         if not flags & (_TILED | _MULTI_PART):
-            _require_complete(stream, header)
+            _require_complete(stream, compression, data_window[1])
     names = set(_channel_names(header["channels"]))
     if not names >= {"R", "G", "B"} and "Y" not in names:
         found = ", ".join(sorted(names)) or "none"
         raise ValueError(f"it has neither R, G and B channels nor a Y channel, only: {found}")
-    left, top, right, bottom = struct.unpack("<4i", header["displayWindow"])
-    return (right - left + 1, bottom - top + 1), "A" in names
+    return window, "A" in names
 
 
 def read_exr(file: Path, *, alpha: bool) -> npt.NDArray[np.float32]:
     """Decode an image.
 
     Args:
-        file: what :func:`probe_exr` accepts.
+        file: the image.
         alpha: keep alpha, or add an opaque one; otherwise it is dropped.
 
     Returns:
         [H, W, 3] or [H, W, 4], sRGB, straight alpha; 0 or more, 1 is white, brighter values continue
-        on the same curve.
+        on the same curve. What is not finite in the file is black or white here.
+
+    Raises:
+        ValueError: what :func:`probe_exr` refuses, or it is damaged.
+        OSError: the file cannot be read.
     """
-    with av.open(f"file:{file}") as container:
-        linear = _to_array(next(container.decode(video=0)))
+    probe_exr(file)  # bounds the memory that is taken for it; a mask was not probed before
+    linear = _to_array(decode_image("exr", file.read_bytes()))
     if num_damaged := linear.size - np.count_nonzero(np.isfinite(linear)):
         # Renderers leave single ones, fireflies, and a network would spread them over the frame.
         logger.warning("%s: %d values are NaN or infinite: made black or white", file, num_damaged)
     linear = np.nan_to_num(linear, nan=0.0).clip(0, _BRIGHTEST)
     colours, opacity = linear[..., :3], linear[..., 3:].clip(max=1)
     if opacity.size:
-        colours = np.divide(colours, opacity, out=np.zeros_like(colours), where=opacity > 0)
+        colours = _unpremultiplied(colours, opacity)
     colours = _from_linear(colours)
     if not alpha:
         return colours
@@ -115,32 +121,49 @@ def encode_exr(pixels: npt.NDArray[np.float32]) -> bytes:
 
 def _attributes(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
     """Yield the header's entries: name, type, size, value, one after the other."""
-    while name := _text(stream):
+    for _ in range(_MOST_ATTRIBUTES):
+        name = _text(stream)
+        if not name:
+            return
         _text(stream)  # its type
         size = int.from_bytes(stream.read(4), "little")
-        value = stream.read(size)
+        value = stream.read(min(size, _LONGEST_VALUE))
         if len(value) < size:
             raise ValueError("its header is incomplete")
         yield name, value
+    raise ValueError("its header has no end")
 
 
-def _require_complete(stream: BinaryIO, header: Mapping[str, bytes]) -> None:
+def _required(header: Mapping[str, bytes]) -> tuple[int, tuple[int, int], tuple[int, int]]:
+    """Return what no image is without: compression, and size of display and of data window, px."""
+    names = ("compression", "displayWindow", "dataWindow")
+    values = [header.get(name, b"") for name in names]
+    if "channels" not in header or [len(v) for v in values] != [1, _WINDOW.size, _WINDOW.size]:
+        raise ValueError("its header is incomplete")
+    return values[0][0], _size_of(values[1]), _size_of(values[2])
+
+
+def _size_of(window: bytes) -> tuple[int, int]:
+    left, top, right, bottom = _WINDOW.unpack(window)
+    width, height = right - left + 1, bottom - top + 1
+    require_bounded(width, height)
+    return width, height
+
+
+def _require_complete(stream: BinaryIO, compression: int, height: int) -> None:
     """Refuse a file that ends early: FFmpeg silently decodes missing rows as black.
 
     After the header there is a table of the offsets at which blocks of rows begin. Each block
     begins with 8 bytes, the last 4 of which are its size.
     """
-    compression = header["compression"][0]
     if compression >= len(_ROWS_PER_BLOCK):
         return  # unknown; FFmpeg decides whether it can decode it
-    _, top, _, bottom = struct.unpack("<4i", header["dataWindow"])
-    num_blocks = ceil((bottom - top + 1) / _ROWS_PER_BLOCK[compression])
-    offsets = np.frombuffer(stream.read(8 * num_blocks), "<u8")
-    last = int(offsets.max(initial=0))
-    stream.seek(last + 4)
+    num_blocks = ceil(height / _ROWS_PER_BLOCK[compression])
+    offsets = np.frombuffer(stream.read(8 * num_blocks).ljust(8 * num_blocks, b"\0"), "<u8")
+    end, last = stream.seek(0, SEEK_END), int(offsets.max())
+    stream.seek(min(last + 4, end))
     size = int.from_bytes(stream.read(4), "little")
-    end = stream.seek(0, SEEK_END)
-    if len(offsets) < num_blocks or not offsets.all() or not 0 < size <= end - last - 8:
+    if not offsets.all() or not 0 < size <= end - last - 8:
         raise ValueError("it ends early")
 
 
@@ -149,6 +172,8 @@ def _text(stream: BinaryIO) -> str:
     text = bytearray()
     while (byte := stream.read(1)) not in (b"\0", b""):
         text += byte
+        if len(text) > _LONGEST_NAME:
+            raise ValueError("its header is damaged: a name has no end")
     return text.decode(errors="replace")
 
 
@@ -175,6 +200,15 @@ def _to_array(frame: VideoFrame) -> npt.NDArray[np.float32]:
 def _half_float_plane(frame: VideoFrame, index: int) -> npt.NDArray[np.float16]:
     rows = np.frombuffer(bytes(frame.planes[index]), "<f2").reshape(frame.height, -1)
     return rows[:, : frame.width]
+
+
+def _unpremultiplied(
+    colours: npt.NDArray[np.float32], opacity: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Divide by alpha, where there is any; light behind nearly none of it stays finite."""
+    with np.errstate(over="ignore"):
+        straight = np.divide(colours, opacity, out=np.zeros_like(colours), where=opacity > 0)
+    return straight.clip(max=_BRIGHTEST)
 
 
 def _from_linear(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

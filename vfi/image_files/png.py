@@ -15,22 +15,20 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import numpy.typing as npt
-from av.error import FFmpegError
 from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import DecodeError
 from ..frames import from_16_bits
-from .encode import encode_image
+from .codec import decode_image, encode_image
 from .exr import probe_exr, read_exr
+from .opened import PILLOW_ERRORS, open_image
 
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
-# What Pillow raises on a damaged file, by its plugins' sources.
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError)
+_DEEP_CODECS = {"PNG": "png", "TIFF": "tiff"}  # kind by Pillow -> FFmpeg's, for 16 bits
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk: no data, its name, its checksum
 _HEADER_END = 33  # bytes: PNG's signature and its first chunk, IHDR; texts may follow
 
@@ -60,11 +58,11 @@ def probe_image(file: Path) -> ImageInfo:
         if _is_exr(file):
             size, has_alpha = probe_exr(file)
             return ImageInfo(size, bit_depth=32, has_alpha=has_alpha)
-        with Image.open(file) as image:
+        with open_image(file) as image:
             has_alpha = image.mode in _ALPHA_MODES or "transparency" in image.info
             is_16_bit = _is_16_bit_grey(image) or _is_16_bit_colour(image)
             return ImageInfo(image.size, bit_depth=16 if is_16_bit else 8, has_alpha=has_alpha)
-    except _PILLOW_ERRORS as error:
+    except PILLOW_ERRORS as error:
         raise _damaged(file, error) from error
 
 
@@ -99,13 +97,13 @@ def _decode(file: Path, *, alpha: bool) -> npt.NDArray[Any]:
     try:
         if _is_exr(file):
             return read_exr(file, alpha=alpha)
-        with Image.open(file) as image:
+        with open_image(file) as image:
             if _is_16_bit_grey(image) and "transparency" not in image.info:
                 return _decode_16_bit_grey(image, alpha=alpha)
             if _is_16_bit_grey(image) or _is_16_bit_colour(image):
-                return _decode_16_bit_colour(file, alpha=alpha)
+                return _decode_16_bit_colour(file, _DEEP_CODECS[image.format or ""], alpha=alpha)
             return _decode_8_bit(image, alpha=alpha)
-    except (*_PILLOW_ERRORS, FFmpegError) as error:
+    except PILLOW_ERRORS as error:
         raise _damaged(file, error) from error
 
 
@@ -161,6 +159,8 @@ def _is_16_bit_colour(image: ImageFile) -> bool:
 
     Pillow's ``mode`` does not show it; the raw layout it decodes from does ("RGB;16B").
     """
+    if image.format not in _DEEP_CODECS:
+        return False  # a BMP of "BGR;16" has 5 or 6 bits per channel
     layouts = [args if isinstance(args, str) else args[0] for *_, args in image.tile if args]
     return any(";16" in str(layout) for layout in layouts)
 
@@ -184,12 +184,11 @@ def _decode_16_bit_grey(image: Image.Image, *, alpha: bool) -> npt.NDArray[np.ui
     return pixels
 
 
-def _decode_16_bit_colour(file: Path, *, alpha: bool) -> npt.NDArray[np.uint16]:
-    with av.open(f"file:{file}") as container:
-        frame = next(container.decode(video=0))
-        pixels: npt.NDArray[Any] = frame.reformat(
-            format="rgba64le" if alpha else "rgb48le"
-        ).to_ndarray()
+def _decode_16_bit_colour(file: Path, codec: str, *, alpha: bool) -> npt.NDArray[np.uint16]:
+    frame = decode_image(codec, file.read_bytes())
+    pixels: npt.NDArray[Any] = frame.reformat(
+        format="rgba64le" if alpha else "rgb48le"
+    ).to_ndarray()
     return pixels
 
 

@@ -26,17 +26,19 @@ def fit_color(
     mode: HdrMode,
     notify: Callable[[str], object],
 ) -> Clip:
-    """Return the clip with colours that the result can hold.
+    """Return the clip with colours that the result can hold, and tell what its file is like.
 
     Args:
         clip: the source.
         encoding: of the result; None: it has none, such as images.
         mode: what becomes of HDR where the result cannot hold it.
-        notify: called with a sentence if the clip is converted.
+        notify: called with each sentence on the clip, and one if it is converted.
 
     Raises:
         InputError: it would have to be converted, and that is refused.
     """
+    for note in clip.notes:
+        notify(note)
     if not clip.color.is_hdr or (encoding and encoding.keeps_hdr):
         return clip
     hdr = f"HDR ({clip.color.hdr_name})"

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from torch import Tensor
 
+from ..errors import InputError
 from ..frames import Frame, with_float_pixels
 from ..preprocess import Cut, Preparation
 from ..read import Clip
@@ -23,6 +24,9 @@ from ..tracks import AudioMode, SourceTracks
 from ..visualize import Montage
 from .prefetch import prefetched
 from .render import hash_settings
+
+# A longer gap, s, that takes more frames than that is rather a damaged timestamp than a slide.
+_LONGEST_GAP, _MOST_IN_GAP = 60, 10_000
 
 
 @dataclass(frozen=True)
@@ -142,8 +146,31 @@ def plan_job(
     montage: Montage | None = None,
     dither: bool = False,
 ) -> InterpolationJob:
-    """Make a job of a clip and the moments to show; by default it plays at their rate."""
+    """Make a job of a clip and the moments to show; by default it plays at their rate.
+
+    Raises:
+        InputError: one frame is shown for so long that filling the time would take for ever, or the
+            result would have absurdly many frames, as far as that is known before.
+    """
+    _require_no_gap(clip, schedule)
     preparation = preparation or Preparation()
-    return InterpolationJob(
+    job = InterpolationJob(
         clip, schedule, shown_rate or schedule.rate, preparation, at_cut, montage, dither
+    )
+    _ = job.num_frames  # counts them
+    return job
+
+
+def _require_no_gap(clip: Clip, schedule: Schedule) -> None:
+    """Refuse a gap that is hardly meant, before it decides how long the result is."""
+    length, begin = clip.longest_gap
+    if length <= _LONGEST_GAP:
+        return
+    count = schedule.count_certain(begin + length) - schedule.count_certain(begin)
+    if count <= _MOST_IN_GAP:
+        return
+    raise InputError(
+        f"{clip.name}: one frame is shown for {float(length):.0f} s, from {float(begin):.3f} s on: "
+        f"{count} frames would be made for it alone. Leave that out with a start or an end, or "
+        "choose a lower frame rate."
     )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..frames import Frame
+from ..timing import parse_seconds
 from .scene_detection import mark_cuts
+
+_NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class CutList:
 
     Attributes:
         numbers: of the frames that begin a scene, from 0.
-        times: seconds; the first frame at or after each begins a scene.
+        times: seconds, ascending; the first frame at or after each begins a scene.
     """
 
     numbers: frozenset[int] = frozenset()
@@ -44,15 +49,29 @@ def parse_cuts(text: str) -> CutList:
         InputError: an item is neither.
     """
     words = text.replace(",", " ").split()
-    try:
-        times = {Fraction(word[:-1]) for word in words if word.endswith("s")}
-        numbers = {int(word) for word in words if not word.endswith("s")}
-    except (ValueError, ZeroDivisionError):
-        raise InputError(
-            f"Cuts must be frame numbers such as 48 or times such as 2.5s, not {text!r}. "
-            'Write for example "48, 96" or "2.5s 4s".'
-        ) from None
+    times = {_parse_time(word) for word in words if word.endswith("s")}
+    numbers = {_parse_number(word) for word in words if not word.endswith("s")}
     return CutList(frozenset(numbers), tuple(sorted(times)))
+
+
+def _parse_time(word: str) -> Fraction:
+    try:
+        return parse_seconds(word[:-1])
+    except ValueError:
+        raise _invalid_cut(word) from None
+
+
+def _parse_number(word: str) -> int:
+    if not _NUMBER.fullmatch(word):
+        raise _invalid_cut(word)
+    return int(word)
+
+
+def _invalid_cut(word: str) -> InputError:
+    return InputError(
+        f"Cuts must be frame numbers such as 48 or times such as 2.5s, not {quoted(word)}. "
+        'Write for example "48, 96" or "2.5s 4s".'
+    )
 
 
 def with_cuts(
@@ -71,9 +90,8 @@ def with_cuts(
     """
     before = Fraction(-1)
     for number, (frame, is_detected) in enumerate(mark_cuts(frames, threshold)):
-        is_given = number in given.numbers or any(
-            before < time <= frame.time for time in given.times
-        )
+        num_before = bisect_right(given.times, before)
+        is_given = number in given.numbers or bisect_right(given.times, frame.time) > num_before
         before = frame.time
         if number and (is_detected or is_given):
             on_cut(Cut(number, frame.time))

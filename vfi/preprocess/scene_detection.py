@@ -51,9 +51,9 @@ def mark_cuts(
         first frame that is false.
 
     Raises:
-        InputError: ``threshold`` is negative.
+        InputError: ``threshold`` is negative, or no number.
     """
-    if threshold < 0:
+    if not threshold >= 0:  # nor no number at all
         raise InputError(
             f"The scene threshold must be 0 or more, not {threshold}. "
             f"{DEFAULT_THRESHOLD} is a good default; 0 turns the search off."

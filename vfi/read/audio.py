@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -20,6 +22,7 @@ from torch import Tensor
 
 from ..errors import DecodeError
 from ..tracks import SourceTracks
+from .clock import side_packets
 from .demux import audio_origin, open_container
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ class DecodedAudio:
         self._fills_gaps = fills_gaps
         self._graph: Graph | None = None
         self._kind: tuple[str, str, int] | None = None
+        self._end = 0  # of the last frame, in samples from the first frame of the picture
 
     def feed(self, packet: _Packet) -> Iterator[AudioFrame]:
         """Decode a packet."""
@@ -68,14 +72,36 @@ class DecodedAudio:
             time = frame.pts * frame.time_base - self._shift
             frame.pts = round(time * frame.sample_rate)
             frame.time_base = Fraction(1, frame.sample_rate)
-            with suppress(NothingMoreError):  # the end of the trim is reached
-                self._graph.push(frame)
-            yield from _pulled(self._graph)
+            for part in chain(self._silence_before(frame), [frame]):
+                with suppress(NothingMoreError):  # the end of the trim is reached
+                    self._graph.push(part)
+                yield from _pulled(self._graph)
+            self._end = frame.pts + frame.samples
+
+    def _silence_before(self, frame: AudioFrame) -> Iterator[AudioFrame]:
+        """Fill a long gap a second at a time: the filter that fills gaps does it all at once."""
+        if not self._is_filled or frame.pts is None:
+            return
+        limit = self._tracks.duration
+        stop = frame.pts if limit is None else min(frame.pts, int(limit * frame.sample_rate))
+        for begin in range(max(self._end, 0), stop - frame.sample_rate, frame.sample_rate):
+            silence = AudioFrame(frame.format.name, frame.layout.name, frame.sample_rate)
+            for plane in silence.planes:
+                value = b"\x80" if frame.format.name.startswith("u8") else b"\0"
+                plane.update(value * plane.buffer_size)
+            silence.sample_rate, silence.pts = frame.sample_rate, begin
+            silence.time_base = frame.time_base
+            yield silence
 
     def flush(self) -> Iterator[AudioFrame]:
         """Yield what the decoder and the filters still hold."""
         yield from self.feed(av.Packet())
         yield from self._drain()
+
+    @property
+    def _is_filled(self) -> bool:
+        """Whether silence stands where there is no sound."""
+        return self._tracks.tempo != 1 or self._fills_gaps
 
     def _drain(self) -> Iterator[AudioFrame]:
         if self._graph is not None:
@@ -106,7 +132,7 @@ class DecodedAudio:
             limits.append(f"end={float(tracks.duration):.9f}")
         if limits:
             yield "atrim", ":".join(limits)
-        if tracks.tempo != 1 or self._fills_gaps:
+        if self._is_filled:
             # atempo keeps the time of the first sample, so that one has to be at 0.
             yield "aresample", "async=1:first_pts=0"
         if tracks.tempo != 1:
@@ -116,7 +142,7 @@ class DecodedAudio:
 
 
 def read_audio(tracks: SourceTracks, longest: Fraction) -> tuple[Tensor, int] | None:
-    """Decode the first audio track of a picture, at the speed of that picture.
+    """Decode the audio track that is heard with a picture, at the speed of that picture.
 
     Args:
         tracks: what comes along with the picture.
@@ -129,17 +155,22 @@ def read_audio(tracks: SourceTracks, longest: Fraction) -> tuple[Tensor, int] | 
     Raises:
         DecodeError: the file cannot be read.
     """
-    if not tracks.audio or tracks.audio[0].codec == "unknown":
+    if tracks.heard is None:
         return None
-    with open_container(tracks.path) as source:
-        stream = source.streams.audio[0]
+    with open_container(tracks.path, may_refer=tracks.may_refer) as source:
+        stream = source.streams.audio[tracks.heard]
         rate = stream.codec_context.sample_rate
         form = f"sample_fmts=fltp:sample_rates={rate}:channel_layouts={stream.layout.name}"
-        shift = audio_origin(source) + tracks.first_frame_at
-        decoded = DecodedAudio(stream, tracks, shift, form, fills_gaps=True)
+        shift = audio_origin(source, tracks.corrections) + tracks.first_frame_at
+        # A second more than is needed, and no more: a damaged timestamp may ask for hours of silence.
+        needed = longest * tracks.tempo + 1
+        duration = needed if tracks.duration is None else min(tracks.duration, needed)
+        bounded = replace(tracks, duration=duration)
+        decoded = DecodedAudio(stream, bounded, shift, form, fills_gaps=True)
         length = int(longest * rate)
         try:
-            samples = _collect(_decode_all(source.demux(stream), decoded), length)
+            packets = side_packets(source, [stream], tracks, shift)
+            samples = _collect(_decode_all(packets, decoded), length)
         except FFmpegError as error:
             raise DecodeError(f"{tracks.path}: its audio cannot be read: {error}") from error
     return (torch.from_numpy(samples), rate) if samples.size else None

@@ -17,6 +17,7 @@ from ..tracks import SourceTracks
 from .image_sequence import FolderInfo, probe_image_folder, read_image_folder
 from .tone_map import ToneMapper
 from .video import probe_video, read_video, trim_video
+from .video_info import VideoInfo
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Clip:
         has_alpha: its frames are RGBA.
         tracks: what comes along with its picture: audio, subtitles, chapters, tags.
         duration: seconds, an estimate, where the frame rate varies; None: ``num_frames / rate``.
+        longest_gap: for how many seconds one frame is shown, at most, and when that begins.
+        notes: what people should know of it before work begins, one sentence each.
     """
 
     name: str
@@ -53,6 +56,8 @@ class Clip:
     has_alpha: bool = False
     tracks: SourceTracks | None = None
     duration: Fraction | None = None
+    longest_gap: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
+    notes: tuple[str, ...] = ()
 
     @property
     def length(self) -> Fraction | None:
@@ -84,20 +89,22 @@ def open_video(
     end: Fraction | None = None,
     *,
     alpha: bool = False,
+    may_refer: bool = False,
 ) -> Clip:
-    """Look at a video; nothing is read yet.
+    """Look at a video; nothing is decoded yet but a first frame.
 
     Args:
         path: the file.
         start: seconds; frames before are left out.
         end: seconds; frames from there on are left out. None: to the last one.
         alpha: keep transparency, if there is any.
+        may_refer: see ``probe_video``.
 
     Raises:
         InputError: there is no such file, or nothing between ``start`` and ``end``.
         DecodeError: it is no video.
     """
-    whole = info = probe_video(path)
+    whole = info = probe_video(path, may_refer=may_refer)
     if start or end is not None:
         info = trim_video(whole, start, end)
     has_alpha = alpha and info.has_alpha
@@ -113,17 +120,26 @@ def open_video(
         bit_depth=info.bit_depth,
         color=info.color,
         has_alpha=has_alpha,
-        tracks=SourceTracks(
-            path,
-            whole.audio,
-            whole.subtitles,
-            whole.chapters,
-            whole.tags,
-            delay=whole.start,
-            start=info.first_time,
-            duration=None if end is None else end - info.first_time,
-        ),
+        tracks=_tracks_of(whole, info, None if end is None else end - info.first_time),
         duration=info.duration,
+        longest_gap=info.longest_gap,
+        notes=info.notes,
+    )
+
+
+def _tracks_of(whole: VideoInfo, shown: VideoInfo, duration: Fraction | None) -> SourceTracks:
+    return SourceTracks(
+        whole.path,
+        whole.audio,
+        whole.subtitles,
+        whole.chapters,
+        whole.tags,
+        delay=whole.start,
+        start=shown.first_time,
+        duration=duration,
+        picture_end=whole.length,
+        corrections=whole.corrections,
+        may_refer=whole.may_refer,
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from itertools import chain
@@ -27,9 +27,11 @@ from torch import Tensor
 
 from ..errors import DecodeError
 from ..frames import from_16_bits
-from .demux import find_video_stream, open_container, pts_of, seek, time_base_of
+from ..tracks import Correction
+from .clock import corrected
+from .demux import find_video_stream, open_container, packets_of, pts_of, seek_before, time_base_of
 from .timestamps import DecodedFrame
-from .video_info import VideoInfo
+from .video_info import Crop, VideoInfo
 from .ycgco import YCGCO, ycgco_to_rgb
 
 logger = logging.getLogger(__name__)
@@ -41,8 +43,8 @@ _SWS_FLAGS = 0x4 | 0x2000 | 0x40000
 # for YCgCo, count as untagged.
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 _BT709, _BT601 = 1, 5
-_ICTCP = 14
-_UNTAGGED = (0, 2, 3)  # RGB, unspecified, reserved
+_MATRIX_NAMES = {0: "RGB, though its values are YUV", 14: "ICtCp"}
+_UNTAGGED = (2, 3)  # unspecified, reserved
 _LIMITED_RANGE, _FULL_RANGE = 1, 2
 # The output is RGB, for which swscale ignores the target matrix; but PyAV before 17 ignores *all*
 # matrices and ranges when source and target are the same, so the target must be another one.
@@ -67,16 +69,17 @@ def read_container(
         info: what the file is.
         alpha: give RGBA; False drops alpha if there is any.
         begin: timestamp in seconds; start at a key frame before it, where the container allows that
-            (see ``seek``), else at the start of the file.
+            (see ``seek_before``), else at the start of the file.
     """
-    with open_container(info.path) as container:
+    with open_container(info.path, may_refer=info.may_refer) as container:
         stream = find_video_stream(container, info.path)
         decoder = decoder_of(stream, alpha=alpha)
-        # The alpha stream of VP8 and VP9 has key frames of its own.
-        can_seek = decoder is stream.codec_context
-        if begin is not None and not (can_seek and seek(container, stream, begin)):
+        # The alpha stream of VP8 and VP9 has key frames of its own. Corrections hold for packets that
+        # are counted from the start.
+        can_seek = decoder is stream.codec_context and not info.corrections
+        if begin is not None and not (can_seek and seek_before(container, stream, begin)):
             begin = None
-        place = _Place(begin, info.origin or Fraction(0))
+        place = Place(begin, info.origin or Fraction(0), corrections=info.corrections)
         with closing(decode_frames(container, stream, decoder, info.path, place)) as frames:
             matrix: bytes | None = None
             for number, frame in enumerate(frames):
@@ -90,7 +93,7 @@ def read_container(
 
 
 @dataclass
-class _Place:
+class Place:
     """Where in a file a frame is, for messages.
 
     Attributes:
@@ -99,12 +102,16 @@ class _Place:
         origin: timestamp of the file's first frame, s.
         number: of the frame, counted from where reading started.
         last: timestamp of the frame before it, s.
+        corrections: see ``VideoInfo``.
     """
 
     begin: Fraction | None = None
     origin: Fraction = Fraction(0)
     number: int = 0
     last: Fraction | None = None
+    corrections: Mapping[int, Sequence[Correction]] = field(
+        default_factory=dict[int, Sequence[Correction]]
+    )
 
     def __str__(self) -> str:
         if self.begin is None:
@@ -122,7 +129,7 @@ def decode_frames(
     stream: VideoStream,
     decoder: VideoCodecContext,
     path: Path,
-    place: _Place | None = None,
+    place: Place | None = None,
 ) -> Generator[VideoFrame, None, None]:
     """Decode frame by frame from where the file stands.
 
@@ -136,8 +143,9 @@ def decode_frames(
     Raises:
         DecodeError: a frame does not decode.
     """
-    place = place or _Place()
-    packets = container.demux(stream)  # the last one is empty, and empties the decoder
+    place = place or Place()
+    # The last one is empty, and empties the decoder.
+    packets = corrected(packets_of(container, stream), place.corrections)
     decoded = _decoded if place.begin is None else _decoded_from_key
     try:
         for frame in decoded(decoder, packets):
@@ -186,16 +194,17 @@ def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
     VP8 and VP9 have alpha as a second stream inside the packets of Matroska and WebM, which FFmpeg's
     own decoders ignore.
     """
-    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    context = stream.codec_context
+    name = _ALPHA_DECODERS.get(context.codec.canonical_name)
     # In capitals where it was copied from file to file as a tag.
     has_alpha = "1" in (stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE"))
     if not alpha or name is None or not has_alpha:
-        return stream.codec_context
+        return context
     try:
         decoder = CodecContext.create(name, "r")
     except UnknownCodecError:
         logger.warning("alpha is not read: this FFmpeg has no decoder %s", name)
-        return stream.codec_context
+        return context
     assert isinstance(decoder, VideoCodecContext)
     return decoder
 
@@ -203,9 +212,8 @@ def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
 def _load(
     frame: VideoFrame, matrix: bytes | None, info: VideoInfo, place: str, *, alpha: bool
 ) -> Tensor:
-    pixels = torch.from_numpy(
-        _apply_display_matrix(to_rgb(frame, bit_depth=info.bit_depth, alpha=alpha), matrix)
-    )
+    stored = to_rgb(frame, bit_depth=info.bit_depth, alpha=alpha)
+    pixels = torch.from_numpy(_apply_display_matrix(_cropped(stored, info.crop), matrix))
     height, width = pixels.shape[:2]
     if (width, height) != (info.width, info.height):
         raise DecodeError(
@@ -213,6 +221,14 @@ def _load(
             f"{place}. Split the file there."
         )
     return pixels
+
+
+def _cropped(pixels: npt.NDArray[Any], crop: Crop) -> npt.NDArray[Any]:
+    height, width = pixels.shape[:2]
+    if not crop.fits(width, height):  # the size has changed, which is an error of its own
+        return pixels
+    kept = pixels[crop.top : height - crop.bottom, crop.left : width - crop.right]
+    return np.ascontiguousarray(kept)
 
 
 def to_rgb(frame: VideoFrame, *, bit_depth: int, alpha: bool) -> npt.NDArray[np.uint8 | np.float32]:
@@ -250,16 +266,16 @@ def to_rgb(frame: VideoFrame, *, bit_depth: int, alpha: bool) -> npt.NDArray[np.
     return from_16_bits(values)
 
 
-def warn_of_matrix(frame: VideoFrame, path: Path) -> None:
-    """Say so if the matrix of a file's colours is none that :func:`to_rgb` knows."""
+def note_on_matrix(frame: VideoFrame) -> str:
+    """Say so if the matrix of a file's colours is none that :func:`to_rgb` knows; else ""."""
     matrix = frame.colorspace
-    if frame.format.is_rgb or matrix in (*_UNTAGGED, *_MATRICES, YCGCO):
-        return
-    logger.warning(
-        "%s: colours come out wrong, because their matrix (%s) is not supported. Convert the file to "
-        "the matrix of BT.709 or BT.2020 first.",
-        path,
-        "ICtCp" if matrix == _ICTCP else f"number {matrix} of ITU-T H.273",
+    has_none = frame.format.is_rgb or len(frame.format.components) < 3
+    if has_none or matrix in (*_UNTAGGED, *_MATRICES, YCGCO):
+        return ""
+    name = _MATRIX_NAMES.get(matrix, f"number {matrix} of ITU-T H.273")
+    return (
+        f"colours come out wrong, because their matrix ({name}) is not supported. Convert the file to "
+        "the matrix of BT.709 or BT.2020 first."
     )
 
 
@@ -282,6 +298,17 @@ def _widen(values: npt.NDArray[np.uint16], bits: int) -> None:
     white = ((1 << bits) - 1) << (16 - bits)
     np.minimum(values, white, out=values)
     values += values >> bits
+
+
+def rotation_of(frame: VideoFrame) -> int:
+    """Return by how many degrees, counterclockwise, a frame is turned for display: 0, 90, 180 or 270."""
+    matrix = _display_matrix(frame)
+    if matrix is None:
+        return 0
+    a, b, _, _, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        return 270 if b > 0 else 90
+    return 180 if a < 0 and d < 0 else 0
 
 
 def _display_matrix(frame: VideoFrame) -> bytes | None:

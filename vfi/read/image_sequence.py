@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DecodeError, InputError
+from ..files import list_media
 from ..frames import Frame
 from ..image_files import probe_image, read_image
 
@@ -130,12 +131,7 @@ def _list_images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         found = "is a file, not a folder of images" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {found}. Check the path.")
-    images = [
-        path
-        for path in folder.iterdir()
-        # macOS puts a "._0001.png", which is no image, beside each file on some drives.
-        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
-    ]
+    images = list_media(folder, EXTENSIONS)
     if not images:
         raise InputError(
             f"{folder} has no images ({', '.join(sorted(EXTENSIONS))}). Choose the folder that holds "
@@ -146,7 +142,7 @@ def _list_images(folder: Path) -> list[Path]:
 
 def _sorted_by_number(images: list[Path]) -> tuple[Path, ...]:
     numbered: dict[int, Path] = {}
-    for path in sorted(images):
+    for path in images:
         numbers = re.findall(r"[0-9]+", path.stem)
         if not numbers:
             raise InputError(

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream as SubtitleTrack
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ..color import Color
 from ..errors import DecodeError, InputError
 from ..timing import parse_timestamp
-from ..tracks import AudioStream, Chapter, SubtitleStream
+from ..tracks import AudioStream, Chapter, Correction, SubtitleStream
+from .cadence import Cadence, find_cadence
 from .color_tags import color_of
-from .decode import decode_frames, decoder_of, to_rgb, warn_of_matrix
+from .cropping import container_crop
+from .decode import Place, decode_frames, decoder_of, note_on_matrix, rotation_of, to_rgb
 from .demux import (
     MICROSECOND,
     audio_origin,
     find_video_stream,
-    first_times,
     has_no_presentation_times,
     open_container,
     pts_of,
     time_base_of,
 )
 from .gif import clears_frames
-from .timestamps import is_constant_rate, no_frames
-from .video_info import VideoInfo
+from .scan import Scan, scan_file
+from .timestamps import no_frames
+from .video_info import Crop, VideoInfo
 
 # What a file says of itself rather than of the film (mp4's brands, who wrote it); a writer makes its
 # own.
@@ -39,33 +42,41 @@ _FORMAT_TAGS = frozenset(
     {"compatible_brands", "duration", "encoder", "major_brand", "minor_version"}
 )
 
+_LONGEST_TOLD = Fraction(60)  # seconds that a header alone may add to the last frame
 
-def probe_container(path: Path) -> VideoInfo:
-    """Decode the first frame of a video, and tell what the file is.
+
+def probe_container(path: Path, *, may_refer: bool = False) -> VideoInfo:
+    """Look at the timestamps of a video, decode its first frame, and tell what the file is.
+
+    Args:
+        path: the file.
+        may_refer: it may be a list of other files, such as a playlist.
 
     Raises:
         DecodeError: it is not a video, has no video stream, no frame rate, or does not decode.
     """
-    with open_container(path) as container:
+    scan = scan_file(path, may_refer=may_refer)
+    with open_container(path, may_refer=may_refer) as container:
         stream = find_video_stream(container, path)
         decoder = decoder_of(stream, alpha=True)
-        with closing(decode_frames(container, stream, decoder, path)) as frames:
+        place = Place(corrections=scan.corrections)
+        with closing(decode_frames(container, stream, decoder, path, place)) as frames:
             first = next(frames, None)
         if first is None:
             raise no_frames(path)
-        warn_of_matrix(first, path)
-        return _describe(container, stream, first, color_of(decoder, first), path)
+        info = _describe(container, stream, first, scan, path)
+        return replace(info, color=color_of(decoder, first), may_refer=may_refer)
 
 
 def _describe(
-    container: InputContainer, stream: VideoStream, first: VideoFrame, color: Color, path: Path
+    container: InputContainer, stream: VideoStream, first: VideoFrame, scan: Scan, path: Path
 ) -> VideoInfo:
-    rate, is_constant = _nominal_rate(stream, path)
-    seconds = _estimate_seconds(container, stream)
-    pts = pts_of(container, first)
-    origin = None if pts is None else pts * time_base_of(stream)
-    rotation = round(first.rotation / 90) * 90 % 360
-    width, height = first.width, first.height
+    cadence = _cadence(stream, scan, path)
+    length = _length(container, stream, scan, 1 / cadence.rate)
+    origin = _origin(container, stream, first)
+    rotation = rotation_of(first)
+    crop = _crop(container, stream, first, path)
+    width, height = crop.size_of(first.width, first.height)
     pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)
     if rotation in (90, 270):
         width, height, pixel_aspect = height, width, 1 / pixel_aspect
@@ -73,13 +84,16 @@ def _describe(
         path=path,
         width=width,
         height=height,
-        rate=rate,
-        num_frames=None if seconds is None else round(seconds * rate),
-        start=_start(container, stream, first),
+        rate=cadence.rate,
+        num_frames=_num_frames(scan, length, cadence.rate),
+        start=_start(container, origin, scan.corrections),
         rotation=rotation,
         pixel_aspect=pixel_aspect,
         audio=tuple(
-            AudioStream(track.index, _codec_name(track)) for track in container.streams.audio
+            AudioStream(
+                track.index, _codec_name(track), bool(track.disposition & Disposition.default)
+            )
+            for track in container.streams.audio
         ),
         subtitles=tuple(
             SubtitleStream(track.index, _codec_name(track)) for track in container.streams.subtitles
@@ -87,10 +101,42 @@ def _describe(
         chapters=tuple(_chapters(container, origin)),
         tags=_tags(container),
         bit_depth=max(component.bits for component in first.format.components),
-        color=color,
         has_alpha=_has_alpha(container, first, path),
         origin=origin,
-        duration=None if is_constant else seconds,
+        duration=None if cadence.is_constant else length,
+        tolerance=cadence.tolerance,
+        longest_gap=_longest_gap(scan, length),
+        corrections=scan.corrections,
+        crop=crop,
+        notes=tuple(filter(None, (_note_on_jumps(scan), cadence.note, *_notes(first)))),
+    )
+
+
+def _num_frames(scan: Scan, length: Fraction | None, rate: Fraction) -> int | None:
+    """Count the frames; a packet may hold none, or be left out, so it is an estimate."""
+    counted = len(scan.ticks) or scan.num_packets
+    if counted or length is None:
+        return counted or None
+    return round(length * rate)
+
+
+def _notes(first: VideoFrame) -> Iterator[str]:
+    """Yield what the first frame tells of what is going to be wrong."""
+    yield note_on_matrix(first)
+    if first.interlaced_frame:
+        yield (
+            "interlaced: the two halves of each frame are of different moments, and are taken for one. "
+            "Deinterlace it first, for example with ffmpeg's filter bwdif."
+        )
+
+
+def _note_on_jumps(scan: Scan) -> str:
+    if not scan.jumps:
+        return ""
+    places = f"{len(scan.jumps)} places, first" if len(scan.jumps) > 1 else "one place,"
+    return (
+        f"its timestamps jump in {places} at {float(scan.jumps[0]):.3f} s: they are counted on from "
+        "there, for picture and sound."
     )
 
 
@@ -131,37 +177,44 @@ def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
     return "unknown" if context is None else str(context.codec.canonical_name)
 
 
-def _nominal_rate(stream: VideoStream, path: Path) -> tuple[Fraction, bool]:
-    """Choose among FFmpeg's frame rates; returns whether the first frames follow it.
-
-    The average is wrong where the time base is coarse or the last frame is long (a GIF of 30 fps
-    has 100/3, an FLV of 24000/1001 has 983/41). Where the rates differ, the one that the first
-    timestamps follow is right; when they follow none, the frame rate varies.
-    """
-    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    candidates = list(dict.fromkeys(_restore_ntsc(rate) for rate in rates if rate and rate > 0))
-    if not candidates:
+def _cadence(stream: VideoStream, scan: Scan, path: Path) -> Cadence:
+    told = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    cadence = find_cadence(scan, told)
+    if cadence is None:
         raise DecodeError(
             f"{path} has no frame rate. Convert the file to mp4 or mkv with ffmpeg, which writes one."
         )
-    if len(candidates) == 1:
-        return candidates[0], True
-    times = first_times(path)
-    for rate in reversed(candidates):  # an average may fit by chance, so it is tried last
-        if times and is_constant_rate(times, time_base_of(stream), rate):
-            return rate, True
-    return candidates[0], False
+    return cadence
 
 
-def _restore_ntsc(rate: Fraction) -> Fraction:
-    """Return N * 1000 / 1001 for what Matroska makes of it, any other rate as it is.
+def _length(
+    container: InputContainer, stream: VideoStream, scan: Scan, interval: Fraction
+) -> Fraction | None:
+    """Return for how many seconds the picture is shown, as far as the file tells.
 
-    Matroska stores nanoseconds per frame and FFmpeg makes a fraction with terms up to 30000 of
-    them: 60000/1001 becomes 19001/317. That is off by up to 4e-7 (measured from 48 to 120 fps),
-    while 2997/125, which ComfyUI writes for 24000/1001 and means, is off by 1e-6.
+    The header says how long the last frame is; whatever else it says, the timestamps say better.
     """
-    ntsc = Fraction(1000 * round(rate * 1001 / 1000), 1001)
-    return ntsc if abs(ntsc - rate) < rate / 2_000_000 else rate
+    told = _estimate_seconds(container, stream)
+    if not scan.ticks:
+        return told
+    last = scan.last_duration
+    is_told = told is not None and not scan.jumps and 0 < told - scan.span <= _LONGEST_TOLD
+    if told is not None and is_told and not last:
+        last = told - scan.span
+    return scan.span + (last or interval)
+
+
+def _longest_gap(scan: Scan, length: Fraction | None) -> tuple[Fraction, Fraction]:
+    """Return for how long one frame is shown, at most, and when that begins; seconds."""
+    last = (
+        (length - scan.span, scan.span) if scan.ticks and length is not None else scan.longest_gap()
+    )
+    return max(scan.longest_gap(), last)
+
+
+def _crop(container: InputContainer, stream: VideoStream, first: VideoFrame, path: Path) -> Crop:
+    moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    return container_crop(path, stream, moving.index(stream), (first.width, first.height))
 
 
 def _estimate_seconds(container: InputContainer, stream: VideoStream) -> Fraction | None:
@@ -180,10 +233,18 @@ def _tagged_seconds(stream: VideoStream) -> Fraction:
         return Fraction(0)
 
 
-def _start(container: InputContainer, stream: VideoStream, first: VideoFrame) -> Fraction:
+def _origin(container: InputContainer, stream: VideoStream, first: VideoFrame) -> Fraction | None:
     pts = pts_of(container, first)
-    if pts is None or has_no_presentation_times(container):
+    return None if pts is None else pts * time_base_of(stream)
+
+
+def _start(
+    container: InputContainer,
+    origin: Fraction | None,
+    corrections: Mapping[int, Sequence[Correction]],
+) -> Fraction:
+    if origin is None or has_no_presentation_times(container):
         return Fraction(0)
-    delay = pts * time_base_of(stream) - audio_origin(container)
+    delay = origin - audio_origin(container, corrections)
     # FFmpeg rounds the start of a container to microseconds.
     return delay if abs(delay) > MICROSECOND else Fraction(0)

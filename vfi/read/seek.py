@@ -44,7 +44,8 @@ def _first_frame(frames: Generator[DecodedFrame, None, None]) -> DecodedFrame | 
 
 
 def _is_before_trim(frame: DecodedFrame, info: VideoInfo) -> bool:
-    """Tell whether a frame's exact time, which is up to a time base later, is before the trim."""
+    """Tell whether a frame's exact time, which may be a little later, is before the trim."""
     if frame.pts is None or info.origin is None:
         return False
-    return (frame.pts + 1) * frame.time_base - info.origin < info.first_time
+    time = frame.pts * frame.time_base - info.origin
+    return time + (info.tolerance or frame.time_base) < info.first_time

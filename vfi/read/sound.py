@@ -16,7 +16,8 @@ from av.error import FFmpegError
 
 from ..errors import DecodeError
 from ..tracks import SourceTracks
-from .demux import audio_origin, open_container
+from .clock import side_packets
+from .demux import audio_origin, open_container, seek_before
 
 Samples = npt.NDArray[np.float32]
 
@@ -46,7 +47,7 @@ def sound_format(tracks: SourceTracks, number: int) -> SoundFormat:
     Raises:
         DecodeError: the file cannot be read.
     """
-    with open_container(tracks.path) as container:
+    with open_container(tracks.path, may_refer=tracks.may_refer) as container:
         context = container.streams.audio[number].codec_context
         count = context.layout.nb_channels
         # Some files tell how many channels there are, and not which: "2c" is the usual layout of two.
@@ -78,7 +79,7 @@ def read_sound(
     if tracks is None:
         yield from _silence(num_samples, wanted)
         return
-    with open_container(tracks.path) as container:
+    with open_container(tracks.path, may_refer=tracks.may_refer) as container:
         for position, block in _decode(container, tracks, number, wanted):
             gap = position - num_yielded
             if num_yielded and abs(gap) <= _TOLERANCE * wanted.sample_rate:
@@ -103,11 +104,11 @@ def _decode(
     container: InputContainer, tracks: SourceTracks, number: int, wanted: SoundFormat
 ) -> Iterator[tuple[int, Samples]]:
     """Yield blocks of samples, and the place of each: 0 is when the first frame is shown."""
-    shift = audio_origin(container) + tracks.first_frame_at
+    shift = audio_origin(container, tracks.corrections) + tracks.first_frame_at
     stream = container.streams.audio[number]
-    if tracks.is_trimmed and shift > _RUN_UP:
-        container.seek(int((shift - _RUN_UP) * 1_000_000))
-    for frame in _resampled(_frames(container, stream, tracks), wanted):
+    if tracks.is_trimmed and shift > _RUN_UP and not tracks.corrections:
+        seek_before(container, None, shift - Fraction(_RUN_UP))
+    for frame in _resampled(_frames(container, stream, tracks, shift), wanted):
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base - shift
             yield round(time * wanted.sample_rate), frame.to_ndarray().astype(np.float32)
@@ -128,10 +129,10 @@ def _resampled(frames: Iterator[AudioFrame], wanted: SoundFormat) -> Iterator[Au
 
 
 def _frames(
-    container: InputContainer, stream: AudioStream, tracks: SourceTracks
+    container: InputContainer, stream: AudioStream, tracks: SourceTracks, shift: Fraction
 ) -> Iterator[AudioFrame]:
     try:
-        for packet in container.demux(stream):
+        for packet in side_packets(container, [stream], tracks, shift):
             yield from stream.codec_context.decode(packet)
     except FFmpegError as error:
         raise DecodeError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 
 from torch import Tensor
@@ -40,33 +41,39 @@ def with_exact_timestamps(
     origin = info.origin
     previous: Fraction | None = None
     expected = Fraction(0)
+    num_dropped = 0
     for frame in frames:
         time = expected
         if frame.pts is not None:
             seconds = frame.pts * frame.time_base
             origin = seconds - expected if origin is None else origin
-            time = _snap(seconds - origin, frame.time_base, info.rate)
+            time = _snap(seconds - origin, info.tolerance or frame.time_base, info.rate)
         if previous is not None and time <= previous:
-            logger.warning(
-                "%s: dropped a frame at %.3f s, which does not come after the one at %.3f s",
-                info.path,
-                time,
-                previous,
-            )
+            if not num_dropped:
+                logger.warning(
+                    "%s: dropped a frame at %.3f s, which does not come after the one at %.3f s",
+                    info.path,
+                    time,
+                    previous,
+                )
+            num_dropped += 1
             continue
         yield time, frame
         previous, expected = time, time + 1 / info.rate
+    if num_dropped > 1:
+        logger.warning("%s: dropped %d frames like that", info.path, num_dropped)
     if previous is None:
         raise no_frames(info.path)
 
 
-def _snap(time: Fraction, time_base: Fraction, rate: Fraction) -> Fraction:
-    """Return the nearest multiple of ``1 / rate`` if it is within ``time_base``, else ``time``.
+def _snap(time: Fraction, tolerance: Fraction, rate: Fraction) -> Fraction:
+    """Return the nearest multiple of ``1 / rate`` if it is within ``tolerance``, else ``time``.
 
-    A whole time base, not half of one: the first frame's timestamp, the origin, is rounded as well.
+    That is a whole time base, not half of one: the first frame's timestamp, the origin, is rounded as
+    well.
     """
     on_grid = round(time * rate) / rate
-    return on_grid if abs(time - on_grid) <= time_base else time
+    return on_grid if abs(time - on_grid) <= tolerance else time
 
 
 def exact_duration(frame: DecodedFrame, time: Fraction, info: VideoInfo) -> Fraction | None:
@@ -86,15 +93,28 @@ def exact_duration(frame: DecodedFrame, time: Fraction, info: VideoInfo) -> Frac
     end = time + frame.duration * frame.time_base
     is_constant = info.duration is None
     if is_constant:
-        end = _snap(end, frame.time_base, info.rate)
+        end = _snap(end, info.tolerance or frame.time_base, info.rate)
     if info.end_time is not None:
         end = min(end, max(info.end_time, time + 1 / info.rate) if is_constant else info.end_time)
     return end - time
 
 
-def is_constant_rate(times: Sequence[Fraction], time_base: Fraction, rate: Fraction) -> bool:
-    """Tell whether every time, in seconds from 0, is within ``time_base`` of its place at ``rate``."""
-    return all(abs(time - index / rate) <= time_base for index, time in enumerate(times))
+def is_constant_rate(
+    ticks: Iterable[int], time_base: Fraction, rate: Fraction, tolerance: Fraction | None = None
+) -> bool:
+    """Tell whether every frame is shown when it is due at a rate.
+
+    Args:
+        ticks: when, in units of ``time_base``, from 0.
+        time_base: seconds.
+        rate: frames per second.
+        tolerance: seconds; None: ``time_base``.
+    """
+    # In whole numbers, as a film has hundreds of thousands of frames.
+    step = rate * time_base
+    unit, num_frames = step.numerator, step.denominator
+    most = floor((time_base if tolerance is None else tolerance) * rate * num_frames)
+    return all(abs(tick * unit - index * num_frames) <= most for index, tick in enumerate(ticks))
 
 
 def no_frames(path: Path) -> DecodeError:

@@ -26,8 +26,13 @@ from .webp import describe_animation, is_webp, read_animation
 logger = logging.getLogger(__name__)
 
 
-def probe_video(path: Path) -> VideoInfo:
+def probe_video(path: Path, *, may_refer: bool = False) -> VideoInfo:
     """Open a video, decode its first frame, and tell what it is.
+
+    Args:
+        path: the file.
+        may_refer: it may be a list of other files, such as a playlist; otherwise none but this one is
+            ever opened.
 
     Raises:
         InputError: there is no such file, it is a folder, or it may not be read.
@@ -35,7 +40,9 @@ def probe_video(path: Path) -> VideoInfo:
     """
     path = Path(path)
     _require_readable_file(path)
-    return describe_animation(path) if is_webp(path) else probe_container(path)
+    if is_webp(path):
+        return describe_animation(path)
+    return probe_container(path, may_refer=may_refer)
 
 
 def read_video(info: VideoInfo, *, alpha: bool = False) -> Generator[Frame, None, None]:
@@ -147,6 +154,7 @@ def trim_video(info: VideoInfo, start: Fraction, end: Fraction | None = None) ->
         start=info.start + offset,
         num_frames=_trimmed_count(info, trimmed, offset),
         duration=_trimmed_duration(info, trimmed, offset),
+        longest_gap=_trimmed_gap(info, trimmed, offset),
         chapters=tuple(_trimmed_chapters(info, trimmed, offset)),
     )
 
@@ -195,6 +203,18 @@ def _trimmed_duration(whole: VideoInfo, trimmed: VideoInfo, offset: Fraction) ->
     return max(duration, 1 / whole.rate)
 
 
+def _trimmed_gap(
+    whole: VideoInfo, trimmed: VideoInfo, offset: Fraction
+) -> tuple[Fraction, Fraction]:
+    length, begin = whole.longest_gap
+    begin -= offset
+    end = begin + length
+    if trimmed.end_time is not None:
+        end = min(end, trimmed.end_time - whole.first_time - offset)
+    begin = max(begin, Fraction(0))
+    return max(end - begin, Fraction(0)), begin
+
+
 def _trimmed_chapters(whole: VideoInfo, trimmed: VideoInfo, offset: Fraction) -> Iterator[Chapter]:
     for chapter in whole.chapters:
         start, end = max(chapter.start - offset, Fraction(0)), chapter.end - offset
@@ -214,17 +234,19 @@ def _decode(info: VideoInfo, *, alpha: bool) -> Generator[DecodedFrame, None, No
 
 
 def _require_readable_file(path: Path) -> None:
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+        if not is_folder:
+            path.open("rb").close()
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file. Check the path.") from error
+    except (OSError, ValueError) as error:  # a ValueError for a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{path} cannot be read ({reason}). Check the permissions of the file and of its folder."
+        ) from error
+    if is_folder:
         raise InputError(
             f"{path} is a folder, not a video file. Name the file; a folder of images is read as an "
             "image folder."
         )
-    try:
-        path.open("rb").close()
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file. Check the path.") from error
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}). Check the permissions of the file and of its "
-            "folder."
-        ) from error

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from ..color import SDR, Color
-from ..tracks import AudioStream, Chapter, SubtitleStream
+from ..tracks import AudioStream, Chapter, Correction, SubtitleStream
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Columns and rows of the stored frames that are not to be shown, px; before any rotation."""
+
+    left: int = 0
+    right: int = 0
+    top: int = 0
+    bottom: int = 0
+
+    def size_of(self, width: int, height: int) -> tuple[int, int]:
+        """Return what is left of a size."""
+        return width - self.left - self.right, height - self.top - self.bottom
+
+    def fits(self, width: int, height: int) -> bool:
+        """Tell whether something is left."""
+        return min(self.size_of(width, height)) > 0
+
+
+NO_CROP = Crop()
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,13 @@ class VideoInfo:
         end_time: frames from here on are not read, seconds from the file's first one; None: all.
         duration: seconds for which what is read is shown, an estimate, where the frame rate varies;
             None where that is ``num_frames / rate``, or unknown.
+        tolerance: seconds by which a timestamp may be off a multiple of ``1 / rate`` and still means
+            that; None: the time base of the file.
+        longest_gap: for how many seconds one frame is shown, at most, and when that begins.
+        corrections: index of a stream -> what puts its timestamps right.
+        crop: what a container wants cut off the stored frames.
+        may_refer: the file may be a list of other files.
+        notes: what people should know of the file before work begins, one sentence each.
     """
 
     path: Path
@@ -62,3 +90,18 @@ class VideoInfo:
     first_time: Fraction = Fraction(0)
     end_time: Fraction | None = None
     duration: Fraction | None = None
+    tolerance: Fraction | None = None
+    longest_gap: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
+    corrections: Mapping[int, Sequence[Correction]] = field(
+        default_factory=dict[int, Sequence[Correction]]
+    )
+    crop: Crop = NO_CROP
+    may_refer: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> Fraction | None:
+        """For how many seconds what is read is shown; an estimate, None if unknown."""
+        if self.duration is not None or self.num_frames is None:
+            return self.duration
+        return self.num_frames / self.rate

@@ -23,6 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import DecodeError
+from ..image_files import PILLOW_ERRORS, open_image
 from .timestamps import DecodedFrame, is_constant_rate
 from .video_info import VideoInfo
 
@@ -132,13 +133,13 @@ def _probe(path: Path) -> _Animation:
             "a folder and give the folder."
         )
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             width, height = image.size
             tags = _read_tags(image)
             has_alpha = image.mode == "RGBA" and (
-                image.getextrema()[3][0] < 255 or _becomes_transparent(headers)
+                np.asarray(image.getchannel("A")).min() < 255 or _becomes_transparent(headers)
             )
-    except (OSError, SyntaxError, ValueError) as error:
+    except PILLOW_ERRORS as error:
         raise _damaged(path, 0, error) from error
     durations = tuple(header.duration for header in headers)
     return _Animation(path, width, height, durations, tags, has_alpha)
@@ -163,8 +164,7 @@ def _animation_rate(durations: tuple[int, ...]) -> tuple[Fraction, bool]:
     each duration alike (62 ms for 16 fps) has really changed the speed of the clip.
     """
     whole = Fraction(max(1, round(Fraction(1000 * len(durations), sum(durations)))))
-    times = [_MILLISECOND * time for time in accumulate(durations, initial=0)]
-    if is_constant_rate(times, _MILLISECOND, whole):
+    if is_constant_rate(accumulate(durations, initial=0), _MILLISECOND, whole):
         return whole, True
     return Fraction(1000, max(set(durations), key=durations.count)), len(set(durations)) == 1
 
@@ -173,11 +173,11 @@ def _decode(animation: _Animation, mode: str) -> Generator[Tensor, None, None]:
     """Yield the frames as [H, W, C] uint8 in Pillow's ``mode``."""
     number = 0
     try:
-        with Image.open(animation.path) as image:
+        with open_image(animation.path) as image:
             for number in range(len(animation.durations)):
                 image.seek(number)
                 yield torch.from_numpy(np.array(image.convert(mode)))
-    except (OSError, EOFError, SyntaxError, ValueError) as error:
+    except PILLOW_ERRORS as error:
         raise _damaged(animation.path, number, error) from error
 
 

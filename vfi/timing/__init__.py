@@ -3,19 +3,31 @@
 Pure arithmetic in exact fractions. May import the package's root modules only, and no torch.
 """
 
-from .parse import format_rate, parse_ramp, parse_rate, parse_speed, parse_timestamp
+from .parse import (
+    FASTEST_RATE,
+    format_rate,
+    parse_number,
+    parse_ramp,
+    parse_rate,
+    parse_seconds,
+    parse_speed,
+    parse_timestamp,
+)
 from .schedule import EndRule, Schedule
 from .speed import SpeedCurve, SpeedPoint, constant_speed
 
 __all__ = [
+    "FASTEST_RATE",
     "EndRule",
     "Schedule",
     "SpeedCurve",
     "SpeedPoint",
     "constant_speed",
     "format_rate",
+    "parse_number",
     "parse_ramp",
     "parse_rate",
+    "parse_seconds",
     "parse_speed",
     "parse_timestamp",
 ]

@@ -13,7 +13,12 @@ from enum import Enum
 from fractions import Fraction
 from math import ceil, floor
 
+from ..errors import InputError
 from .speed import NORMAL_SPEED, SpeedCurve
+
+MOST_FRAMES = 10_000_000
+"""Of a result: more than a day at 100 frames per second."""
+_MOST_BETWEEN = 100_000  # outputs between two frames of the source
 
 
 class EndRule(str, Enum):
@@ -53,8 +58,19 @@ class Schedule:
 
         Returns:
             Timesteps in [0, 1), increasing; 0 is the earlier frame itself.
+
+        Raises:
+            InputError: there are absurdly many.
         """
         first, last = self._position(start), self._position(stop)
+        count = ceil(last) - ceil(first)
+        if count > _MOST_BETWEEN:
+            raise InputError(
+                f"Between two frames of the source, at {float(start):.3f} s and {float(stop):.3f} s, "
+                f"the result would have {_spelled(count)} frames; at most {_spelled(_MOST_BETWEEN)} are "
+                "made. Choose a higher speed, a lower frame rate or multiplier, or a part of the "
+                "clip without this gap."
+            )
         return [(index - first) / (last - first) for index in range(ceil(first), ceil(last))]
 
     def count(self, last: Fraction, duration: Fraction | None = None) -> int:
@@ -65,10 +81,22 @@ class Schedule:
         Args:
             last: time of the last frame, source seconds.
             duration: how long the source shows that frame, seconds; None: ``last_duration``.
+
+        Raises:
+            InputError: there are absurdly many.
         """
         if self.end is EndRule.LAST_FRAME:
-            return floor(self._position(last)) + 1
-        return max(1, self._rounded(last + (self.last_duration if duration is None else duration)))
+            count = floor(self._position(last)) + 1
+        else:
+            shown = self.last_duration if duration is None else duration
+            count = max(1, self._rounded(last + shown))
+        if count > MOST_FRAMES:
+            raise InputError(
+                f"The result would have {_spelled(count)} frames; at most {_spelled(MOST_FRAMES)} "
+                "are made. Choose a higher speed, a lower frame rate or multiplier, or a part of the "
+                "clip."
+            )
+        return count
 
     def count_certain(self, time: Fraction) -> int:
         """Count the outputs that are certain once there is a frame at ``time``, whatever follows."""
@@ -82,3 +110,8 @@ class Schedule:
 
     def _rounded(self, time: Fraction) -> int:
         return floor(self._position(time) + Fraction(1, 2))
+
+
+def _spelled(count: int) -> str:
+    """Write a count; one beyond all measure by its power of ten."""
+    return f"{count:,}" if count < 10**15 else f"about 10^{len(str(count)) - 1}"

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ..alpha import premultiply
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..timing import format_rate
 
 DEFAULT_LABEL = "{fps} fps"
@@ -26,6 +26,7 @@ _SWEEP = 4  # seconds in which the dividing line goes to and fro
 _LINE = 400  # the line is 1 px wide, and 1 px more for each so many px of the frame's width
 _LETTERS = 18  # a letter is 1 / this of the frame's shorter side high ...
 _SMALLEST_LETTERS = 12  # ... but at least this many px, to be readable
+_LONGEST_LABEL = 200  # characters
 _SHADE = 0.6  # opacity of the black behind the letters
 
 
@@ -165,7 +166,7 @@ def parse_labels(text: str) -> tuple[str, str]:
     before, bar, after = (part.strip() for part in text.partition("|"))
     if not bar or "|" in after:
         raise InputError(
-            f'Labels must be two texts separated by a bar, such as "before | after", not {text!r}.'
+            f'Labels must be two texts separated by a bar, such as "before | after", not {quoted(text)}.'
         )
     return before, after
 
@@ -187,10 +188,15 @@ def _draw_label(text: str, size: int, height: int, width: int) -> _Label | None:
     """Draw a text, smaller where it would not fit."""
     if not text:
         return None
-    if not text.isascii():
+    if not (text.isascii() and text.isprintable()):
         raise InputError(
-            f"The label {text!r} has characters outside ASCII, which its font lacks. Use ASCII only, "
-            "or leave the label empty."
+            f"The label {quoted(text)} has characters outside ASCII, or control characters, which its "
+            "font lacks. Use one line of ASCII only, or leave the label empty."
+        )
+    if len(text) > _LONGEST_LABEL:
+        raise InputError(
+            f"The label {quoted(text)} has {len(text)} characters; at most {_LONGEST_LABEL} are drawn. "
+            "Shorten it."
         )
     margin = size // 2
     font = ImageFont.load_default(size)

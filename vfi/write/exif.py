@@ -33,7 +33,7 @@ def add_exif(path: Path, tags: Mapping[str, str]) -> bool:
     chunk = b"EXIF" + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
     with path.open("r+b") as file:
         head = file.read(_FLAGS_AT + 1)
-        if head[12:16] != b"VP8X":
+        if head[12:16] != b"VP8X" or len(head) <= _FLAGS_AT:
             return False
         file.seek(_FLAGS_AT)
         file.write(bytes([head[_FLAGS_AT] | _HAS_EXIF]))

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import EncodeError, InputError
+from ..files import is_left_by_macos
 from ..image_files import encode_exr, encode_png, is_complete
 from .lock import only_writer, require_writable
 
@@ -233,12 +234,12 @@ class ImageSequenceWriter:
         for path in self._partial.iterdir():
             name = _IMAGE_NAME.fullmatch(path.name)
             if name and (name[2] == _UNFINISHED or int(name[1]) >= number):
-                path.unlink()
+                path.unlink(missing_ok=True)  # "._1.png" goes with its file on some drives
 
 
 def _read_key(partial: Path) -> str | None:
     try:
-        return (partial / _KEY_FILE).read_text(encoding="utf-8")
+        return (partial / _KEY_FILE).read_bytes().decode(errors="replace")
     except OSError:
         return None
 
@@ -248,7 +249,8 @@ def _require_replaceable(folder: Path, overwrite: bool) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"{folder} is a file, not a folder. Choose another name.")
-    names = sorted(path.name for path in folder.iterdir())
+    entries = sorted(path.name for path in folder.iterdir())
+    names = [name for name in entries if not is_left_by_macos(name)]
     if names and not overwrite:
         raise InputError(
             f"{folder} is not empty: it has {len(names)} entries. Choose another folder, or allow "

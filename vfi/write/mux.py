@@ -23,7 +23,7 @@ from ..tracks import SourceTracks
 from .finished import Ledger
 from .picture import Picture
 from .segments import SegmentsFolder
-from .side_streams import CopiedAudio, EncodedAudio, SideStream, Subtitles, side_packets
+from .side_streams import CopiedAudio, EncodedAudio, SideStream, Subtitles, made_packets
 from .stream_plan import plan_audio, plan_subtitles
 
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -106,7 +106,9 @@ class Mux:
         picture = Picture(output, folder.finished, self.format, self.container)
         streams: Iterator[av.Packet[Any]] = iter(())
         if self.tracks and (self.audio or self.subtitles):
-            source = stack.enter_context(open_container(self.tracks.path))
+            source = stack.enter_context(
+                open_container(self.tracks.path, may_refer=self.tracks.may_refer)
+            )
             streams = self._side_packets(output, source, self.tracks)
         output.metadata.update(self._tags())
         output.set_chapters(list(self._chapters()))
@@ -119,7 +121,7 @@ class Mux:
     def _side_packets(
         self, output: OutputContainer, source: InputContainer, tracks: SourceTracks
     ) -> Iterator[av.Packet[Any]]:
-        origin = audio_origin(source)
+        origin = audio_origin(source, tracks.corrections)
         shift = origin + tracks.first_frame_at
         streams: dict[int, SideStream] = {}
         for number, is_encoded in self.audio.items():
@@ -137,7 +139,7 @@ class Mux:
         if self.subtitles and self.container.holds_fonts:
             for font in source.streams.attachments:
                 output.add_attachment(font.name or "font", font.mimetype or "", font.data)
-        return side_packets(source, streams, shift if tracks.is_trimmed else Fraction(0))
+        return made_packets(source, streams, tracks, shift)
 
     def _require_track(self, number: int, num_tracks: int, kind: str) -> None:
         if number >= num_tracks:

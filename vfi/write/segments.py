@@ -26,7 +26,8 @@ from .spool import count_spooled, trim_spool
 SEGMENT_LENGTH = 250
 
 _MANIFEST = "segments.json"
-_SEGMENT = re.compile(r"(\d{7,})-(\d{7,})\.(?:mp4|mov|mkv)")
+_LONGEST_MANIFEST = 10_000  # bytes
+_SEGMENT = re.compile(r"(\d{7,12})-(\d{7,12})\.(?:mp4|mov|mkv)", re.ASCII)
 _UNFINISHED = ".partial"
 _SPOOL = ".frames"
 _NOTE = (
@@ -199,7 +200,7 @@ class SegmentsFolder:
     def _remove_all_but(self, *kept: Path) -> None:
         for entry in self.path.iterdir():
             if entry not in (self.path / _MANIFEST, *kept):
-                entry.unlink()
+                entry.unlink(missing_ok=True)  # macOS removes "._a" with its "a" on some drives
 
     def _write_manifest(self, num_frames: int | None) -> None:
         manifest = _Manifest(self._key or "", self.segment_length, num_frames)
@@ -228,10 +229,11 @@ def _require_own(path: Path) -> None:
 
 
 def _read_manifest(path: Path) -> _Manifest | None:
-    """Read the manifest; None if there is none, or one of another version."""
+    """Read the manifest; None if there is none, one of another version, or a damaged one."""
     try:
-        return _Manifest(**json.loads((path / _MANIFEST).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        with (path / _MANIFEST).open("rb") as file:
+            return _Manifest(**json.loads(file.read(_LONGEST_MANIFEST)))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

@@ -13,7 +13,7 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from ..encode import Container
-from ..read import DecodedAudio
+from ..read import DecodedAudio, seek_before, side_packets
 from ..tracks import SourceTracks
 
 AUDIO_BITRATE = 192_000
@@ -182,23 +182,42 @@ class Subtitles:
             yield self._stream.codec_context.encode_subtitle(decoded)
 
 
-def side_packets(
-    source: InputContainer, streams: dict[int, SideStream], position: Fraction
+def made_packets(
+    source: InputContainer, streams: dict[int, SideStream], tracks: SourceTracks, shift: Fraction
 ) -> Iterator[_Packet]:
     """Yield the packets of all streams beside the picture, in the order of the source.
 
     Args:
         source: the file, at its start.
         streams: index of a stream of the source -> what becomes of it.
-        position: timestamp, s, before which nothing is needed.
+        tracks: what comes along.
+        shift: timestamp, s, of the first frame that is shown.
     """
-    if position > 1 and source.format.name in ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"):
-        source.seek(int((position - 1) * 1_000_000))  # decoders need a packet or two before it
-    for packet in source.demux(*(source.streams[index] for index in streams)):
+    if tracks.is_trimmed and shift > 1 and not tracks.corrections:
+        seek_before(source, None, shift - 1)  # decoders need a packet or two before it
+    latest: dict[int, int] = {}
+    for packet in side_packets(source, [source.streams[i] for i in streams], tracks, shift):
         if packet.size:
-            yield from streams[packet.stream.index].feed(packet)
+            for made in streams[packet.stream.index].feed(packet):
+                yield _after(latest, made)
     for stream in streams.values():
-        yield from stream.flush()
+        for made in stream.flush():
+            yield _after(latest, made)
+
+
+def _after(latest: dict[int, int], packet: _Packet) -> _Packet:
+    """Move a packet behind the one before in its stream, as FFmpeg's command line does.
+
+    Where recordings were joined, the sound of one may reach a little into the next; containers refuse
+    that.
+    """
+    if packet.dts is not None:
+        earliest = latest.get(packet.stream_index, packet.dts - 1) + 1
+        if packet.dts < earliest:
+            packet.dts = earliest
+            packet.pts = earliest if packet.pts is None else max(packet.pts, earliest)
+        latest[packet.stream_index] = packet.dts
+    return packet
 
 
 def _describe_like(stream: Stream, source: Stream) -> None:

@@ -11,6 +11,7 @@ and a checksum tells it.
 from __future__ import annotations
 
 import logging
+import os
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -141,11 +142,14 @@ def trim_spool(path: Path, num_frames: int) -> None:
 
 def _records(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Yield content and end of each record from here on, up to the first that is torn."""
+    whole = os.fstat(file.fileno()).st_size  # no memory for what a torn record announces
     while len(head := file.read(_RECORD.size)) == _RECORD.size:
         size, checksum = _RECORD.unpack(head)
-        data = file.read(size)
+        data = file.read(min(size, whole))
         if len(data) != size or crc32(data) != checksum:
             return
+        if not data and file.tell() > _RECORD.size:
+            return  # zeros, which a power cut may leave, have the right checksum
         yield data, file.tell()
 
 

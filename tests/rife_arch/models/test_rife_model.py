@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from rife_arch import FLOW_SCALES, RifeModel
@@ -42,6 +43,13 @@ def test_every_network_takes_odd_sizes_at_every_scale(preset: Preset, scale: flo
     out = model(random_image(1, 37, 81), random_image(2, 37, 81), 0.5, scale=scale)
     assert out.shape == (1, 3, 37, 81)
     assert torch.isfinite(out).all()
+
+
+def test_padding_is_right_and_below_and_taken_off_again() -> None:
+    model, images = random_model(), (random_image(1, 37, 81), random_image(2, 37, 81))
+    padded = [F.pad(image, (0, 128 - 81, 0, 64 - 37), mode="replicate") for image in images]
+    assert model.config.pad_multiple(1.0) == 64
+    assert torch.equal(model(*images), model(*padded)[..., :37, :81])
 
 
 @pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])

@@ -100,6 +100,15 @@ def test_any_size_keeps_its_size_and_range(size: tuple[int, int]) -> None:
         assert 0 <= out.min() <= out.max() <= 1
 
 
+def test_padding_is_taken_off_again_right_and_below() -> None:
+    enhancer = random_enhancer()
+    images = random_image(1, 37, 81), random_image(2, 37, 81)
+    padded = [reflect_padded(image, enhancer.config.pad_multiple) for image in images]
+    assert padded[0].shape[2:] != (37, 81)
+    for part, whole in zip(enhancer(*images), enhancer(*padded), strict=True):
+        assert torch.equal(part, whole[..., :37, :81])
+
+
 def test_padding_is_the_reflection_that_upstream_pads_with() -> None:
     img = random_image(1, 70, 100)
     assert torch.equal(reflect_padded(img, 64), F.pad(img, (0, 28, 0, 58), mode="reflect"))

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vfi.encode.encoder_options import parse_encoder_options
+from vfi.encode.encoder_options import ALLOWED, parse_encoder_options
 from vfi.errors import InputError
 
 
@@ -22,6 +24,11 @@ from vfi.errors import InputError
 )  # fmt: skip
 def test_options_of_an_encoder_are_taken(line: str, expected: dict[str, str]) -> None:
     assert parse_encoder_options(line) == expected
+
+
+def test_endless_line_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InputError, match="have 100000 characters, and at most 4000 are read"):
+        parse_encoder_options("-crf 18 " * 12500)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +105,17 @@ def test_quote_that_is_left_open_is_told() -> None:
 def test_pixel_format_the_writer_cannot_make_is_refused() -> None:
     with pytest.raises(InputError, match=r"-pix_fmt rgb24 is not among .* yuv420p, "):
         parse_encoder_options("-pix_fmt rgb24")
+
+
+WORDS = st.sampled_from([*sorted(ALLOWED), "i", "vf", "stats", "x264-params"])
+OPTIONS = st.tuples(WORDS, st.text(max_size=20)).map(lambda pair: f"-{pair[0]} '{pair[1]}'")
+
+
+@given(st.lists(OPTIONS).map(" ".join) | st.text(max_size=200))
+def test_any_line_is_allowed_options_without_paths_or_one_error(line: str) -> None:
+    try:
+        options = parse_encoder_options(line)
+    except InputError:
+        return
+    assert options.keys() <= ALLOWED
+    assert not any(set(value) & set("/\\ \0'\"") for value in options.values())

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from vfi.encode import EncodingSettings
+from vfi.encode.presets import PRESETS
+from vfi.errors import InputError
+from vfi.timing import FASTEST_RATE
 
 
 @pytest.mark.parametrize(("preset", "keeps"), [("share", False), ("webm", True)])
@@ -38,3 +41,20 @@ def test_frames_have_the_bit_depth_that_is_worth_encoding(
 def test_resolving_writes_nothing(tmp_path: Path) -> None:
     EncodingSettings().resolve(tmp_path / "x" / "a.mp4", width=64, height=48, rate=Fraction(24))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("preset", "most"), [("web", 240), ("share", 4000), ("gif", 50)])
+def test_rate_that_no_encoder_of_the_preset_takes_is_refused_before_any_work(
+    tmp_path: Path, preset: str, most: int
+) -> None:
+    settings = EncodingSettings(preset)
+    path = tmp_path / f"a{settings.suffixes[0]}"
+    assert settings.resolve(path, width=64, height=48, rate=Fraction(most)).rate == most
+    with pytest.raises(
+        InputError, match=rf"^Preset {preset} plays at most {most} frames per second"
+    ):
+        settings.resolve(path, width=64, height=48, rate=most + Fraction(1, 1000))
+
+
+def test_any_typed_rate_is_one_that_some_preset_takes() -> None:
+    assert max(preset.max_rate for preset in PRESETS.values()) == FASTEST_RATE

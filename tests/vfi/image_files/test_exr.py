@@ -124,7 +124,7 @@ def test_opaque_images_among_transparent_ones_are_opaque(tmp_path: Path) -> None
     assert opacities == pytest.approx([1, 0.5])
 
 
-def test_what_is_brighter_than_white_is_clipped_and_told_once(
+def test_what_no_frame_can_show_is_changed_and_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bright = np.array([[0.5, 8.0, -1.0, np.nan, np.inf]])

@@ -32,6 +32,13 @@ def test_sdr_is_left_alone(color: Color, mode: HdrMode) -> None:
     assert not notes
 
 
+@pytest.mark.parametrize("color", [SDR, HLG])
+def test_what_there_is_to_say_of_a_clip_is_said_first(color: Color) -> None:
+    clip, notes = replace(greys([0]), color=color, notes=("interlaced.",)), list[str]()
+    fit_color(clip, None, HdrMode.TONE_MAP, notes.append)
+    assert notes[0] == "interlaced."
+
+
 @pytest.mark.parametrize(
     ("encoding", "limit"),
     [

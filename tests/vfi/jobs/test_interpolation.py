@@ -58,6 +58,14 @@ def run(job: InterpolationJob, *sinks: Kept, on_frame: Any = lambda number, pixe
     return render(frames, sinks, on_frame=on_frame, dither=job.dither)
 
 
+def test_job_without_end_is_refused_before_any_work() -> None:
+    schedule = Schedule(Fraction(2), Fraction(1), speed=constant_speed(Fraction(1, 10**9)))
+    with pytest.raises(
+        InputError, match=r"would have 6,000,000,000 frames; at most 10,000,000 are"
+    ):
+        plan_job(greys([0, 1, 2]), schedule)
+
+
 def test_frames_reach_every_sink() -> None:
     sinks = Kept(), Kept()
     assert run(job(greys([0, 100])), *sinks) == 4

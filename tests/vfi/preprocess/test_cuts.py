@@ -5,7 +5,10 @@ from fractions import Fraction
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.helpers.parsing import parsed
 from vfi.errors import InputError
 from vfi.frames import Frame
 from vfi.preprocess.cuts import Cut, CutList, parse_cuts, with_cuts
@@ -37,7 +40,9 @@ def test_cuts_are_read_as_frames_or_seconds(text: str, expected: CutList) -> Non
     assert parse_cuts(text) == expected
 
 
-@pytest.mark.parametrize("text", ["1.5", "two", "s", "1/0s"])
+@pytest.mark.parametrize(
+    "text", ["1.5", "two", "s", "1/0s", "-1", "-1s", "1e99s", "nans", "٣", "1" * 13]
+)
 def test_text_that_is_no_cut_is_explained(text: str) -> None:
     with pytest.raises(InputError, match=f"must be frame numbers.*not '{text}'"):
         parse_cuts(text)
@@ -60,3 +65,26 @@ def test_found_cuts_join_those_given() -> None:
 
 def test_nothing_is_marked_without_cuts() -> None:
     assert marked(with_cuts(clip(12, cut_at=6), 0, CutList(), pytest.fail)) == []
+
+
+@given(st.text("0123456789s., e-/٣\0") | st.text())
+def test_any_text_is_cuts_or_one_short_error(text: str) -> None:
+    cuts = parsed(parse_cuts, text) or CutList()
+    assert all(number >= 0 for number in cuts.numbers)
+    assert list(cuts.times) == sorted(set(cuts.times))
+
+
+TIMES = st.sets(st.fractions(0, 3, max_denominator=1001), max_size=5)
+
+
+@given(st.sets(st.integers(0, 30), max_size=5), TIMES)
+def test_frames_that_begin_a_scene_are_those_at_or_first_after_each_cut(
+    numbers: set[int], times: set[F]
+) -> None:
+    text = " ".join([*map(str, numbers), *(f"{time}s" for time in times)])
+    after = {next(n for n in range(32) if F(n, 10) >= time) for time in times}
+    frames = (Frame(torch.zeros(1, 1, 3), F(n, 10)) for n in range(32))
+    cuts: list[Cut] = []
+    assert marked(with_cuts(frames, 0, parse_cuts(text), cuts.append)) == sorted(
+        (numbers | after) - {0}
+    )

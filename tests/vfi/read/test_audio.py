@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from av.audio.frame import AudioFrame
+from imageio_ffmpeg import get_ffmpeg_exe
 from torch import Tensor
 
 from tests.helpers.clips import moving_pictures, write_clip
-from vfi.read import open_video, read_audio
+from vfi.read import DecodedAudio, open_video, read_audio
 from vfi.tracks import AudioStream, SourceTracks
 from vfi.write import write_wav
 
@@ -89,3 +93,51 @@ def test_sound_of_a_video_is_as_long_as_its_picture(tmp_path: Path) -> None:
 
 def test_no_track_is_no_sound(tmp_path: Path) -> None:
     assert read_audio(SourceTracks(tmp_path / "none.wav"), SECOND) is None
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_track_is_heard_that_is_marked_as_the_default(tmp_path: Path, number: int) -> None:
+    path = tmp_path / "a.mkv"
+    tones = [f"sine=f={hertz}:d=1:r={RATE}" for hertz in (400, 1000)]
+    command = [get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "color=s=64x48:d=1"]
+    for sine in tones:
+        command += ["-f", "lavfi", "-i", sine]
+    command += ["-map", "0", "-map", "1", "-map", "2", "-c:a", "pcm_s16le"]
+    marks = [f"-disposition:a:{number}", "default", f"-disposition:a:{1 - number}", "0"]
+    subprocess.run([*command, *marks, str(path)], check=True, stdin=subprocess.DEVNULL)
+    heard = open_video(path).tracks
+    assert heard
+    assert pitch(read(heard)) == pytest.approx((400, 1000)[number], abs=8)
+
+
+def test_track_that_is_not_known_is_passed_over() -> None:
+    known, unknown = AudioStream(1, "aac"), AudioStream(2, "unknown", is_default=True)
+    assert SourceTracks(Path("a.mkv"), (unknown, known)).heard == 1
+    assert SourceTracks(Path("a.mkv"), (unknown,)).heard is None
+
+
+def test_gap_of_an_hour_is_not_filled_where_nothing_is_heard_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_clip(tmp_path / "a.mkv", moving_pictures(24), "24", sound="libmp3lame")
+    later = tmp_path / "b.mkv"
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", str(source), "-map", "0", "-c", "copy"]
+    # What comes after 0.5 s is an hour later, picture and sound alike.
+    moved = "setts=ts=TS+gt(TS*TB\\,0.5)*3600/TB"
+    subprocess.run([*command, "-bsf:v", moved, "-bsf:a", moved, str(later)], check=True)
+    tracks = open_video(later).tracks
+    assert tracks
+    made: list[AudioFrame] = []
+    silence_before = DecodedAudio._silence_before
+
+    def counted(decoded: DecodedAudio, frame: AudioFrame) -> Iterator[AudioFrame]:
+        for silence in silence_before(decoded, frame):
+            made.append(silence)
+            yield silence
+
+    monkeypatch.setattr(DecodedAudio, "_silence_before", counted)
+    found = read_audio(tracks, 3 * SECOND)
+    assert found
+    samples, rate = found
+    assert samples.shape[1] == 3 * rate
+    assert 1 <= len(made) <= 5  # of a second each

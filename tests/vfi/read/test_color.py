@@ -6,12 +6,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
 
 from tests.helpers.writers import video_writer
 from vfi.color import SDR, Color
+from vfi.read.decode import to_rgb
 from vfi.read.video import probe_video, read_video
 
 Ffmpeg = Callable[..., Path]
@@ -89,16 +91,38 @@ def test_ycgco_is_not_taken_for_another_matrix(ffmpeg: Ffmpeg, is_full: bool, bi
         assert mean == pytest.approx(expected, abs=within)
 
 
-def test_matrix_that_is_not_supported_is_told(
-    ffmpeg: Ffmpeg, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("pixel_format", "white"), [("yuvj444p", 235), ("yuv444p", 255)])
+def test_name_of_a_full_range_format_counts_where_nothing_else_tells(
+    pixel_format: str, white: int
 ) -> None:
+    frame = av.VideoFrame(64, 48, pixel_format)
+    for plane, level in zip(frame.planes, (235, 128, 128), strict=True):
+        plane.update(bytes([level]) * plane.buffer_size)
+    assert frame.color_range == 0
+    assert to_rgb(frame, bit_depth=8, alpha=False) == pytest.approx(white, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "name"),
+    [
+        ("ictcp", "ICtCp"),
+        ("gbr", "RGB, though its values are YUV"),
+        ("smpte2085", "number 11 of ITU-T H.273"),
+        ("chroma-derived-nc", "number 12 of ITU-T H.273"),
+        ("ipt-c2", "number 15 of ITU-T H.273"),
+    ],
+)
+def test_matrix_that_is_not_supported_is_told(ffmpeg: Ffmpeg, matrix: str, name: str) -> None:
     source = ("-f", "lavfi", "-i", "color=s=64x48:d=0.04", "-pix_fmt", "yuv420p")
-    info = probe_video(
-        ffmpeg(*source, "-vf", "setparams=colorspace=ictcp", "-c:v", "ffv1", "a.mkv")
-    )
-    list(read_video(info))
-    (record,) = caplog.records
-    assert "a.mkv: colours come out wrong, because their matrix (ICtCp)" in record.getMessage()
+    tagged = ("-vf", f"setparams=colorspace={matrix}", "-c:v", "ffv1")
+    (note,) = probe_video(ffmpeg(*source, *tagged, "a.mkv")).notes
+    assert note.startswith(f"colours come out wrong, because their matrix ({name})")
+
+
+@pytest.mark.parametrize("pixel_format", ["gray", "bgr0", "yuv420p"])
+def test_nothing_is_told_of_colours_that_come_out_right(ffmpeg: Ffmpeg, pixel_format: str) -> None:
+    source = ("-f", "lavfi", "-i", "color=s=64x48:d=0.04", "-pix_fmt", pixel_format)
+    assert probe_video(ffmpeg(*source, "-c:v", "ffv1", "a.mkv")).notes == ()
 
 
 @pytest.mark.parametrize(

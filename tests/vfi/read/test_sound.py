@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vfi.read import open_video, read_sound, sound_format
+from vfi.read import open_video, read_sound, sound, sound_format
 from vfi.read.sound import SoundFormat
 from vfi.tracks import SourceTracks
 
@@ -79,3 +80,23 @@ def test_sound_is_brought_to_another_rate_and_layout(ramp: Callable[..., SourceT
 def test_picture_that_starts_late_cuts_the_sound(ramp: Callable[..., SourceTracks]) -> None:
     tracks = replace(ramp(), delay=Fraction(1, 2))
     assert samples(tracks, 100)[0, 0] == pytest.approx(0.5 / 4, abs=2 / RATE)
+
+
+@pytest.mark.parametrize(
+    ("positions", "expected"),
+    [
+        ((3, 103), [*[0] * 3, *[1] * 100, *[2] * 100]),  # before the first sample, any silence
+        ((0, 260), [*[1] * 100, *[2] * 100]),  # 1/50 s is 160 samples: no gap, a rounded time
+        ((0, 261), [*[1] * 100, *[0] * 161, *[2] * 100]),
+        ((-10, 90), [*[1] * 90, *[2] * 100]),
+        ((0, 50), [*[1] * 100, *[2] * 100]),
+    ],
+)
+def test_gaps_longer_than_the_rounding_of_times_are_silence(
+    positions: tuple[int, int], expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = [np.full((1, 100), level, np.float32) for level in (1, 2)]
+    monkeypatch.setattr(sound, "open_container", nullcontext)
+    monkeypatch.setattr(sound, "_decode", lambda *_: zip(positions, blocks, strict=True))
+    found = samples(SourceTracks(Path("a.mkv")), 400)[0]
+    assert found.tolist() == [*expected, *[0] * (400 - len(expected))]

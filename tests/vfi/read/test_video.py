@@ -13,6 +13,7 @@ from PIL import Image
 from vfi.errors import DecodeError, InputError
 from vfi.frames import to_uint8
 from vfi.read import probe, video
+from vfi.read.scan import Scan
 from vfi.read.timestamps import DecodedFrame, exact_duration
 from vfi.read.video import probe_video, read_video, trim_video
 from vfi.tracks import AudioStream, Chapter, SubtitleStream
@@ -628,7 +629,7 @@ def test_video_that_lost_its_frames_is_refused(clip, ffmpeg):
 def test_video_without_a_rate_is_refused():
     stream = SimpleNamespace(average_rate=None, guessed_rate=None, base_rate=Fraction(0))
     with pytest.raises(DecodeError, match="has no frame rate"):
-        probe._nominal_rate(stream, Path("a.mp4"))
+        probe._cadence(stream, Scan((), Fraction(1)), Path("a.mp4"))
 
 
 def test_first_frame_that_does_not_decode_is_refused(tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.speed_curves import curves, speeds
+from vfi.errors import InputError
 from vfi.timing import EndRule, Schedule, SpeedCurve, constant_speed
 
 F = Fraction
@@ -108,6 +109,46 @@ def test_counts_by_end_rule(num_frames: int, source: F, target: F, last: int, fu
 def test_short_clip_at_a_low_rate_is_one_frame_at_least() -> None:
     schedule, last = clip_of(2, F(60), F(1))
     assert schedule.count(last) == 1
+
+
+@pytest.mark.parametrize("end", EndRule)
+def test_more_frames_than_anybody_wants_are_refused_with_their_number(end: EndRule) -> None:
+    schedule = Schedule(F(100), F(0), end)
+    assert schedule.count(F(99_999)) <= 10_000_000
+    with pytest.raises(
+        InputError, match=r"^The result would have 10,000,10\d frames; at most 10,000,"
+    ):
+        schedule.count(F(100_001))
+
+
+def test_ten_million_frames_are_the_most() -> None:
+    assert Schedule(F(100), F(0)).count(F(100_000)) == 10_000_000
+
+
+def test_duration_of_the_last_frame_counts_where_it_is_known() -> None:
+    assert Schedule(F(2), F(1)).count(F(3), F(5)) == 16
+    assert Schedule(F(2), F(1)).count(F(3)) == 8
+
+
+@pytest.mark.parametrize(("end", "count"), [(LAST, 7), (FULL, 6)])
+def test_outputs_before_a_frame_are_certain_once_it_is_there(end: EndRule, count: int) -> None:
+    assert Schedule(F(2), F(1), end).count_certain(F(3)) == count
+
+
+def test_number_beyond_all_measure_is_told_by_its_power_of_ten() -> None:
+    with pytest.raises(
+        InputError, match=r"would have about 10\^31 frames; .* Choose a higher speed"
+    ):
+        Schedule(F(10**30), F(0)).count(F(10))
+
+
+def test_gap_that_would_be_filled_for_ever_is_refused_with_its_place() -> None:
+    schedule = Schedule(F(100), F(0))
+    assert len(schedule.timesteps_between(F(1), F(1001))) == 100_000
+    with pytest.raises(
+        InputError, match=r"at 1\.000 s and 1001\.010 s, the result would have 100,001"
+    ):
+        schedule.timesteps_between(F(1), F(100101, 100))
 
 
 @given(variable_times, rates, curves(), st.sampled_from(EndRule))

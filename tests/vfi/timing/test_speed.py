@@ -29,6 +29,12 @@ def test_speed_before_the_first_point_is_the_first_points() -> None:
     assert parse_ramp("2:0.5 3:1").shown_at(F(1)) == 2
 
 
+def test_speed_after_the_last_point_is_the_last_points() -> None:
+    curve = parse_ramp("0:2 2:0.5")
+    assert curve.shown_at(F(5)) - curve.shown_at(F(3)) == 4
+    assert curve.shown_at(F(3)) - curve.shown_at(F(2)) == 2
+
+
 @given(curves(), st.lists(st.fractions(0, 20, max_denominator=1001), min_size=2, unique=True))
 def test_time_never_stands_still_nor_runs_back(curve: SpeedCurve, times: list[F]) -> None:
     shown = [curve.shown_at(time) for time in sorted(times)]

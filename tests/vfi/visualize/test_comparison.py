@@ -137,10 +137,18 @@ def test_long_label_is_written_smaller_and_whole() -> None:
 
 
 def test_letters_that_the_font_lacks_are_refused() -> None:
+    for label in ("müde", "two\nlines", "a\0b"):
+        with pytest.raises(
+            InputError, match=r"has characters outside ASCII.*leave the label empty"
+        ):
+            montage(Layout.STACKED, (label, ""))
+
+
+def test_label_that_nobody_can_read_is_refused() -> None:
     with pytest.raises(
-        InputError, match=r"'müde' has characters outside ASCII.*leave the label empty"
+        InputError, match=r"^The label 'mmm.*\.\.\.' has 201 characters; at most 200"
     ):
-        montage(Layout.STACKED, ("müde", ""))
+        montage(Layout.STACKED, ("m" * 201, ""))
 
 
 def test_rates_take_the_place_of_fps_in_braces() -> None:

@@ -1,4 +1,4 @@
-"""One image through one of FFmpeg's encoders."""
+"""One image through one of FFmpeg's codecs, in memory: no name of a file decides what is read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy.typing as npt
+from av.error import FFmpegError
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
@@ -31,3 +33,25 @@ def encode_image(
     encoder.sample_aspect_ratio = Fraction(1)
     encoder.options = dict(options)
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+def decode_image(codec: str, data: bytes) -> VideoFrame:
+    """Decode an image in memory.
+
+    Args:
+        codec: FFmpeg's name of the decoder.
+        data: the whole file.
+
+    Raises:
+        ValueError: there is no image in it, or it is damaged, as far as checksums tell.
+    """
+    decoder = VideoCodecContext.create(codec, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.options = {"err_detect": "crccheck+explode"}  # by default, what is missing is black
+    try:
+        frames = decoder.decode(Packet(data)) if data else []
+    except FFmpegError as error:
+        raise ValueError(f"{error.strerror} in the picture") from error
+    if not frames:
+        raise ValueError("it holds no picture")
+    return frames[0]
