@@ -64,14 +64,18 @@ def _migrate(args: argparse.Namespace) -> Report:
     if not report.done:
         report.notes.append("nothing was written: there is no node here that could be switched.")
         return report
-    _write(output, _encoded(migrated))
+    _write(output, _encoded(migrated), overwrite=args.overwrite)
     report.notes.append(f"written to {output}")
     return report
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, *, overwrite: bool) -> None:
     partial = path.with_name(f"{path.name}.partial")
     try:
+        if path.exists() and not overwrite:
+            raise InputError(
+                f"{path} exists already. Choose another --output, or replace it with --overwrite."
+            )
         partial.write_bytes(data)
         give_name(partial, path)
     except OSError as error:

@@ -63,6 +63,7 @@ WRITERS = {
     "vfi/write/spool.py": "frames that wait for their segment, beside the video",
     "vfi/write/video.py": "a video, to the output",
     "vfi/write/wav.py": "sound, to a path that it is given by a node",
+    "cli/terminal.py": "messages, to the terminal",
     "cli/checkpoints.py": "a converted checkpoint, to the path that was asked for",
     "cli/demo_clip.py": "the demo, to the current folder",
     "migrate_workflow.py": "a workflow, to the path that was asked for",

@@ -185,6 +185,5 @@ def test_name_that_is_too_long_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     file.write_text(json.dumps(API))
     assert script.main([str(file)]) == script.EXIT_USAGE
     assert (
-        "could not be written (File name too long). Choose another --output."
-        in capsys.readouterr().err
+        "cannot be written (File name too long). Choose a shorter name." in capsys.readouterr().err
     )

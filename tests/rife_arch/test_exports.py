@@ -25,6 +25,7 @@ EXPORTS = [
     "ThreeFileConfig",
     "UnsupportedCheckpointError",
     "detect",
+    "is_out_of_memory",
     "load_checkpoint",
     "load_enhancer",
     "load_interpolator",

@@ -144,15 +144,16 @@ def _first_that_opens(preset: Preset, *, has_alpha: bool) -> Encoder:
             return encoder
         complaints.append(f"{encoder.name} ({complaint})")
     reasons = f"{preset.name} (PyAV {av.__version__}: {'; '.join(complaints)})"
-    if not preset.needs_gpu:  # so others may not open either: memory is short, or PyAV is not whole
+    found = "no working GPU encoder found" if preset.needs_gpu else "no working encoder found"
+    is_missing = all(encoder.name not in av.codecs_available for encoder in candidates)
+    if not (preset.needs_gpu or is_missing):
+        # Memory may be short, where to try others as well could end the process.
         raise InputError(
-            f"Choose another preset, or install PyAV from PyPI: no working encoder found for {reasons}. "
+            f"Choose another preset, or install PyAV from PyPI: {found} for {reasons}. "
             "If memory is short, close other programs first."
         )
     names = ", ".join(other.name for other, _ in available_presets())
-    raise InputError(
-        f"Choose another preset ({names}): no working GPU encoder found for {reasons}."
-    )
+    raise InputError(f"Choose another preset ({names}): {found} for {reasons}.")
 
 
 def _speed_options(preset: Preset, encoder: Encoder, speed: str | None) -> Mapping[str, str]:

@@ -175,7 +175,9 @@ class SegmentsFolder:
 
     def keep_finished(self) -> None:
         """Keep finished segments and spools for the next run of the job; remove everything else."""
-        kept = [*(segment.path for segment in self.finished), *self.path.glob(f"*{_SPOOL}")]
+        # By their names, as one may have got its name just now; those of other jobs are gone.
+        finished = (segment.path for segment in _named_segments(self.path))
+        kept = [*finished, *self.path.glob(f"*{_SPOOL}")]
         if self._key and kept:
             self._remove_all_but(*kept)
         else:

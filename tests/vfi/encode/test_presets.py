@@ -521,7 +521,10 @@ def only_x264_opens(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...] = ("
 
 def test_pyav_that_opens_nothing_is_to_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     only_x264_opens(monkeypatch, ())
-    with pytest.raises(InputError, match=r"^Install PyAV from PyPI: .*libx264 \(Cannot"):
+    with pytest.raises(
+        InputError,
+        match=r"^Choose another preset, or install PyAV from PyPI: .*libx264 \(Cannot.*memory",
+    ):
         choose_encoder(PRESETS["share"])
 
 

@@ -19,7 +19,7 @@ from tests.helpers.writers import PYAV, source_tracks, video_writer
 from vfi.encode.encoders import available_presets
 from vfi.errors import EncodeError, InputError
 from vfi.read.video import probe_video
-from vfi.write import segment_encoder
+from vfi.write import segment_encoder, segments
 from vfi.write.encoding_thread import EncodingThread
 from vfi.write.mux import Mux
 
@@ -354,6 +354,21 @@ def test_failure_at_joining_costs_no_frame(tmp_path):
     assert go_on(tmp_path / "a.mp4", moving(23), resume_key="x") == 23
     assert len(decoded(tmp_path / "a.mp4")) == 23
     assert {entry.name for entry in tmp_path.iterdir()} == {"a.mp4", "mute.mp4"}
+
+
+def test_segment_that_got_its_name_just_before_an_interruption_is_kept(tmp_path, monkeypatch):
+    name = segments.give_name
+
+    def stop_after_it(written, path):
+        name(written, path)
+        path.with_name("0000000.frames").unlink()  # frames that took no time are not kept
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(segments, "give_name", stop_after_it)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.mp4", moving(25), resume_key="x")
+    monkeypatch.undo()
+    assert found(tmp_path / "a.mp4", resume_key="x") == (10, False)
 
 
 def test_whole_film_can_be_gone_on_with_at_its_last_part(tmp_path):
