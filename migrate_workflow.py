@@ -11,14 +11,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  before torch
 from cli.terminal import message_streams, prepare_process
 from migrate import Report, migrate_workflow
 from vfi.errors import InputError, advice_on
-from vfi.write import give_name
+from vfi.write import whole_file
 
 EXIT_LEFT, EXIT_USAGE = 1, 2
 
@@ -70,17 +69,14 @@ def _migrate(args: argparse.Namespace) -> Report:
 
 
 def _write(path: Path, data: bytes, *, overwrite: bool) -> None:
-    partial = path.with_name(f"{path.name}.partial")
     try:
         if path.exists() and not overwrite:
             raise InputError(
                 f"{path} exists already. Choose another --output, or replace it with --overwrite."
             )
-        partial.write_bytes(data)
-        give_name(partial, path)
+        with whole_file(path) as partial:
+            partial.write_bytes(data)
     except OSError as error:
-        with suppress(OSError):  # nor can anything be removed from a folder that is read-only
-            partial.unlink(missing_ok=True)
         raise InputError(
             f"{path}: cannot be written ({error.strerror}). {advice_on(error)}"
         ) from error

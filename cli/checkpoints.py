@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from rife_arch.checkpoints import (
 )
 from rife_arch.load import recognise
 from vfi.errors import InputError, advice_on
+from vfi.write import whole_file
 
 from .options import NetworkOptions, RifeOptions
 
@@ -171,13 +171,10 @@ def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
         )
     found = recognise(source)  # so that nothing but a RIFE network is converted
     data = canonical_bytes(found.canonical.everything())
-    partial = target.with_name(f"{target.name}.partial")
     try:
-        partial.write_bytes(data)
-        partial.replace(target)
+        with whole_file(target) as partial:
+            partial.write_bytes(data)
     except OSError as error:
-        with suppress(OSError):  # nor can anything be removed from a folder that is read-only
-            partial.unlink(missing_ok=True)
         raise InputError(
             f"{target}: cannot be written ({error.strerror}). {advice_on(error)}"
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vfi.errors import EncodeError, InputError, advice_on
-from vfi.write import give_name
+from vfi.write import whole_file
 
 _RATE = 12
 _SIZE = (640, 360)
@@ -37,13 +36,10 @@ def make_demo(path: Path, *, overwrite: bool) -> Path:
             f"{path} exists already. Interpolate it with --video {path}, or replace it with "
             "--overwrite."
         )
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        _make_test_clip(partial)
-        give_name(partial, path)
+        with whole_file(path) as partial:
+            _make_test_clip(partial)
     except (FFmpegError, OSError) as error:
-        with suppress(OSError):  # nor can anything be removed from a folder that is read-only
-            partial.unlink(missing_ok=True)
         raise EncodeError(
             f"{path}: the demo clip could not be written ({error.strerror}). {advice_on(error)}"
         ) from error

@@ -171,7 +171,7 @@ def no_room(*_: object, **__: object) -> None:
 def test_demo_that_cannot_be_written_leaves_nothing(
     cli: RunCli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.demo_clip.give_name", no_room)
+    monkeypatch.setattr("vfi.write.finished.give_name", no_room)
     ended = cli("--demo")
     assert (ended.code, list(Path().iterdir())) == (1, [])
     assert "demo.mp4: the demo clip could not be written (No space left on device). M" in ended.err
@@ -183,7 +183,7 @@ def test_workflow_that_cannot_be_written_keeps_the_old_one(
     node = {"class_type": "RIFE VFI", "inputs": {"ckpt_name": "rife47.pth", "multiplier": 2}}
     Path("a.json").write_text(str({"1": node}).replace("'", '"'))
     Path("b.json").write_text("old")
-    monkeypatch.setattr("migrate_workflow.give_name", no_room)
+    monkeypatch.setattr("vfi.write.finished.give_name", no_room)
     assert migrate_workflow.main(["a.json", "--output", "b.json", "--overwrite"]) == 2
     assert "b.json: cannot be written (No space left on device)" in capsys.readouterr().err
     assert Path("b.json").read_text() == "old"

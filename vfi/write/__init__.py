@@ -3,7 +3,7 @@
 May import the package's root modules, ``image_files``, ``encode`` and ``read``.
 """
 
-from .finished import give_name
+from .finished import whole_file
 from .image_sequence import ImageSequenceWriter
 from .names import fit_name
 from .pipe import PipeWriter
@@ -16,7 +16,7 @@ __all__ = [
     "VideoWriter",
     "WavFile",
     "fit_name",
-    "give_name",
     "wav_tracks",
+    "whole_file",
     "write_wav",
 ]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -162,6 +162,26 @@ def _ends_with(path: Path, trailer: bytes) -> bool:
 def _size_in_header(path: Path) -> int:
     with path.open("rb") as file:
         return int.from_bytes(file.read(8)[4:], "little") + 8
+
+
+@contextmanager
+def whole_file(path: Path) -> Generator[Path, None, None]:
+    """Let a file appear, or replace another, when all of it is written; what fails leaves nothing.
+
+    Args:
+        path: the file.
+
+    Yields:
+        Where it is written meanwhile, beside it.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        yield partial
+        give_name(partial, path)
+    except BaseException:
+        with suppress(OSError):  # nor can anything be removed from a folder that is read-only
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def give_name(written: Path, path: Path) -> None:
