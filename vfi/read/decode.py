@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor
 
-from ..errors import DecodeError
+from ..errors import DecodeError, blame
 from ..frames import from_16_bits
 from ..tracks import Correction
 from .clock import corrected
@@ -154,10 +154,11 @@ def decode_frames(
             pts = pts_of(container, frame)
             place.last = None if pts is None else pts * time_base_of(stream)
     except FFmpegError as error:
-        raise DecodeError(
-            f"{path}: {place} does not decode ({error.strerror}). The file is damaged there: "
-            "download it again, or cut the damaged part out."
-        ) from error
+        damaged = (
+            f"{place} does not decode ({error.strerror}). The file is damaged there: download it "
+            "again, or cut the damaged part out."
+        )
+        raise DecodeError(f"{path}: {blame(error, damaged)}") from error
 
 
 def _decoded(
