@@ -179,7 +179,7 @@ def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
 
 def _cadence(stream: VideoStream, scan: Scan, path: Path) -> Cadence:
     told = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    cadence = find_cadence(scan, told)
+    cadence = find_cadence(scan, told, stream.codec_context.framerate)
     if cadence is None:
         raise DecodeError(
             f"{path} has no frame rate. Convert the file to mp4 or mkv with ffmpeg, which writes one."
