@@ -96,7 +96,7 @@ def test_gaps_longer_than_the_rounding_of_times_are_silence(
     positions: tuple[int, int], expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = [np.full((1, 100), level, np.float32) for level in (1, 2)]
-    monkeypatch.setattr(sound, "open_container", nullcontext)
+    monkeypatch.setattr(sound, "open_container", lambda *_, **__: nullcontext())
     monkeypatch.setattr(sound, "_decode", lambda *_: zip(positions, blocks, strict=True))
     found = samples(SourceTracks(Path("a.mkv")), 400)[0]
     assert found.tolist() == [*expected, *[0] * (400 - len(expected))]
