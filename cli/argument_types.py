@@ -22,6 +22,7 @@ from vfi.timing import (
 from vfi.visualize import parse_labels
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
+_MOST = 999_999_999
 ResultT = TypeVar("ResultT")
 
 
@@ -61,7 +62,7 @@ def multiplier(text: str) -> int:
     """Read ``--multi``."""
     if not _WHOLE.fullmatch(text) or int(text) < 2:
         raise argparse.ArgumentTypeError(
-            f"must be a whole number of at least 2, got {quoted(text)}"
+            f"must be a whole number from 2 to {_MOST}, got {quoted(text)}"
         )
     return int(text)
 

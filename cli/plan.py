@@ -87,7 +87,7 @@ class Plan(Generic[JobT]):
     def has_leftovers(self) -> bool:
         """Whether a run that failed has left something to resume from."""
         return any(
-            target.with_name(target.name + suffix).exists()
+            target.with_name(target.name + suffix).is_dir()
             for target in self.targets
             for suffix in (".segments", ".partial")
         )

@@ -31,6 +31,17 @@ def advice_on(error: Exception) -> str:
     return _ADVICE.get(getattr(error, "errno", None) or 0, default)
 
 
+def blame(error: BaseException, otherwise: str) -> str:
+    """Say what is to blame for an error of FFmpeg: a lack of memory, or else what is expected."""
+    # FFmpeg answers EAGAIN where it can start no thread.
+    if getattr(error, "errno", None) not in (errno.ENOMEM, errno.EAGAIN):
+        return otherwise
+    return (
+        f"there was not enough memory ({getattr(error, 'strerror', error)}). Close other programs, or "
+        "allow this one more (ulimit -v)."
+    )
+
+
 def quoted(text: str) -> str:
     """Show what somebody typed, as much of it as a message has room for."""
     return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}...")

@@ -692,8 +692,21 @@ WRONG = {
     ),
     "output is a folder": ("--video clip.mkv --output .", 2, ". is a folder; add a file name"),
     "output format": ("--video clip.mkv --output a.avi", 2, "a.avi: cannot write .avi"),
-    "multi": ("--video clip.mkv --multi 1", 2, "must be a whole number of at least 2, got '1'"),
-    "multi text": ("--video clip.mkv --multi two", 2, "a whole number of at least 2, got 'two'"),
+    "multi": (
+        "--video clip.mkv --multi 1",
+        2,
+        "must be a whole number from 2 to 999999999, got '1'",
+    ),
+    "multi text": (
+        "--video clip.mkv --multi two",
+        2,
+        "a whole number from 2 to 999999999, got 'two'",
+    ),
+    "multi huge": (
+        "--video clip.mkv --multi 9999999999",
+        2,
+        "from 2 to 999999999, got '9999999999'",
+    ),
     "exp": ("--video clip.mkv --exp 7", 2, "must be a whole number from 1 to 6, got '7'"),
     "scale": ("--video clip.mkv --scale 3", 2, "argument --scale: invalid choice: 3.0"),
     "fps": ("--video clip.mkv --fps 0", 2, "'0' is no frame rate"),

@@ -338,3 +338,14 @@ def test_pngs_go_on_where_they_stopped(cli: RunCli, folder: Path, checkpoint: Pa
     assert cli(*options[:-1], "whole").code == 0
     assert same(read_pictures(Path("out")), read_pictures(Path("whole")))
     assert sorted(path.name for path in folder.iterdir()) == ["clip.mkv", "out", "whole"]
+
+
+def test_file_in_place_of_the_segments_is_not_called_finished_frames(
+    cli: RunCli, folder: Path
+) -> None:
+    write_clip(folder / "a.mkv", PICTURES)
+    (folder / "b.mp4.segments").write_text("mine")
+    ended = cli("--video", folder / "a.mkv", "--output", folder / "b.mp4")
+    assert ended.code == 2
+    assert "cannot be used: Not a directory" in ended.err
+    assert "Finished frames were kept" not in ended.err

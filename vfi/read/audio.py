@@ -20,7 +20,7 @@ from av.error import FFmpegError
 from av.filter import Graph
 from torch import Tensor
 
-from ..errors import DecodeError
+from ..errors import DecodeError, blame
 from ..tracks import SourceTracks
 from .clock import side_packets
 from .demux import audio_origin, open_container
@@ -172,7 +172,11 @@ def read_audio(tracks: SourceTracks, longest: Fraction) -> tuple[Tensor, int] | 
             packets = side_packets(source, [stream], tracks, shift)
             samples = _collect(_decode_all(packets, decoded), length)
         except FFmpegError as error:
-            raise DecodeError(f"{tracks.path}: its audio cannot be read: {error}") from error
+            damaged = (
+                f"its sound cannot be decoded ({error.strerror}). Check that it plays in a video "
+                "player, or leave the sound out."
+            )
+            raise DecodeError(f"{tracks.path}: {blame(error, damaged)}") from error
     return (torch.from_numpy(samples), rate) if samples.size else None
 
 

@@ -40,7 +40,9 @@ class Cadence:
     note: str = ""
 
 
-def find_cadence(scan: Scan, told: Sequence[Fraction | None]) -> Cadence | None:
+def find_cadence(
+    scan: Scan, told: Sequence[Fraction | None], of_codec: Fraction | None = None
+) -> Cadence | None:
     """Find the frame rate; None where neither the times nor the header tell one.
 
     The average in a header is wrong where the time base is coarse or the last frame is long (a GIF
@@ -51,34 +53,46 @@ def find_cadence(scan: Scan, told: Sequence[Fraction | None]) -> Cadence | None:
     Args:
         scan: when frames are shown.
         told: rates in the header: average, guess, base.
+        of_codec: the rate that the stream itself tells, whatever it is in.
     """
     rates = list(dict.fromkeys(restore_ntsc(rate) for rate in told if rate and rate > 0))
     if not scan.span:
-        return _untimed(scan, told)
+        return _untimed(scan, told, of_codec)
     if telecine := _soft_telecine(scan):
         return telecine
     ticks, mean = _from_zero(scan.ticks), (len(scan.ticks) - 1) / scan.span
     # An average may fit by chance, so it is tried after the others in the header.
-    candidates = [*reversed(rates), *_usual_rates(mean)]
+    candidates = [*reversed(rates), *_usual_rates(mean), _rounded(mean)]
     for rate in candidates:
         if is_constant_rate(ticks[:_NUM_FIRST], scan.time_base, rate):
             is_constant = is_constant_rate(ticks, scan.time_base, rate)
-            return Cadence(rate, is_constant, note=_note_on_pulldown(scan))
+            return _regular(scan, rate) if is_constant else _varying(scan, rate)
     prevailing = _prevailing(scan, rates)
     if prevailing:
-        return Cadence(prevailing, is_constant=False, note=_note_on_pulldown(scan))
+        return _varying(scan, prevailing)
     is_mean = bool(rates) and abs(rates[0] * scan.span - len(scan.ticks) + 1) <= 1
-    rate = rates[0] if is_mean else _rounded(mean)
-    return Cadence(rate, is_constant=False, note=_note_on_pulldown(scan))
+    return _varying(scan, rates[0] if is_mean else _rounded(mean))
 
 
-def _untimed(scan: Scan, told: Sequence[Fraction | None]) -> Cadence | None:
+def _regular(scan: Scan, rate: Fraction) -> Cadence:
+    return Cadence(rate, is_constant=True, note=_note_on_pulldown(scan))
+
+
+def _varying(scan: Scan, rate: Fraction) -> Cadence:
+    # Where times are counted in frames, they are exact, and each is close to a multiple of any rate.
+    tolerance = Fraction(0) if 4 * scan.time_base * rate > 1 else None
+    return Cadence(rate, is_constant=False, tolerance=tolerance, note=_note_on_pulldown(scan))
+
+
+def _untimed(
+    scan: Scan, told: Sequence[Fraction | None], of_codec: Fraction | None
+) -> Cadence | None:
     """Take the header's word, which for a stream without a container is that of its codec."""
-    rates = [restore_ntsc(rate) for rate in told if rate and rate > 0]
-    if not rates:
+    # Of such a stream FFmpeg's average is 25, whatever its codec says; its guess may be of fields.
+    told = told if scan.ticks else [of_codec, *told[1:], *told[:1]]
+    rate = next((restore_ntsc(rate) for rate in told if rate and rate > 0), None)
+    if rate is None:
         return None
-    # Of such a stream FFmpeg's average is 25, whatever its codec says; its guess is the next.
-    rate = rates[0] if scan.ticks else rates[:2][-1]
     note = "" if scan.ticks else _UNTIMED.format(float(rate))
     return Cadence(rate, is_constant=True, note=note)
 
@@ -102,7 +116,7 @@ def _usual_rates(mean: Fraction) -> list[Fraction]:
     """Return rates that frames with this mean may have meant, the likeliest first."""
     usual = (Fraction(round(mean)), _nearest_ntsc(mean))
     nearest = sorted(usual, key=lambda rate: abs(rate - mean))
-    return [rate for rate in (*nearest, _rounded(mean)) if rate > 0]
+    return [rate for rate in nearest if rate > 0]
 
 
 def _rounded(mean: Fraction) -> Fraction:
@@ -112,18 +126,19 @@ def _rounded(mean: Fraction) -> Fraction:
 
 def _prevailing(scan: Scan, rates: Sequence[Fraction]) -> Fraction | None:
     """Return the rate of nearly all frames, where only some are missing."""
-    middle = sorted(_steps(scan))[len(scan.ticks) // 2 - 1]
-    # Both ends of a step are rounded.
-    steps = [step for step in _steps(scan) if abs(step - middle) <= 1]
-    if not middle or len(steps) < _MOST * (len(scan.ticks) - 1):
+    num_steps = len(scan.ticks) - 1
+    middle = sorted(_steps(scan))[num_steps // 2]
+    # Both ends of a step are rounded, unless they are counted in frames.
+    steps = [step for step in _steps(scan) if abs(step - middle) <= (middle > 1)]
+    if not middle or len(steps) < _MOST * num_steps:
         return None
     mean = len(steps) / (sum(steps) * scan.time_base)
-    within = mean * scan.time_base  # relative to a rate, what a tick is of a step
-    candidates = [*rates, *_usual_rates(mean)]
+    # Of steps in a row only the first and the last end are off.
+    within = mean * scan.time_base * Fraction(num_steps - len(steps) + 1, len(steps))
     return min(
-        (rate for rate in candidates if abs(rate / mean - 1) <= within),
+        (rate for rate in (*rates, *_usual_rates(mean)) if abs(rate / mean - 1) <= within),
         key=lambda rate: abs(rate - mean),
-        default=None,
+        default=_rounded(mean),
     )
 
 

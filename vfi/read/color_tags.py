@@ -10,6 +10,14 @@ from ..color import PER_CANDELA, PER_XY, PRIMARIES, TRANSFERS, Color, LightLevel
 
 _PRIMARIES = {number: name for name, number in PRIMARIES.items()}
 _TRANSFERS = {number: name for name, number in TRANSFERS.items()}
+# Those of SDR that are far from all the others.
+_NOT_READ = {
+    5: "gamma 2.8",
+    8: "linear light",
+    9: "logarithmic",
+    10: "logarithmic",
+    17: "SMPTE 428",
+}
 
 
 def color_of(decoder: VideoCodecContext, frame: VideoFrame) -> Color:
@@ -27,6 +35,17 @@ def color_of(decoder: VideoCodecContext, frame: VideoFrame) -> Color:
     if not Color(primaries, transfer).is_hdr:
         return Color(primaries, transfer)
     return Color(primaries, transfer, _mastering(frame), _light_level(frame))
+
+
+def note_on_transfer(decoder: VideoCodecContext) -> str:
+    """Say so if the transfer function of a file is none that results can have; else ""."""
+    name = _NOT_READ.get(decoder.color_trc)
+    if name is None:
+        return ""
+    return (
+        f"its brightness comes out wrong, because its transfer function ({name}) is not supported. "
+        "Convert the file to that of BT.709 first."
+    )
 
 
 def _mastering(frame: VideoFrame) -> MasteringDisplay | None:

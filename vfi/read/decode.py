@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from av.codec import CodecContext
 from av.codec.codec import UnknownCodecError
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -25,7 +26,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor
 
-from ..errors import DecodeError
+from ..errors import DecodeError, blame
 from ..frames import from_16_bits
 from ..tracks import Correction
 from .clock import corrected
@@ -56,6 +57,11 @@ _RGB = {
     (False, True): "rgb48le",
     (True, True): "rgba64le",
 }
+INTERLACED = (
+    "interlaced: the two halves of each frame are of different moments, and are taken for one. "
+    "Deinterlace it first, for example with ffmpeg's filter bwdif."
+)
+"""What is said of such frames."""
 # Codec -> the decoder that reads its alpha.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -82,7 +88,11 @@ def read_container(
         place = Place(begin, info.origin or Fraction(0), corrections=info.corrections)
         with closing(decode_frames(container, stream, decoder, info.path, place)) as frames:
             matrix: bytes | None = None
+            is_told = INTERLACED in info.notes
             for number, frame in enumerate(frames):
+                if frame.interlaced_frame and not is_told:
+                    logger.warning("%s: from %s on, %s", info.path, place, INTERLACED)
+                    is_told = True
                 # Only of the first frame: PyAV's side_data makes a reference cycle with its frame,
                 # which then lives until the garbage collector runs, hundreds of frames later.
                 matrix = _display_matrix(frame) if number == 0 else matrix
@@ -154,10 +164,11 @@ def decode_frames(
             pts = pts_of(container, frame)
             place.last = None if pts is None else pts * time_base_of(stream)
     except FFmpegError as error:
-        raise DecodeError(
-            f"{path}: {place} does not decode ({error.strerror}). The file is damaged there: "
-            "download it again, or cut the damaged part out."
-        ) from error
+        damaged = (
+            f"{place} does not decode ({error.strerror}). The file is damaged there: download it "
+            "again, or cut the damaged part out."
+        )
+        raise DecodeError(f"{path}: {blame(error, damaged)}") from error
 
 
 def _decoded(
@@ -194,17 +205,24 @@ def decoder_of(stream: VideoStream, *, alpha: bool) -> VideoCodecContext:
     VP8 and VP9 have alpha as a second stream inside the packets of Matroska and WebM, which FFmpeg's
     own decoders ignore.
     """
-    context = stream.codec_context
-    name = _ALPHA_DECODERS.get(context.codec.canonical_name)
+    decoder = _alpha_decoder(stream) if alpha else None
+    decoder = decoder or stream.codec_context
+    if not decoder.is_open:  # what a codec wants cut off is then cut off to the pixel
+        decoder.flags |= Flags.unaligned
+    return decoder
+
+
+def _alpha_decoder(stream: VideoStream) -> VideoCodecContext | None:
+    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
     # In capitals where it was copied from file to file as a tag.
     has_alpha = "1" in (stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE"))
-    if not alpha or name is None or not has_alpha:
-        return context
+    if name is None or not has_alpha:
+        return None
     try:
         decoder = CodecContext.create(name, "r")
     except UnknownCodecError:
         logger.warning("alpha is not read: this FFmpeg has no decoder %s", name)
-        return context
+        return None
     assert isinstance(decoder, VideoCodecContext)
     return decoder
 

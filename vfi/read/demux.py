@@ -16,7 +16,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ..errors import DecodeError
+from ..errors import DecodeError, blame
 from ..tracks import Correction
 
 if TYPE_CHECKING:
@@ -68,10 +68,11 @@ def open_container(path: Path, *, may_refer: bool = False) -> InputContainer:
             "opened. Choose the video itself."
         ) from error
     except FFmpegError as error:
-        raise DecodeError(
-            f"{path}: FFmpeg cannot read this file ({error.strerror}). Check that it plays in a "
-            "video player and was downloaded completely."
-        ) from error
+        unreadable = (
+            f"FFmpeg cannot read this file ({error.strerror}). Check that it plays in a video player "
+            "and was downloaded completely."
+        )
+        raise DecodeError(f"{path}: {blame(error, unreadable)}") from error
 
 
 def _options(*, may_refer: bool) -> dict[str, str]:

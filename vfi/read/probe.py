@@ -19,9 +19,17 @@ from ..errors import DecodeError, InputError
 from ..timing import parse_timestamp
 from ..tracks import AudioStream, Chapter, Correction, SubtitleStream
 from .cadence import Cadence, find_cadence
-from .color_tags import color_of
+from .color_tags import color_of, note_on_transfer
 from .cropping import container_crop
-from .decode import Place, decode_frames, decoder_of, note_on_matrix, rotation_of, to_rgb
+from .decode import (
+    INTERLACED,
+    Place,
+    decode_frames,
+    decoder_of,
+    note_on_matrix,
+    rotation_of,
+    to_rgb,
+)
 from .demux import (
     MICROSECOND,
     audio_origin,
@@ -65,7 +73,13 @@ def probe_container(path: Path, *, may_refer: bool = False) -> VideoInfo:
         if first is None:
             raise no_frames(path)
         info = _describe(container, stream, first, scan, path)
-        return replace(info, color=color_of(decoder, first), may_refer=may_refer)
+        notes = (note_on_transfer(decoder), _note_on_alpha(container, stream))
+        return replace(
+            info,
+            color=color_of(decoder, first),
+            may_refer=may_refer,
+            notes=(*info.notes, *filter(None, notes)),
+        )
 
 
 def _describe(
@@ -124,10 +138,19 @@ def _notes(first: VideoFrame) -> Iterator[str]:
     """Yield what the first frame tells of what is going to be wrong."""
     yield note_on_matrix(first)
     if first.interlaced_frame:
-        yield (
-            "interlaced: the two halves of each frame are of different moments, and are taken for one. "
-            "Deinterlace it first, for example with ffmpeg's filter bwdif."
-        )
+        yield INTERLACED
+
+
+def _note_on_alpha(container: InputContainer, stream: VideoStream) -> str:
+    """Say so if there is alpha in a track of its own, as AVIF has it."""
+    if not container.metadata.get("major_brand", "").startswith("av"):
+        return ""
+    is_there = any(
+        track.codec_context.pix_fmt == "gray" and track.frames == stream.frames
+        for track in container.streams.video
+        if track is not stream
+    )
+    return "its transparency is in a track of its own, which is not read." if is_there else ""
 
 
 def _note_on_jumps(scan: Scan) -> str:
@@ -179,7 +202,7 @@ def _codec_name(stream: av.AudioStream | SubtitleTrack) -> str:
 
 def _cadence(stream: VideoStream, scan: Scan, path: Path) -> Cadence:
     told = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    cadence = find_cadence(scan, told)
+    cadence = find_cadence(scan, told, stream.codec_context.framerate)
     if cadence is None:
         raise DecodeError(
             f"{path} has no frame rate. Convert the file to mp4 or mkv with ffmpeg, which writes one."

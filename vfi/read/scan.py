@@ -97,28 +97,34 @@ def _watched(container: InputContainer, stream: VideoStream) -> Scan:
     clock = Clock(container)
     stamps: list[array[int]] = [array("q"), array("q")]  # presentation, decoding
     last: tuple[int, int] = (_NONE, 0)  # timestamp and duration
+    num_hidden = 0
     for packet in _readable(container):
         clock.watch(packet)
         if packet.stream_index == stream.index:
             for held, stamp in zip(stamps, (packet.pts, packet.dts), strict=True):
                 held.append(_NONE if stamp is None or packet.is_discard else stamp)
             last = max(last, (stamps[0][-1], packet.duration or 0))
+            num_hidden += packet.is_discard
     time_base, corrections = time_base_of(stream), clock.corrections
     in_order = stamps[::-1] if has_no_presentation_times(container) else stamps
-    ticks = _corrected(in_order, time_base, corrections.get(stream.index, ()))
+    ticks = _corrected(in_order, num_hidden, time_base, corrections.get(stream.index, ()))
     start = ticks[0] * time_base if ticks else Fraction(0)
     jumps = [time - start for time in clock.jumps]
     # A duration of 1 says nothing, see exact_duration.
     last_duration = last[1] * time_base if last[1] > 1 and not corrections else Fraction(0)
-    return Scan(ticks, time_base, corrections, jumps, last_duration, len(stamps[0]))
+    num_shown = len(stamps[0]) - num_hidden
+    return Scan(ticks, time_base, corrections, jumps, last_duration, num_shown)
 
 
 def _corrected(
-    kinds: Iterable[Sequence[int]], time_base: Fraction, corrections: Sequence[Correction]
+    kinds: Iterable[Sequence[int]],
+    num_hidden: int,
+    time_base: Fraction,
+    corrections: Sequence[Correction],
 ) -> Sequence[int]:
-    """Choose the timestamps that nearly all frames have, correct and sort them."""
-    stamps = max(kinds, key=lambda held: _share(held) > _MOST)
-    if _share(stamps) <= _MOST:
+    """Choose the timestamps that nearly all frames that are shown have, correct and sort them."""
+    stamps = max(kinds, key=lambda held: _share(held, num_hidden) > _MOST)
+    if _share(stamps, num_hidden) <= _MOST:
         return array("q")
     ticks = array("q", stamps)
     ends = [*(correction.first for correction in corrections[1:]), len(ticks)]
@@ -132,9 +138,9 @@ def _corrected(
     return array("q", sorted(tick for tick in ticks if tick != _NONE))
 
 
-def _share(stamps: Sequence[int]) -> Fraction:
-    """Return how many of the frames have a timestamp, 0 to 1."""
-    return Fraction(len(stamps) - stamps.count(_NONE), max(len(stamps), 1))
+def _share(stamps: Sequence[int], num_hidden: int) -> Fraction:
+    """Return how many of the frames that are shown have a timestamp, 0 to 1."""
+    return Fraction(len(stamps) - stamps.count(_NONE), max(len(stamps) - num_hidden, 1))
 
 
 def _readable(container: InputContainer) -> Iterator[_Packet]:

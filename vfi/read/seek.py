@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from ..errors import DecodeError
 from .decode import read_container
-from .timestamps import DecodedFrame
+from .timestamps import DecodedFrame, tolerance_of
 from .video_info import VideoInfo
 
 # Seconds ahead of the trim. Encoders put key frames 1 to 10 s apart.
@@ -48,4 +48,4 @@ def _is_before_trim(frame: DecodedFrame, info: VideoInfo) -> bool:
     if frame.pts is None or info.origin is None:
         return False
     time = frame.pts * frame.time_base - info.origin
-    return time + (info.tolerance or frame.time_base) < info.first_time
+    return time + tolerance_of(frame, info) < info.first_time

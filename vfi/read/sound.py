@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from ..errors import DecodeError
+from ..errors import DecodeError, blame
 from ..tracks import SourceTracks
 from .clock import side_packets
 from .demux import audio_origin, open_container, seek_before
@@ -135,7 +135,8 @@ def _frames(
         for packet in side_packets(container, [stream], tracks, shift):
             yield from stream.codec_context.decode(packet)
     except FFmpegError as error:
-        raise DecodeError(
-            f"{tracks.path}: its sound cannot be decoded ({error.strerror}). Check that it plays in a "
-            "video player, or leave the sound out."
-        ) from error
+        damaged = (
+            f"its sound cannot be decoded ({error.strerror}). Check that it plays in a video player, "
+            "or leave the sound out."
+        )
+        raise DecodeError(f"{tracks.path}: {blame(error, damaged)}") from error

@@ -47,7 +47,9 @@ def with_exact_timestamps(
         if frame.pts is not None:
             seconds = frame.pts * frame.time_base
             origin = seconds - expected if origin is None else origin
-            time = _snap(seconds - origin, info.tolerance or frame.time_base, info.rate)
+            time = _snap(seconds - origin, tolerance_of(frame, info), info.rate)
+            if previous is not None and time <= previous:  # two frames may be close to one multiple
+                time = seconds - origin
         if previous is not None and time <= previous:
             if not num_dropped:
                 logger.warning(
@@ -64,6 +66,11 @@ def with_exact_timestamps(
         logger.warning("%s: dropped %d frames like that", info.path, num_dropped)
     if previous is None:
         raise no_frames(info.path)
+
+
+def tolerance_of(frame: DecodedFrame, info: VideoInfo) -> Fraction:
+    """Return by how many seconds a frame's time may be off a multiple of ``1 / info.rate``."""
+    return frame.time_base if info.tolerance is None else info.tolerance
 
 
 def _snap(time: Fraction, tolerance: Fraction, rate: Fraction) -> Fraction:
@@ -93,7 +100,7 @@ def exact_duration(frame: DecodedFrame, time: Fraction, info: VideoInfo) -> Frac
     end = time + frame.duration * frame.time_base
     is_constant = info.duration is None
     if is_constant:
-        end = _snap(end, info.tolerance or frame.time_base, info.rate)
+        end = _snap(end, tolerance_of(frame, info), info.rate)
     if info.end_time is not None:
         end = min(end, max(info.end_time, time + 1 / info.rate) if is_constant else info.end_time)
     return end - time
@@ -108,12 +115,13 @@ def is_constant_rate(
         ticks: when, in units of ``time_base``, from 0.
         time_base: seconds.
         rate: frames per second.
-        tolerance: seconds; None: ``time_base``.
+        tolerance: seconds; None: ``time_base``, but not more than half a frame.
     """
     # In whole numbers, as a film has hundreds of thousands of frames.
     step = rate * time_base
     unit, num_frames = step.numerator, step.denominator
-    most = floor((time_base if tolerance is None else tolerance) * rate * num_frames)
+    within = min(time_base, 1 / (2 * rate)) if tolerance is None else tolerance
+    most = floor(within * rate * num_frames)
     return all(abs(tick * unit - index * num_frames) <= most for index, tick in enumerate(ticks))
 
 

@@ -7,6 +7,7 @@ Three functions do it all: :func:`probe_video`, :func:`trim_video` and :func:`re
 from __future__ import annotations
 
 import logging
+import stat
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -235,8 +236,9 @@ def _decode(info: VideoInfo, *, alpha: bool) -> Generator[DecodedFrame, None, No
 
 def _require_readable_file(path: Path) -> None:
     try:
-        is_folder = path.is_dir()
-        if not is_folder:
+        mode = path.stat().st_mode
+        is_folder = stat.S_ISDIR(mode)
+        if stat.S_ISREG(mode):  # to open a pipe takes as long as nobody writes to it
             path.open("rb").close()
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file. Check the path.") from error
@@ -249,4 +251,9 @@ def _require_readable_file(path: Path) -> None:
         raise InputError(
             f"{path} is a folder, not a video file. Name the file; a folder of images is read as an "
             "image folder."
+        )
+    if not stat.S_ISREG(mode):
+        raise InputError(
+            f"{path} is a pipe or a device, which can be read only once. Save the video to a file, and "
+            "name that."
         )

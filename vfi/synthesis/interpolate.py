@@ -135,6 +135,11 @@ class _DeviceFrame(Generic[FeaturesT]):
     features: FeaturesT | None = None
 
 
+# Closer to a frame than this, nothing has moved by a visible part of a pixel, and what a network is
+# told, a float32, may be 0 or 1.
+_CLOSE = Fraction(1, 1_000_000)
+
+
 class _PairInterpolator(Generic[FeaturesT]):
     """Makes the outputs of pairs, and keeps the newest two frames on the model's device."""
 
@@ -147,11 +152,17 @@ class _PairInterpolator(Generic[FeaturesT]):
         self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]
     ) -> Iterator[Tensor]:
         """Yield the outputs of a pair at increasing timesteps in [0, 1)."""
-        if timesteps and timesteps[0] == 0:
-            yield frame0.pixels
-            timesteps = timesteps[1:]
-        if not timesteps:
-            return
+        num_first = sum(step <= _CLOSE for step in timesteps)
+        num_last = sum(step >= 1 - _CLOSE for step in timesteps)
+        between = timesteps[num_first : len(timesteps) - num_last]
+        yield from repeat(frame0.pixels, num_first)
+        if between:
+            yield from self._between(frame0, frame1, between)
+        yield from repeat(frame1.pixels, num_last)
+
+    def _between(
+        self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]
+    ) -> Iterator[Tensor]:
         if frame1.begins_scene:
             yield from (_output_at_cut(frame0, frame1, step, self._at_cut) for step in timesteps)
         else:

@@ -61,7 +61,11 @@ def parse_rate(text: str) -> Fraction:
 
 def format_rate(rate: Fraction) -> str:
     """Write a frame rate: ``24``, ``23.976``, ``12.5``."""
-    return str(rate.numerator) if rate.denominator == 1 else f"{float(rate):.3f}".rstrip("0")
+    return (
+        str(rate.numerator)
+        if rate.denominator == 1
+        else f"{float(rate):.3f}".rstrip("0").rstrip(".")
+    )
 
 
 def parse_speed(text: str) -> Fraction:

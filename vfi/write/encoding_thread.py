@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..encode import FrameFormat, PixelConverter, set_up_encoder
-from ..errors import EncodeError
+from ..errors import EncodeError, blame
 from .spool import FrameSpool
 
 _MAX_WAITING = 2  # frames; the encoder holds more of its own
@@ -263,7 +263,8 @@ def encoding_failed(
     """Return the error to raise for one of FFmpeg's or of the disk."""
     reason = getattr(error, "strerror", None) or str(error)
     frames = f" after {num_frames} frames" if num_frames else ""
-    return EncodeError(
-        f"{result}: the video could not be written{frames} ({reason}). Is the disk full? If not, "
-        "choose another preset, or remove the ffmpeg options."
+    full = (
+        f"the video could not be written{frames} ({reason}). Is the disk full? If not, choose another "
+        "preset, or remove the ffmpeg options."
     )
+    return EncodeError(f"{result}: {blame(error, full)}")

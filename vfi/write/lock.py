@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import InputError, advice_on
+from .names import LONGEST_ENDING
 
 if sys.platform == "win32":
     import errno
@@ -53,8 +54,8 @@ def require_writable(target: Path) -> None:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with only_writer(target):
-            pass
+        with only_writer(target), suppress(FileNotFoundError):
+            os.lstat(f"{target}{LONGEST_ENDING}")
     except OSError as error:
         raise InputError(
             f"{target} cannot be written: {error.strerror} ({error.filename}). {advice_on(error)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 _LONGEST = 255  # bytes, on nearly every file system
-_ROOM = len(".segments")  # the longest ending of what is written beside a result
+LONGEST_ENDING = ".segments"
+"""Of what is written beside a result."""
 
 
 def fit_name(stem: str, ending: str) -> str:
@@ -15,7 +16,7 @@ def fit_name(stem: str, ending: str) -> str:
         stem: the name of a source.
         ending: what tells the result from it, with the extension.
     """
-    room = _LONGEST - _ROOM - len(os.fsencode(ending))
+    room = _LONGEST - len(LONGEST_ENDING) - len(os.fsencode(ending))
     while len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return stem + ending

@@ -26,7 +26,12 @@ class PipeWriter:
         self._descriptor = descriptor
 
     def validate(self) -> None:
-        """Nothing to refuse: the descriptor is open."""
+        """Refuse a standard output that was closed before the work.
+
+        Raises:
+            EncodeError: nothing can be written to it.
+        """
+        self._write(memoryview(b""))
 
     def can_start_at(self, number: int) -> bool:
         """Tell whether :meth:`start_at` takes a number."""
@@ -44,16 +49,24 @@ class PipeWriter:
         """Write [H, W, 3] uint8; waits while the reader is busy.
 
         Raises:
-            EncodeError: the reader is gone.
+            EncodeError: the reader is gone, or has no room.
         """
         left = np.ascontiguousarray(pixels).data.cast("B")
+        while left:
+            left = left[self._write(left) :]
+
+    def _write(self, data: memoryview) -> int:
         try:
-            while left:
-                left = left[os.write(self._descriptor, left) :]
-        except OSError as error:
+            return os.write(self._descriptor, data)
+        except BrokenPipeError as error:
             raise EncodeError(
                 f"The program that reads standard output has closed it ({error.strerror}). "
                 "See its messages."
+            ) from error
+        except OSError as error:
+            raise EncodeError(
+                f"Standard output cannot be written ({error.strerror}). Redirect it to a program, or "
+                "to a file on a disk with room."
             ) from error
 
     def __exit__(

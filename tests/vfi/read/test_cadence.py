@@ -74,6 +74,19 @@ def test_some_missing_frames_do_not_change_the_rate() -> None:
     assert (found.rate, found.is_constant) == (25, False)
 
 
+@pytest.mark.parametrize("rate", [Fraction(12), FILM, NTSC, 2 * NTSC, 4 * NTSC])
+def test_frames_that_are_missing_from_a_coarse_clock_do_not_change_the_rate(rate: Fraction) -> None:
+    ticks = [tick for number, tick in enumerate(at(rate, 120)) if number % 30 != 7]
+    assert cadence(ticks).rate == rate
+
+
+def test_times_that_are_counted_in_frames_are_not_taken_for_rounded_ones() -> None:
+    # AVI: two of 48 frames are shown twice as long as the others.
+    ticks = [0, *range(2, 25), *range(26, 50)]
+    found = cadence(ticks, 12, 12, time_base=Fraction(1, 12))
+    assert (found.rate, found.is_constant, found.tolerance) == (12, False, 0)
+
+
 def test_rate_without_times_is_the_header_s() -> None:
     assert cadence([], 24).rate == 24
     assert find_cadence(Scan([], MILLISECOND), [None, None]) is None
@@ -152,6 +165,28 @@ def test_stream_without_a_container_has_the_rate_of_its_codec(
     info = probe_video(path)
     assert (info.rate, info.num_frames) == (50, 20)
     assert len(list(read_video(info))) == 20
+
+
+@pytest.mark.parametrize("rate", ["12", "15", "24000/1001", "60"])
+def test_stream_of_any_rate_is_not_taken_for_one_of_fields(ffmpeg: Ffmpeg, rate: str) -> None:
+    source = ("-f", "lavfi", "-i", f"testsrc2=s=64x48:r={rate}:d=0.4")
+    assert probe_video(ffmpeg(*source, "-c:v", "libx264", "a.h264")).rate == Fraction(rate)
+
+
+def test_avi_whose_rate_varies_loses_no_frame(ffmpeg: Ffmpeg) -> None:
+    chosen = "select='not(between(n,3,5)+between(n,9,10))'"
+    path = ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:r=12:d=1.5", "-vf", chosen),
+        *("-fps_mode", "passthrough", "-c:v", "mpeg4", "a.avi"),
+    )
+    times = [0, 1, 2, 6, 7, 8, *range(11, 18)]
+    assert [12 * frame.time for frame in read_video(probe_video(path))] == times
+
+
+def test_two_frames_close_to_one_multiple_of_the_rate_are_both_kept(tmp_path: Path) -> None:
+    times = sorted({*at(Fraction(60), 60), 34, 501})  # 33 and 34 ms are both 2/60 s
+    info = probe_video(recorded(tmp_path / "a.webm", times))
+    assert (info.rate, len(list(read_video(info)))) == (60, len(times))
 
 
 def test_frames_without_timestamps_are_said(ffmpeg: Ffmpeg) -> None:

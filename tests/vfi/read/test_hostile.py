@@ -251,5 +251,12 @@ def test_name_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/zero"])
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 def test_device_is_refused(path: str) -> None:
-    with pytest.raises(DecodeError, match=path):
+    with pytest.raises(InputError, match=f"{path} is a pipe or a device"):
         probe_video(Path(path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match=r"a\.mp4 is a pipe or a device"):
+        probe_video(tmp_path / "a.mp4")

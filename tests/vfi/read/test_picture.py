@@ -127,6 +127,24 @@ def test_cut_is_made_before_the_turn(ffmpeg: Ffmpeg, barred: Path) -> None:
     assert size(path) == (32, 64)
 
 
+@pytest.mark.parametrize(
+    ("codec", "crop"),
+    [("h264", {"left": 2, "right": 6, "top": 4, "bottom": 2}), ("hevc", {"left": 8, "top": 8})],
+)
+def test_what_a_codec_wants_cut_off_is_cut_off_where_it_says(
+    ffmpeg: Ffmpeg, codec: str, crop: dict[str, int]
+) -> None:
+    encoder = {"h264": "libx264", "hevc": "libx265"}[codec]
+    whole = ffmpeg(*source(), "-c:v", encoder, "-pix_fmt", "yuv420p", "a.mkv")
+    sides = ":".join(f"crop_{side}={value}" for side, value in crop.items())
+    path = ffmpeg("-i", whole, "-c", "copy", "-bsf:v", f"{codec}_metadata={sides}", "b.mkv")
+    cut = Crop(**crop)
+    assert size(path) == cut.size_of(64, 48)
+    before, after = (next(read_video(probe_video(file))).pixels for file in (whole, path))
+    wanted = before[cut.top : 48 - cut.bottom, cut.left : 64 - cut.right]
+    assert (after.float() - wanted.float()).abs().mean() < 1  # chroma differs at edges
+
+
 def test_aperture_off_the_centre_is_kept_there(barred: Path) -> None:
     path = with_clap(barred, 16, 1, 20, 1, -24, 1, 6, 1)
     assert probe_video(path).crop == Crop(left=0, right=48, top=20, bottom=8)
@@ -168,6 +186,42 @@ def test_interlaced_picture_is_said(ffmpeg: Ffmpeg, codec: str) -> None:
     tff = ("-x264opts", "tff=1") if codec == "libx264" else ()
     (note,) = probe_video(ffmpeg(*source(), *fields, "-c:v", codec, *tff, "a.mkv")).notes
     assert note.startswith("interlaced: ")
+
+
+def test_picture_that_becomes_interlaced_is_said_while_it_is_read(
+    ffmpeg: Ffmpeg, caplog: pytest.LogCaptureFixture
+) -> None:
+    even = ffmpeg(*source(), "-c:v", "mpeg2video", "a.m2v").read_bytes()
+    fields = ("-vf", "setfield=tff", "-flags", "+ilme+ildct", "-c:v", "mpeg2video")
+    path = ffmpeg(*source(), *fields, "b.m2v")
+    path.write_bytes(even + path.read_bytes())
+    info = probe_video(path)
+    assert not any(note.startswith("interlaced") for note in info.notes)
+    for _ in read_video(info):
+        pass
+    (message,) = (text for text in caplog.messages if "interlaced" in text)
+    assert "b.m2v: from frame 1" in message
+
+
+@pytest.mark.parametrize("transfer", ["bt470bg", "linear", "log100", "bt470m", "iec61966-2-1"])
+def test_transfer_function_that_is_far_from_all_others_is_said(
+    ffmpeg: Ffmpeg, transfer: str
+) -> None:
+    path = ffmpeg(*source(), "-vf", f"setparams=color_trc={transfer}", *X264, "a.mkv")
+    notes = probe_video(path).notes
+    is_far = transfer in ("bt470bg", "linear", "log100")
+    assert [note.startswith("its brightness comes out wrong") for note in notes] == [True] * is_far
+
+
+def test_alpha_of_an_animated_avif_is_said(ffmpeg: Ffmpeg) -> None:
+    split = "format=yuva444p,split[a][b];[b]alphaextract[c]"
+    av1 = ("-c:v", "libaom-av1", "-cpu-used", "8")
+    path = ffmpeg(
+        *source(rate="10"), "-filter_complex", split, "-map", "[a]", "-map", "[c]", *av1, "a.avif"
+    )
+    assert probe_video(path).notes == (
+        "its transparency is in a track of its own, which is not read.",
+    )
 
 
 def test_notes_come_along_with_the_clip(ffmpeg: Ffmpeg) -> None:

@@ -1,3 +1,4 @@
+import errno
 import gc
 import shutil
 from fractions import Fraction
@@ -13,6 +14,7 @@ from PIL import Image
 from vfi.errors import DecodeError, InputError
 from vfi.frames import to_uint8
 from vfi.read import probe, video
+from vfi.read.decode import decode_frames
 from vfi.read.scan import Scan
 from vfi.read.timestamps import DecodedFrame, exact_duration
 from vfi.read.video import probe_video, read_video, trim_video
@@ -627,9 +629,27 @@ def test_video_that_lost_its_frames_is_refused(clip, ffmpeg):
 
 
 def test_video_without_a_rate_is_refused():
-    stream = SimpleNamespace(average_rate=None, guessed_rate=None, base_rate=Fraction(0))
+    codec = SimpleNamespace(framerate=None)
+    stream = SimpleNamespace(
+        average_rate=None, guessed_rate=None, base_rate=Fraction(0), codec_context=codec
+    )
     with pytest.raises(DecodeError, match="has no frame rate"):
         probe._cadence(stream, Scan((), Fraction(1)), Path("a.mp4"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOMEM, errno.EAGAIN])
+def test_lack_of_memory_is_not_taken_for_a_damaged_file(clip, number):
+    def decode(_packet):
+        av.error.err_check(-number)
+
+    path = clip("a.mp4")
+    with av.open(str(path)) as container:
+        frames = decode_frames(
+            container, container.streams.video[0], SimpleNamespace(decode=decode), path
+        )
+        with pytest.raises(DecodeError, match=r"a\.mp4: there was not enough memory \(") as caught:
+            next(frames)
+    assert "damaged" not in str(caught.value)
 
 
 def test_first_frame_that_does_not_decode_is_refused(tmp_path):

@@ -53,6 +53,22 @@ def test_originals_are_passed_on_as_the_same_tensor() -> None:
     assert out[2] is frames[1].pixels
 
 
+@pytest.mark.parametrize("rate", [2 + Fraction(1, 10**8), 2 - Fraction(1, 10**8)])
+def test_moment_next_to_a_frame_is_that_frame(rate: Fraction) -> None:
+    times: list[float] = []
+
+    class Listening(Blend):
+        def interpolate(self, first: Tensor, second: Tensor, timesteps: Sequence[float]):
+            times.extend(timesteps)
+            return super().interpolate(first, second, timesteps)
+
+    out = list(
+        interpolate_stream(clip([0, 90, 180, 60]), Listening()(), Schedule(rate, Fraction(1)))
+    )
+    assert [frame[0, 0, 0].item() for frame in out][:7] == [0, 45, 90, 135, 180, 120, 60]
+    assert times == pytest.approx([0.5] * 3)
+
+
 def test_new_values_are_rounded_not_truncated() -> None:
     out = interpolate_stream(clip([0, 6]), Blend()(), schedule(8))
     assert first_values(out)[:5] == [0, 1, 2, 2, 3]

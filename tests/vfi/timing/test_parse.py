@@ -111,7 +111,8 @@ def test_rates_from_a_thousandth_to_four_thousand_are_taken(text: str) -> None:
 
 
 def test_rates_are_shown_as_people_write_them() -> None:
-    assert [format_rate(F(x)) for x in (24, FILM, F(25, 2))] == ["24", "23.976", "12.5"]
+    rates = (24, FILM, F(25, 2), F(600_000_001, 10_000_000))
+    assert [format_rate(F(x)) for x in rates] == ["24", "23.976", "12.5", "60"]
 
 
 @pytest.mark.parametrize(

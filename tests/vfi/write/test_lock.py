@@ -124,3 +124,10 @@ def test_where_there_are_no_locks_the_work_is_done_without(
     with only_writer(tmp_path / "a.mp4"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_name_without_room_for_those_beside_it_is_refused_before_the_work(tmp_path: Path) -> None:
+    require_writable(tmp_path / ("y" * 242 + ".mp4"))
+    with pytest.raises(InputError, match=r"File name too long .* Choose a shorter name"):
+        require_writable(tmp_path / ("y" * 244 + ".mp4"))
+    assert list(tmp_path.iterdir()) == []

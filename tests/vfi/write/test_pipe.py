@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -38,3 +39,21 @@ def test_reader_that_is_gone_is_explained() -> None:
     ):
         w.write(np.zeros((4, 4, 3), np.uint8))
     os.close(writing)
+
+
+def test_standard_output_that_is_closed_is_refused_before_the_work() -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(EncodeError, match=r"output cannot be written \(Bad file descriptor\)"):
+        PipeWriter(writing).validate()
+    os.close(reading)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_full_disk_is_not_taken_for_a_reader_that_is_gone() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        with pytest.raises(EncodeError, match="a file on a disk with room"):
+            PipeWriter(full).write(np.zeros((4, 4, 3), np.uint8))
+    finally:
+        os.close(full)

@@ -1,3 +1,4 @@
+import errno
 import json
 import resource
 import tempfile
@@ -374,6 +375,19 @@ def test_encoder_that_fails_in_mid_stream_is_one_clear_error(tmp_path, monkeypat
     with pytest.raises(EncodeError, match=r"after \d+ frames \(Generic error"):
         write(tmp_path / name, [GREY] * 40, **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lack_of_memory_is_not_taken_for_a_full_disk(tmp_path, monkeypatch):
+    convert = PixelConverter.convert
+
+    def fail_at_5(self, frame, number):
+        if number == 5:
+            av.error.err_check(-errno.ENOMEM)
+        return convert(self, frame, number)
+
+    monkeypatch.setattr(PixelConverter, "convert", fail_at_5)
+    with pytest.raises(EncodeError, match="there was not enough memory"):
+        write(tmp_path / "a.mp4", [GREY] * 40)
 
 
 def test_no_frames_is_an_error(tmp_path):
