@@ -89,6 +89,17 @@ def test_packets_that_leap_away_are_put_back(
 
 
 @pytest.mark.parametrize("may_jump", [False, True])
+@pytest.mark.parametrize("size", [300, 20_000])
+def test_packet_that_leaps_away_among_others_that_did_is_put_back(
+    may_jump: bool, size: int
+) -> None:
+    packets = steady(10)
+    for number, away in ((3, size), (4, size), (5, 29_000), (6, size), (7, size)):
+        packets[number] = Packet(40 * number + away)
+    assert times(put_right(packets, may_jump=may_jump)[0]) == EVEN
+
+
+@pytest.mark.parametrize("may_jump", [False, True])
 def test_packet_that_leaps_back_is_put_back(may_jump: bool) -> None:
     packets = [*steady(5), Packet(0), *steady(4, 240)]
     assert times(put_right(packets, may_jump=may_jump)[0]) == EVEN
