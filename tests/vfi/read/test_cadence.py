@@ -82,7 +82,7 @@ def test_rate_of_the_first_frames_holds_where_later_ones_are_irregular() -> None
 
 def test_rate_without_times_is_the_header_s() -> None:
     assert cadence([], 24).rate == 24
-    assert cadence([], -1, 0, 24).rate == 24
+    assert cadence([7, 7, 7], -1, 0, 24).rate == 24
     assert find_cadence(Scan([], MILLISECOND), [None, None]) is None
     assert cadence([7, 7, 7], 24).rate == 24
 
