@@ -11,8 +11,9 @@ more where FFmpeg would let one packet decide how long a file is:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -75,13 +76,11 @@ class _StreamClock:
         return 0 if self.last is None else time - self.last - self.step
 
     def correct(self, first: int, shift: int | None) -> None:
-        """Add ``shift`` to all timestamps from packet number ``first`` on; None: they mean nothing."""
+        """Add ``shift`` to timestamps from the latest packet, ``first``, on; None: they mean nothing."""
         held = self.corrections
         if not held and not shift and shift is not None:
             return
         seconds = None if shift is None else Fraction(shift, _SECOND)
-        while held and held[-1].first >= first:
-            held.pop()
         if seconds != (held[-1].seconds if held else 0):
             held.append(Correction(first, seconds))
 
@@ -111,13 +110,22 @@ class _StreamClock:
     def _undo(self, number: int, size: int) -> bool:
         assert self.last is not None
         leaps, self.leaps = self.leaps[number:], self.leaps[:number]
-        held = self.corrections[-1].seconds if self.corrections else None
-        shift = round((held or 0) * _SECOND)
         for leap in leaps:
-            shift -= leap.size
-            self.correct(leap.first, shift)
+            self._move(leap.first, Fraction(-leap.size, _SECOND))
         self.last -= size
         return True
+
+    def _move(self, first: int, seconds: Fraction) -> None:
+        """Add to all timestamps from packet number ``first`` on, beside what is added to them."""
+        held = self.corrections
+        begin = bisect_left(held, first, key=lambda correction: correction.first)
+        if begin == len(held) or held[begin].first > first:
+            held.insert(begin, Correction(first, held[begin - 1].seconds if begin else Fraction(0)))
+        for number in range(begin, len(held)):
+            before = held[number].seconds
+            held[number] = replace(
+                held[number], seconds=None if before is None else before + seconds
+            )
 
 
 class Clock:

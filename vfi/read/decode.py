@@ -262,7 +262,7 @@ def to_rgb(frame: VideoFrame, *, bit_depth: int, alpha: bool) -> npt.NDArray[np.
     """
     is_deep = bit_depth > 8
     untagged = _BT709 if frame.height >= 720 else _BT601
-    is_full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+    is_full = frame.color_range == _FULL_RANGE  # of yuvj formats, the scaler knows it anyway
     if frame.colorspace == YCGCO and not frame.format.is_rgb:
         return _from_ycgco(frame, is_deep=is_deep, is_full=is_full, alpha=alpha)
     rgb = frame.reformat(

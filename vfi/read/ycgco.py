@@ -19,8 +19,11 @@ def ycgco_to_rgb(frame: VideoFrame, *, is_full: bool) -> npt.NDArray[np.float64]
     """
     bits = frame.format.components[0].bits
     # Between two kinds of YUV of the same matrix and range, values are shifted only.
-    same = {"src_colorspace": 1, "dst_colorspace": 1, "src_color_range": 1, "dst_color_range": 1}
-    planes = frame.reformat(format="yuv444p16le", **same).to_ndarray() / (1 << (16 - bits))
+    # The scaler takes yuvj formats for full range, whatever is said here of the source.
+    span = 2 if is_full else 1
+    ranges = {"src_color_range": span, "dst_color_range": span}
+    yuv = frame.reformat(format="yuv444p16le", src_colorspace=1, dst_colorspace=1, **ranges)
+    planes = yuv.to_ndarray() / (1 << (16 - bits))
     unit = 1 << (bits - 8)
     black, luma, chroma = (0, 256 * unit - 1, 256 * unit - 1)
     if not is_full:

@@ -106,6 +106,15 @@ def test_folder_with_several_checkpoints_asks_for_one(tmp_path: Path) -> None:
         load_checkpoint(tmp_path)
 
 
+def test_uppermost_of_several_flownets_is_read(tmp_path: Path) -> None:
+    upper, older = ({"flownet.bias": torch.full((2,), float(number))} for number in (1, 2))
+    for inside, weights in (("", upper), ("old", older), ("old/older", older)):
+        (tmp_path / "RIFE" / inside).mkdir(parents=True, exist_ok=True)
+        save_zip(weights, tmp_path / "RIFE" / inside / "flownet.pkl")
+    found = read_state_dict(tmp_path / "RIFE")
+    assert [weight.tolist() for weight in found.values()] == [[1, 1]]
+
+
 def test_archive_without_weights_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
         archive.writestr("train_log/RIFE_HDv3.py", "")

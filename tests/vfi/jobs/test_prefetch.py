@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator
 
 import pytest
@@ -98,9 +99,10 @@ def test_check_ends_everything_before_the_next_item() -> None:
 
 def test_check_ends_the_wait_for_an_item() -> None:
     answer = threading.Event()
+    is_waited_for: list[bool] = []
 
     def source() -> Generator[int, None, None]:
-        answer.wait(60)
+        is_waited_for.append(answer.wait(2))
         yield 0
 
     def check() -> None:
@@ -109,7 +111,24 @@ def test_check_ends_the_wait_for_an_item() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         next(prefetched(source(), check=check))
+    assert is_waited_for == [True]  # and not given up
     assert not workers()
+
+
+def test_item_waits_until_a_slow_consumer_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefetch, "_POLL", 0.001)
+    num_checks = 0
+
+    def check() -> None:
+        nonlocal num_checks
+        num_checks += 1
+        if num_checks > 5000:
+            raise TimeoutError
+
+    items = prefetched(Source(5)(), ahead=1, check=check)
+    assert next(items) == 0
+    time.sleep(0.05)
+    assert list(items) == [1, 2, 3, 4]
 
 
 def test_source_that_never_answers_is_left_behind(

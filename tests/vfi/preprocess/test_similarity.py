@@ -32,6 +32,32 @@ def test_thumbnails_of_one_scene_differ_little_and_of_others_much() -> None:
     assert scene_difference(thumbnail, make_thumbnail(other)) > 0.4
 
 
+def test_thumbnail_is_the_same_of_8_bits_and_of_floats() -> None:
+    pixels = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
+    assert torch.allclose(make_thumbnail(pixels), make_thumbnail(pixels / 255), atol=1e-5)
+
+
+def test_colours_of_equal_luma_have_no_contrast() -> None:
+    pixels = torch.zeros(64, 64, 3)
+    pixels[:, ::4, 0] = pixels[:, 1::4, 0] = 1
+    pixels[:, 2::4, 1] = pixels[:, 3::4, 1] = 0.299 / 0.587
+    assert make_thumbnail(pixels).abs().max() < 1e-3
+
+
+def test_noise_in_the_dark_has_less_contrast_than_a_scene() -> None:
+    noise = torch.rand(64, 64, 3)
+    in_the_dark, in_light = (make_thumbnail(noise * level).abs().mean() for level in (0.01, 1))
+    assert in_the_dark < 0.2 < 0.7 < in_light < 1
+
+
+@pytest.mark.parametrize("shift", [(1, 0), (0, 1), (2, 3), (5, 4)])
+def test_motion_by_any_number_of_pixels_is_followed(shift: tuple[int, int]) -> None:
+    scene = torch.rand(48, 48)
+    down, right = shift
+    moved = scene[4 + down : 36 + down, 4 + right : 36 + right]
+    assert scene_difference(scene[4:36, 4:36], moved) < 0.4
+
+
 # --- the same frame, encoded once more -----------------------------------------------------------
 
 

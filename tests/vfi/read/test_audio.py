@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tests.helpers.clips import moving_pictures, write_clip
 from vfi.read import DecodedAudio, open_video, read_audio
+from vfi.read.audio import _tempos
 from vfi.tracks import AudioStream, SourceTracks
 from vfi.write import write_wav
 
@@ -67,6 +68,25 @@ def test_sound_is_as_fast_as_the_picture_and_keeps_its_pitch(
     samples = read(replace(tracks, tempo=tempo))
     assert samples.shape[1] == pytest.approx(RATE / tempo, rel=0.05)
     assert pitch(samples) == pytest.approx(400, abs=8)
+
+
+@pytest.mark.parametrize(
+    ("tempo", "factors"),
+    [
+        ("1", ["1"]),
+        ("2", ["2"]),
+        ("5/2", ["2", "5/4"]),
+        ("1/2", ["1/2"]),
+        ("1/5", ["1/2", "1/2", "4/5"]),
+    ],
+)
+def test_no_filter_doubles_the_speed_more_than_once(tempo: str, factors: list[str]) -> None:
+    assert list(_tempos(Fraction(tempo))) == [Fraction(factor) for factor in factors]
+
+
+@pytest.mark.parametrize("length", [1, 2047, 2048, 2049])
+def test_there_are_as_many_samples_as_are_needed(tracks: SourceTracks, length: int) -> None:
+    assert read(tracks, Fraction(length, RATE)).shape[1] == length
 
 
 def test_trim_is_cut_to_the_sample(tracks: SourceTracks) -> None:

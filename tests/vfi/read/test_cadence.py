@@ -87,8 +87,15 @@ def test_times_that_are_counted_in_frames_are_not_taken_for_rounded_ones() -> No
     assert (found.rate, found.is_constant, found.tolerance) == (12, False, 0)
 
 
+def test_rate_of_the_first_frames_holds_where_later_ones_are_irregular() -> None:
+    later = accumulate([33, 34, 50, 17, 35, 32, 34, 50] * 30, initial=at(Fraction(25), 300)[-1])
+    found = cadence([*at(Fraction(25), 299), *later])
+    assert (found.rate, found.is_constant) == (25, False)
+
+
 def test_rate_without_times_is_the_header_s() -> None:
     assert cadence([], 24).rate == 24
+    assert cadence([7, 7, 7], -1, 0, 24).rate == 24
     assert find_cadence(Scan([], MILLISECOND), [None, None]) is None
     assert cadence([7, 7, 7], 24).rate == 24
 

@@ -16,9 +16,10 @@ from tests.helpers.clocks import Change, change_flv
 from vfi.errors import InputError
 from vfi.jobs import plan_job
 from vfi.read import open_video, read_audio, read_sound, sound_format
-from vfi.read.clock import Clock, corrected
+from vfi.read.clock import Clock, corrected, side_packets
 from vfi.read.video import probe_video, read_video, trim_video
 from vfi.timing import Schedule
+from vfi.tracks import SourceTracks
 
 Ffmpeg = Callable[..., Path]
 MILLISECOND = Fraction(1, 1000)
@@ -89,6 +90,17 @@ def test_packets_that_leap_away_are_put_back(
 
 
 @pytest.mark.parametrize("may_jump", [False, True])
+@pytest.mark.parametrize("size", [300, 20_000])
+def test_packet_that_leaps_away_among_others_that_did_is_put_back(
+    may_jump: bool, size: int
+) -> None:
+    packets = steady(10)
+    for number, away in ((3, size), (4, size), (5, 29_000), (6, size), (7, size)):
+        packets[number] = Packet(40 * number + away)
+    assert times(put_right(packets, may_jump=may_jump)[0]) == EVEN
+
+
+@pytest.mark.parametrize("may_jump", [False, True])
 def test_packet_that_leaps_back_is_put_back(may_jump: bool) -> None:
     packets = [*steady(5), Packet(0), *steady(4, 240)]
     assert times(put_right(packets, may_jump=may_jump)[0]) == EVEN
@@ -138,6 +150,48 @@ def test_packet_of_the_clock_before_keeps_it() -> None:
     shown, _ = put_right(packets, may_jump=True)
     assert times(shown) == EVEN
     assert times(shown, 1) == EVEN
+
+
+@pytest.mark.parametrize("away", [HOUR, -HOUR])
+def test_stream_that_begins_on_another_clock_is_put_on_that_of_the_others(away: int) -> None:
+    packets, _ = put_right([*steady(10), *steady(10, away, 1)], may_jump=True)
+    assert times(packets) == EVEN
+    first, *_ = shown = times(packets, 1)
+    assert shown == [first + time for time in EVEN]
+    assert 0 <= first <= EVEN[-1] + 40
+
+
+def test_packets_that_do_not_say_how_long_they_last_go_on_too() -> None:
+    packets = steady(5, 1000) + steady(5, 1000)
+    for packet in packets:
+        packet.duration = 0
+    assert times(put_right(packets)[0]) == [1000 + time for time in EVEN]
+
+
+def test_wild_time_of_decoding_is_not_believed() -> None:
+    packets = steady(10)
+    packets[5].dts = HOUR
+    assert times(put_right(packets, may_jump=True)[0]) == EVEN
+
+
+def test_times_of_decoding_move_with_those_of_display() -> None:
+    packets, _ = put_right(steady(5) + steady(5))
+    assert [packet.dts for packet in packets] == EVEN
+
+
+def test_wild_time_of_display_is_left_out_where_no_other_is_known() -> None:
+    packets = [*steady(5), Packet(None, pts=HOUR), *steady(4, 240)]
+    assert times(put_right(packets)[0]) == [*EVEN[:5], None, *EVEN[6:]]
+
+
+@pytest.mark.parametrize(("picture_end", "is_kept"), [(1000, True), (50, False)])
+def test_late_sound_is_kept_where_a_picture_is_seen(picture_end: int, is_kept: bool) -> None:
+    packets = [*steady(3, index=1), *steady(3, 700_000, 1)]
+    streams = [SimpleNamespace(index=1, type="audio")]
+    source = SimpleNamespace(demux=lambda *_: iter(packets))
+    tracks = SourceTracks(Path("a.mkv"), picture_end=Fraction(picture_end))
+    kept = list(side_packets(source, streams, tracks, Fraction(0)))
+    assert kept == (packets if is_kept else packets[:3])
 
 
 def test_wild_time_of_display_is_left_out() -> None:

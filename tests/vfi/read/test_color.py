@@ -15,6 +15,7 @@ from tests.helpers.writers import video_writer
 from vfi.color import SDR, Color
 from vfi.read.decode import to_rgb
 from vfi.read.video import probe_video, read_video
+from vfi.read.ycgco import YCGCO
 
 Ffmpeg = Callable[..., Path]
 COLOURS = [(200, 90, 60), (40, 160, 70), (30, 60, 220), (255, 255, 255), (0, 0, 0), (128, 128, 128)]
@@ -91,15 +92,20 @@ def test_ycgco_is_not_taken_for_another_matrix(ffmpeg: Ffmpeg, is_full: bool, bi
         assert mean == pytest.approx(expected, abs=within)
 
 
-@pytest.mark.parametrize(("pixel_format", "white"), [("yuvj444p", 235), ("yuv444p", 255)])
+@pytest.mark.parametrize(
+    ("pixel_format", "tag", "white"),
+    [("yuvj444p", 0, 235), ("yuv444p", 0, 255), ("yuvj444p", 2, 235), ("yuv444p", 2, 235)],
+)
+@pytest.mark.parametrize("matrix", [1, YCGCO], ids=["bt709", "ycgco"])
 def test_name_of_a_full_range_format_counts_where_nothing_else_tells(
-    pixel_format: str, white: int
+    pixel_format: str, tag: int, white: int, matrix: int
 ) -> None:
     frame = av.VideoFrame(64, 48, pixel_format)
     for plane, level in zip(frame.planes, (235, 128, 128), strict=True):
         plane.update(bytes([level]) * plane.buffer_size)
-    assert frame.color_range == 0
-    assert to_rgb(frame, bit_depth=8, alpha=False) == pytest.approx(white, abs=1)
+    frame.colorspace, frame.color_range = matrix, tag
+    rgb = to_rgb(frame, bit_depth=8, alpha=False).astype(int)
+    assert rgb == pytest.approx(white, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -311,6 +311,17 @@ def test_other_settings_begin_from_the_start(tmp_path, offered, other):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
 
 
+def test_segments_of_other_settings_are_gone_before_the_first_frame(tmp_path):
+    # Or a run that is killed would leave them to the next one, which took them for its own.
+    interrupt(tmp_path / "a.mp4", moving(25), resume_key="x")
+    folder = tmp_path / "a.mp4.segments"
+
+    with writer(tmp_path / "a.mp4", resume_key="y") as opened:
+        opened.write(moving(1)[0])
+        left = {entry.name for entry in folder.iterdir()}
+    assert not left & {"0000000-0000009.mp4", "0000010-0000019.mp4"}
+
+
 def test_run_that_fails_before_its_first_frame_leaves_what_another_has_kept(tmp_path):
     interrupt(tmp_path / "a.mp4", moving(25), resume_key="x")
 
