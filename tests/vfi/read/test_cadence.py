@@ -89,7 +89,7 @@ def test_times_that_are_counted_in_frames_are_not_taken_for_rounded_ones() -> No
 
 def test_rate_of_the_first_frames_holds_where_later_ones_are_irregular() -> None:
     later = accumulate([33, 34, 50, 17, 35, 32, 34, 50] * 30, initial=at(Fraction(25), 300)[-1])
-    found = cadence([*at(Fraction(25), 299), *later])
+    found = cadence([*at(Fraction(25), 299), *later], 25)
     assert (found.rate, found.is_constant) == (25, False)
 
 
