@@ -76,7 +76,7 @@ def test_some_missing_frames_do_not_change_the_rate() -> None:
 
 def test_rate_of_the_first_frames_holds_where_later_ones_are_irregular() -> None:
     later = accumulate([33, 34, 50, 17, 35, 32, 34, 50] * 30, initial=at(Fraction(25), 300)[-1])
-    found = cadence([*at(Fraction(25), 299), *later])
+    found = cadence([*at(Fraction(25), 299), *later], 25)
     assert (found.rate, found.is_constant) == (25, False)
 
 
