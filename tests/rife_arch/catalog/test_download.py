@@ -27,8 +27,8 @@ from rife_arch.checkpoints.canonicalize import canonical_sha256, canonicalize
 from rife_arch.checkpoints.reader import read_state_dict
 from rife_arch.errors import CatalogError, CheckpointError, DownloadError
 from rife_arch.networks.build import expected_shapes
-from rife_arch.networks.config import PRESETS, IFNetConfig, NetworkConfig
-from tests.helpers.networks import preset_config
+from rife_arch.networks.config import PRESETS, SAFA_RELEASE, IFNetConfig, NetworkConfig
+from tests.helpers.networks import TINY_SAFA, preset_config, safa_weights
 
 CONTENT = b"0123456789"
 
@@ -621,6 +621,18 @@ def test_first_download_of_another_network_is_refused(
         download(serve_unverified(LITE, weights), tmp_path)
 
     assert names_in(tmp_path) == []
+
+
+def test_first_download_of_safa_is_that_of_its_widths(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = saved(safa_weights(TINY_SAFA, 0))
+    source = unverified(server.serve("safa.pkl", content=content))
+    entry = replace(entry_of(source, name="SAFA 0.5"), network=SAFA_RELEASE)
+    with pytest.raises(DownloadError, match="one of other widths"):
+        download(entry, tmp_path)
+    monkeypatch.setattr(verify, "SafaConfig", lambda: TINY_SAFA)
+    assert download(entry, tmp_path).read_bytes() == content
 
 
 def test_first_download_of_another_release_known_by_hash_is_refused(

@@ -15,6 +15,7 @@ from rife_arch import CheckpointError, CheckpointMismatchError, load_checkpoint
 from rife_arch.checkpoints import reader
 from rife_arch.checkpoints.canonicalize import canonical_bytes, canonicalize
 from rife_arch.checkpoints.reader import read_state_dict
+from rife_arch.checkpoints.stored import shorten
 from tests.helpers.networks import (
     TINY_CONFIG,
     as_upstream,
@@ -113,6 +114,26 @@ def test_uppermost_of_several_flownets_is_read(tmp_path: Path) -> None:
         save_zip(weights, tmp_path / "RIFE" / inside / "flownet.pkl")
     found = read_state_dict(tmp_path / "RIFE")
     assert [weight.tolist() for weight in found.values()] == [[1, 1]]
+
+
+def test_other_parts_are_joined_to_the_one_file_beside_them(tmp_path: Path) -> None:
+    save_parts(tmp_path / "v3", three_parts())
+    (tmp_path / "v3" / "flownet.pkl").rename(tmp_path / "v3" / "mine.pkl")
+    assert load_checkpoint(tmp_path / "v3").name == "3.0 / 3.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("é.pth", "é.pth"),
+        ("a\n\x1b", r"a\n\x1b"),
+        ("a" * 80, "a" * 80),
+        ("a" * 81, "a" * 77 + "..."),
+    ],
+    ids=["letters", "control", "80", "81"],
+)
+def test_name_in_a_message_is_short_and_printable(name: str, shown: str) -> None:
+    assert shorten(name) == shown
 
 
 def test_archive_without_weights_is_refused(tmp_path: Path) -> None:
