@@ -14,7 +14,7 @@ from comfy_api.latest import Input
 from torch import Tensor
 
 from ...vfi.errors import InputError
-from .images import as_batch, as_mask
+from .images import as_batch, as_mask, hint_on
 from .values import as_seconds, as_video_rate, as_whole_number, ask, describe
 
 _NAME = "video"  # what messages call a VIDEO, whatever input it came in by
@@ -35,13 +35,11 @@ def as_video(value: Any, name: str, expected: str = "a VIDEO") -> Input.Video:
     """
     if isinstance(value, Input.Video):
         return value
-    hint = "Check what is connected to it."
+    hint = hint_on(value)
     if isinstance(value, (str, os.PathLike)):
         hint = "Load the file with Load Video, and connect that."
     elif isinstance(value, Tensor):
         hint = "Make a VIDEO of images with Create Video."
-    elif value is None:
-        hint = "The node before gave nothing: it may be muted, or have ended early."
     raise InputError(f"{name} must be {expected}, and {describe(value)} arrived. {hint}")
 
 
@@ -80,7 +78,7 @@ def bit_depth_of(video: Input.Video) -> int:
 def trim_window_of(video: Input.Video) -> tuple[Fraction, Fraction]:
     """Return start and length of its trim, seconds of its file; a length of 0 is all the rest."""
     window = call(video, "get_active_trim_window")
-    if not isinstance(window, tuple) or len(window) != 2:
+    if not isinstance(window, (tuple, list)) or len(window) != 2:
         raise InputError(f"{_NAME}: its trim must be a start and a length, got {describe(window)}.")
     start, length = (as_seconds(value, f"{_NAME}: its trim") for value in window)
     return start, length
