@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from ..errors import InputError
 from ..frames import Frame
@@ -235,8 +236,8 @@ def _decode(info: VideoInfo, *, alpha: bool) -> Generator[DecodedFrame, None, No
 
 def _require_readable_file(path: Path) -> None:
     try:
-        is_folder = path.is_dir()
-        if not is_folder:
+        kind = path.stat().st_mode
+        if S_ISREG(kind):  # to open a pipe would wait for who writes into it
             path.open("rb").close()
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file. Check the path.") from error
@@ -245,8 +246,12 @@ def _require_readable_file(path: Path) -> None:
         raise InputError(
             f"{path} cannot be read ({reason}). Check the permissions of the file and of its folder."
         ) from error
-    if is_folder:
+    if S_ISDIR(kind):
         raise InputError(
             f"{path} is a folder, not a video file. Name the file; a folder of images is read as an "
             "image folder."
+        )
+    if not S_ISREG(kind):
+        raise InputError(
+            f"{path} is a pipe or a device, not a video file. Save the video to a file, and name that."
         )

@@ -251,5 +251,15 @@ def test_name_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/zero"])
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 def test_device_is_refused(path: str) -> None:
-    with pytest.raises(DecodeError, match=path):
+    with pytest.raises(InputError, match=path):
         probe_video(Path(path))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_pipe_is_refused_without_waiting_for_its_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(path := tmp_path / "a.mp4")
+    monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("would wait"))
+    with pytest.raises(InputError, match="is a pipe or a device, not a video file"):
+        probe_video(path)
