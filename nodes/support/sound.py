@@ -68,6 +68,8 @@ def read_audio_input(audio: object, name: str, notify: Callable[[str], object]) 
         return None
     waveform, sample_rate = found
     samples = _samples(waveform, name)
+    if isinstance(waveform, (Tensor, np.ndarray)) and waveform.ndim == 3 and len(waveform) > 1:
+        notify(f"{name} is a batch of {len(waveform)}, of which the first was taken")
     if not samples.numel():
         notify(f"{name} was left out: it has no {'samples' if len(samples) else 'channels'}")
         return None

@@ -25,6 +25,7 @@ _LONGEST_ERROR = 300  # characters
 
 # Frames per second of a VIDEO; a slide show may have fewer than a typed rate.
 _SLOWEST, _FASTEST = Fraction(1, 1000), 10_000
+_LONGEST = 1e9  # seconds; no VIDEO is longer, and more digits would fill a message
 _MOST_PRECISE = 1_001_000  # terms of a rate; 1001 thousandths are the finest in use
 
 
@@ -68,7 +69,7 @@ def ask(what: str, call: Callable[[], ResultT]) -> ResultT:
 
 def shown_error(error: BaseException) -> str:
     """Write an error of another program in one line."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
+    line = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
     return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]}…"
 
 
@@ -157,4 +158,4 @@ def as_seconds(value: object, name: str) -> Fraction:
     seconds = as_number(value, name)
     if seconds < 0:
         raise InputError(f"{name} must not be below 0, got {seconds:g}.")
-    return Fraction(seconds)
+    return Fraction(min(seconds, _LONGEST))

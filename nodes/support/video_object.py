@@ -113,8 +113,13 @@ def components_of(video: Input.Video) -> Components:
         InputError: they cannot be had, or are none that make a video.
     """
     made = call(video, "get_components")
-    images = as_batch(getattr(made, "images", None), _NAME)
-    alpha = getattr(made, "alpha", None) if len(images) else None
+    if not ask(f"{_NAME}: its images cannot be had", lambda: hasattr(made, "images")):
+        raise InputError(
+            f"{_NAME}: {type(video).__name__}.get_components gave {describe(made)}, without images. "
+            "Check the node that it comes from."
+        )
+    images = as_batch(_part(made, "images"), _NAME)
+    alpha = _part(made, "alpha") if len(images) else None
     if alpha is not None:
         alpha = as_mask(alpha, f"{_NAME}: its alpha")
         if alpha.shape != images.shape[:3]:
@@ -122,9 +127,11 @@ def components_of(video: Input.Video) -> Components:
                 f"{_NAME}: its alpha is {list(alpha.shape)}, its images are "
                 f"{list(images.shape[:3])}. Check the node that it comes from."
             )
-    return Components(
-        images, getattr(made, "audio", None), alpha, getattr(made, "frame_rate", None)
-    )
+    return Components(images, _part(made, "audio"), alpha, _part(made, "frame_rate"))
+
+
+def _part(made: object, name: str) -> Any:
+    return ask(f"{_NAME}: its {name} cannot be had", lambda: getattr(made, name, None))
 
 
 def file_of(video: Any) -> Path | Iterator[bytes]:
