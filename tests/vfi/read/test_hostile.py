@@ -260,6 +260,10 @@ def test_pipe_is_refused_without_waiting_for_its_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.mkfifo(path := tmp_path / "a.mp4")
-    monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("would wait"))
+
+    def wait(*_: object) -> None:
+        pytest.fail("would wait")
+
+    monkeypatch.setattr(Path, "open", wait)
     with pytest.raises(InputError, match="is a pipe or a device, not a video file"):
         probe_video(path)
