@@ -69,7 +69,7 @@ class JoinClipsRIFE(io.ComfyNode):
     ) -> io.NodeOutput:
         """Fill the output batch; every input is a list, one of a widget has one item."""
         batches = _in_order(clips)
-        num_repeated = convert(_overlap_input(), overlap[0])
+        num_repeated = convert(_overlap_input(), overlap[0] if overlap else None)
         # Views of the batches, except for the frames that are cross-faded.
         frames = list(concatenate(map(_frames, batches), _FRAME_DURATION, num_repeated))
         out = to_batch((frame.pixels for frame in frames), len(frames), batches[0])

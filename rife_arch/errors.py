@@ -26,6 +26,14 @@ class RifeError(Exception):
         """Name every kind of error after the package."""
         cls.__module__ = RifeError.__module__
 
+    def __str__(self) -> str:
+        """Return the message; what no text file can hold, as of a name that is not UTF-8, is spelled out.
+
+        ComfyUI writes errors to a log, and one that cannot be written ends its worker: no prompt is run
+        any more.
+        """
+        return super().__str__().encode("utf-8", "backslashreplace").decode()
+
 
 class CheckpointError(RifeError):
     """A file cannot be used as a checkpoint; the message says what it is instead."""

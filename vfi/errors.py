@@ -58,6 +58,14 @@ class VfiError(Exception):
         """Let every kind of error go by the name of the package."""
         cls.__module__ = VfiError.__module__
 
+    def __str__(self) -> str:
+        """Return the message; what no text file can hold, as of a name that is not UTF-8, is spelled out.
+
+        ComfyUI writes errors to a log, and one that cannot be written ends its worker: no prompt is run
+        any more.
+        """
+        return super().__str__().encode("utf-8", "backslashreplace").decode()
+
 
 class InputError(VfiError, ValueError):
     """An option or an input of the user is wrong; the message says how to put it right."""

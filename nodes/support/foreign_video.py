@@ -24,6 +24,7 @@ from torch import Tensor
 from ...vfi.errors import InputError
 from ...vfi.frames import Frame
 from ...vfi.read import Clip
+from ...vfi.timing import MOST_FRAMES
 from ...vfi.tracks import SourceTracks
 from ...vfi.write import WavFile, wav_tracks
 from .edited_video import copies, images_of, window_size
@@ -68,6 +69,11 @@ def open_foreign(
         InputError: it has no frames, or windows of it do not fit together.
     """
     source = _Source(video, frame_rate_of(video), duration_of(video), alpha)
+    if source.duration * source.rate > MOST_FRAMES:
+        raise InputError(
+            f"video: it says that it is {float(source.duration):g} s long, more than {MOST_FRAMES} "
+            "frames. Check the node that it comes from."
+        )
     with tempfile.TemporaryDirectory() as folder:
         found = source.survey(Path(folder) / "audio.wav", notify)
         yield Clip(
@@ -127,7 +133,6 @@ class _Source:
         end_of_sound = round(self.duration * self.rate) / self.rate
         with _Sound(sound_path) as sound:
             for start, end in self._edges(size):
-                check_cancelled()
                 images, audio = self._read(start, end)
                 _digest(images, shape, digest)
                 heard = read_audio_input(audio, "video: its sound", notes.append)
@@ -141,6 +146,7 @@ class _Source:
 
     def _read(self, start: Fraction, end: Fraction) -> tuple[Tensor, Any]:
         """Return images and AUDIO of a window."""
+        check_cancelled()
         part = call(self.video, "as_trimmed", float(start), float(end - start), False)
         if part is None:
             raise InputError(

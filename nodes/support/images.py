@@ -111,11 +111,11 @@ def _numbers(value: object, name: str, expected: str = _EXPECTED) -> Tensor:
         value = tensor_of(value, name)
     if not isinstance(value, Tensor):
         raise InputError(
-            f"{name} must be {expected}, and {describe(value)} arrived. {_hint_on(value)}"
+            f"{name} must be {expected}, and {describe(value)} arrived. {hint_on(value)}"
         )
     if not is_plain(value):
-        raise InputError(f"{name} must be {expected}, and a tensor without plain values arrived.")
-    value = value.detach() if value.requires_grad else value
+        raise InputError(f"{name} must be {expected}, and {describe(value)} arrived. {_CHECK}")
+    value = (value.detach() if value.requires_grad else value).resolve_neg()
     if value.dtype == torch.bool:
         return value.float()
     if value.dtype == torch.uint8:
@@ -128,7 +128,8 @@ def _numbers(value: object, name: str, expected: str = _EXPECTED) -> Tensor:
     return value.float() if value.dtype.itemsize == 1 else value  # float8 holds, and computes not
 
 
-def _hint_on(value: object) -> str:
+def hint_on(value: object) -> str:
+    """Say what to do about a value that is none of what an input takes."""
     if value is None:
         return "The node before gave nothing: it may be muted, or have ended early."
     if isinstance(value, dict) and "samples" in value:
@@ -143,11 +144,18 @@ def _joined(value: Sequence[object], name: str, expected: str) -> Tensor:
         if isinstance(part, (list, tuple)):
             raise InputError(f"{name} must be {expected}, and a list of lists arrived. {_CHECK}")
         parts.append(_numbers(part, f"{name} (number {number} of a list)", expected))
-    parts = [part[None] if part.ndim == 3 else part for part in parts]
     if not parts:
         raise InputError(f"{name} has no frames: a list of none arrived. {_CHECK}")
+    single = 2 if expected == _EXPECTED_MASKS else 3  # dimensions of one that is no batch
     for number, part in enumerate(parts):
-        if part.ndim != 4 or part.shape[1:] != parts[0].shape[1:]:
+        if part.ndim < single:
+            raise InputError(
+                f"{name} (number {number} of a list) must be {expected}, and {describe(part)} "
+                f"arrived. {_CHECK}"
+            )
+    parts = [part[None] if part.ndim == single else part for part in parts]
+    for number, part in enumerate(parts):
+        if part.shape[1:] != parts[0].shape[1:]:
             raise InputError(
                 f"{name}: a list of pictures of different sizes arrived: picture {number} is "
                 f"{_size(part)}, not {_size(parts[0])} like the first. Resize them to one size."
@@ -195,8 +203,8 @@ def _require_usable(images: Tensor, name: str) -> None:
     if damaged:
         raise non_finite(name, damaged, len(plain))
     average = total / plain.numel()
-    if average > _BRIGHTEST_AVERAGE:
+    if abs(average) > _BRIGHTEST_AVERAGE:
         raise InputError(
-            f"{name}: the values are {average:.0f} on average, and expected are values from 0 to 1. "
+            f"{name}: the values are {average:.3g} on average, and expected are values from 0 to 1. "
             "Divide them by 255."
         )

@@ -33,6 +33,7 @@ from ...rife_arch.catalog import (
     release_of,
 )
 from .model_paths import download_folder, search_folders
+from .values import describe
 
 RECOMMENDED = "4.25"
 _State: TypeAlias = dict[str, bool | int | str]
@@ -64,7 +65,7 @@ def checkpoint_input() -> io.Combo.Input:
     )
 
 
-def check_checkpoint(choice: str | None) -> bool | str:
+def check_checkpoint(choice: object) -> bool | str:
     """Say what is wrong with a choice before anything runs; for ``validate_inputs``.
 
     Naming an input there switches off ComfyUI's own check, which refuses what is not listed.
@@ -74,6 +75,11 @@ def check_checkpoint(choice: str | None) -> bool | str:
     """
     if choice is None:
         return True
+    if not isinstance(choice, str):  # a prompt to the API may hold anything
+        return (
+            f"choose {RECOMMENDED}: it must be a version or the name of a file, and {describe(choice)} "
+            "arrived."
+        )
     choices = _find_choices()
     choice = choice.replace("\\", "/")  # of a workflow saved on Windows
     if choice in (*choices.own, *choices.released, *choices.versions):

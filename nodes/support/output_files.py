@@ -18,7 +18,7 @@ from comfy_api.latest import io, ui
 from PIL import Image
 
 from ...vfi.encode import EncodingSettings, find_preset
-from ...vfi.errors import InputError
+from ...vfi.errors import InputError, advice_on, quoted
 from ...vfi.frames import to_uint8
 from ...vfi.read import open_video
 from ...vfi.tracks import SourceTracks
@@ -95,11 +95,15 @@ def new_output(
     if "\0" in prefix:
         raise _unusable(prefix, kind)
     try:
+        prefix.encode()  # a name that is no text is found out here, not by a writer
         folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
             prefix, root, width, height
         )
-    except OSError:
-        raise
+    except OSError as error:
+        raise InputError(
+            f"filename_prefix: {quoted(prefix)} cannot be saved in {root} ({error.strerror}). "
+            f"{advice_on(error)}"
+        ) from error
     except Exception as error:
         raise _unusable(prefix, kind) from error
     return OutputFile(Path(folder) / f"{name}_{counter:05}_{suffix}", subfolder, kind)

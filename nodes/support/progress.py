@@ -113,18 +113,22 @@ class Progress:
 
 
 def _preview(pixels: Tensor) -> tuple[str, Image.Image, int]:
-    """Return a preview for ComfyUI's progress bar, no larger than the frame."""
+    """Return a preview for ComfyUI's progress bar, no larger than the frame.
+
+    It is shrunk here: ComfyUI would shrink a frame of 2000x1 to a picture without a pixel, and the
+    error ends the whole server.
+    """
     image = Image.fromarray(to_uint8(pixels[..., :3]).cpu().numpy())
-    return "JPEG", image, min(_PREVIEW_SIZE, max(image.size))
+    image.thumbnail((_PREVIEW_SIZE, _PREVIEW_SIZE))
+    return "JPEG", image, max(image.size)
 
 
 def _send_preview(node: type[io.ComfyNode], preview: tuple[str, Image.Image, int]) -> None:
     """Show a picture in a node, by way of a file."""
-    kind, image, size = preview
+    kind, image, _ = preview
     server = getattr(PromptServer, "instance", None)
     if server is None or not node.hidden.unique_id:
         return
-    image.thumbnail((size, size))
     name = f"rife_live_{node.hidden.unique_id.replace(':', '_')}.jpg"
     folder = temp_folder()
     unfinished = folder / f"{name}.tmp"

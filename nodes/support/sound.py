@@ -68,6 +68,8 @@ def read_audio_input(audio: object, name: str, notify: Callable[[str], object]) 
         return None
     waveform, sample_rate = found
     samples = _samples(waveform, name)
+    if isinstance(waveform, (Tensor, np.ndarray)) and waveform.ndim == 3 and len(waveform) > 1:
+        notify(f"{name} is a batch of {len(waveform)}, of which the first was taken")
     if not samples.numel():
         notify(f"{name} was left out: it has no {'samples' if len(samples) else 'channels'}")
         return None
@@ -82,7 +84,7 @@ def _fields(audio: Any, name: str, notify: Callable[[str], object]) -> tuple[obj
     sound it raises whatever it likes.
     """
     _require_dictionary(audio, name)
-    if isinstance(audio, dict) and not audio:
+    if type(audio) is dict and not audio:  # of any other class, it may be there only when asked for
         notify(f"{name} was left out: it is empty")
         return None
     try:
@@ -106,7 +108,7 @@ def _require_dictionary(audio: Any, name: str) -> None:
             f"{name} must be {_EXPECTED}, and {describe(audio)} arrived. Connect a node such as Load "
             "Audio, or nothing."
         )
-    if isinstance(audio, dict) and audio and not audio.keys() >= set(_KEYS):
+    if type(audio) is dict and audio and not audio.keys() >= set(_KEYS):
         raise InputError(
             f"{name} must be {_EXPECTED}, and a dictionary with {', '.join(map(str, audio))} arrived. "
             "Check the node that it comes from."
@@ -124,7 +126,7 @@ def _samples(waveform: Any, name: str) -> Tensor:
         )
     if waveform.ndim == 3:
         waveform = waveform[0] if len(waveform) else waveform.new_empty(1, 0)
-    samples = waveform.detach().cpu()
+    samples = waveform.detach().resolve_neg().cpu()
     samples = samples[None] if samples.ndim == 1 else samples
     if samples.dtype in _CODE_VALUES:
         silence, loudest = _CODE_VALUES[samples.dtype]

@@ -84,9 +84,9 @@ def _check_link(name: str, described: io.Input, received: str | None) -> None:
 
 
 def _check_limits(name: str, described: io.Input, value: Any) -> None:
-    if isinstance(value, Mapping) or value is None:
+    if value is None or isinstance(described, io.DynamicCombo.Input):
         return
-    if isinstance(described, (io.Int.Input, io.Float.Input, io.Combo.Input)):
+    if isinstance(described, (io.Int.Input, io.Float.Input, io.Combo.Input, io.String.Input)):
         convert(described, value, name)
 
 

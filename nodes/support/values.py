@@ -25,6 +25,7 @@ _LONGEST_ERROR = 300  # characters
 
 # Frames per second of a VIDEO; a slide show may have fewer than a typed rate.
 _SLOWEST, _FASTEST = Fraction(1, 1000), 10_000
+_LONGEST = 1e9  # seconds; no VIDEO is longer, and more digits would fill a message
 _MOST_PRECISE = 1_001_000  # terms of a rate; 1001 thousandths are the finest in use
 
 
@@ -34,6 +35,8 @@ def describe(value: object) -> str:
         return "nothing (None)"
     if isinstance(value, (str, bytes)):
         return "a text"
+    if isinstance(value, Tensor) and not is_plain(value):
+        return "a tensor without plain values"
     if isinstance(value, (Tensor, np.ndarray)):
         kind = str(value.dtype).removeprefix("torch.")
         return f"{kind} numbers of shape {list(value.shape)}"
@@ -66,13 +69,14 @@ def ask(what: str, call: Callable[[], ResultT]) -> ResultT:
 
 def shown_error(error: BaseException) -> str:
     """Write an error of another program in one line."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
+    line = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
     return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]}…"
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Whether it has its values in memory as they are: neither sparse, nor quantised, nor absent."""
-    return tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_meta
+    """Whether it has its values in memory as they are: not sparse, nested, quantised or absent."""
+    is_dense = tensor.layout == torch.strided and not tensor.is_nested
+    return is_dense and not tensor.is_quantized and not tensor.is_meta
 
 
 def tensor_of(array: np.ndarray[Any, Any], name: str) -> Tensor:
@@ -95,7 +99,7 @@ def as_number(value: object, name: str) -> float:
     try:
         item = getattr(value, "item", None)  # of an array or a tensor with one element
         number = float(item() if callable(item) else value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+    except Exception as error:  # an object of another pack may raise anything
         raise InputError(
             f"{name} must be a number, and {describe(value)} arrived. Check what is connected to it."
         ) from error
@@ -135,15 +139,15 @@ def as_video_rate(value: object, name: str) -> Fraction:
     Raises:
         InputError: it is no number, or none that a video can have.
     """
-    is_exact = isinstance(value, (int, Fraction))
-    number = value if is_exact else as_number(value, f"{name}: its frame rate")
+    number = as_number(value, f"{name}: its frame rate")
     if not _SLOWEST <= number <= _FASTEST:
         raise InputError(
-            f"{name}: its frame rate is {float(number):g}, and must be above 0 and at most "
+            f"{name}: its frame rate is {number:g}, and must be above 0 and at most "
             f"{_FASTEST}. Make the video anew with Create Video, which asks for the rate."
         )
+    is_exact = isinstance(value, (int, Fraction))
     # As people mean it: 29.97 is 30000/1001.
-    rate = Fraction(number) if is_exact else parse_rate(f"{number:.6f}")
+    rate = Fraction(value) if is_exact else parse_rate(f"{number:.6f}")
     if max(rate.numerator, rate.denominator) > _MOST_PRECISE:
         return rate.limit_denominator(1001)
     return rate if is_exact else rate.limit_denominator(1001)
@@ -154,4 +158,4 @@ def as_seconds(value: object, name: str) -> Fraction:
     seconds = as_number(value, name)
     if seconds < 0:
         raise InputError(f"{name} must not be below 0, got {seconds:g}.")
-    return Fraction(seconds)
+    return Fraction(min(seconds, _LONGEST))

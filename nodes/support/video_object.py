@@ -14,7 +14,7 @@ from comfy_api.latest import Input
 from torch import Tensor
 
 from ...vfi.errors import InputError
-from .images import as_batch, as_mask
+from .images import as_batch, as_mask, hint_on
 from .values import as_seconds, as_video_rate, as_whole_number, ask, describe
 
 _NAME = "video"  # what messages call a VIDEO, whatever input it came in by
@@ -35,13 +35,11 @@ def as_video(value: Any, name: str, expected: str = "a VIDEO") -> Input.Video:
     """
     if isinstance(value, Input.Video):
         return value
-    hint = "Check what is connected to it."
+    hint = hint_on(value)
     if isinstance(value, (str, os.PathLike)):
         hint = "Load the file with Load Video, and connect that."
     elif isinstance(value, Tensor):
         hint = "Make a VIDEO of images with Create Video."
-    elif value is None:
-        hint = "The node before gave nothing: it may be muted, or have ended early."
     raise InputError(f"{name} must be {expected}, and {describe(value)} arrived. {hint}")
 
 
@@ -80,7 +78,7 @@ def bit_depth_of(video: Input.Video) -> int:
 def trim_window_of(video: Input.Video) -> tuple[Fraction, Fraction]:
     """Return start and length of its trim, seconds of its file; a length of 0 is all the rest."""
     window = call(video, "get_active_trim_window")
-    if not isinstance(window, tuple) or len(window) != 2:
+    if not isinstance(window, (tuple, list)) or len(window) != 2:
         raise InputError(f"{_NAME}: its trim must be a start and a length, got {describe(window)}.")
     start, length = (as_seconds(value, f"{_NAME}: its trim") for value in window)
     return start, length
@@ -115,8 +113,13 @@ def components_of(video: Input.Video) -> Components:
         InputError: they cannot be had, or are none that make a video.
     """
     made = call(video, "get_components")
-    images = as_batch(getattr(made, "images", None), _NAME)
-    alpha = getattr(made, "alpha", None) if len(images) else None
+    if not ask(f"{_NAME}: its images cannot be had", lambda: hasattr(made, "images")):
+        raise InputError(
+            f"{_NAME}: {type(video).__name__}.get_components gave {describe(made)}, without images. "
+            "Check the node that it comes from."
+        )
+    images = as_batch(_part(made, "images"), _NAME)
+    alpha = _part(made, "alpha") if len(images) else None
     if alpha is not None:
         alpha = as_mask(alpha, f"{_NAME}: its alpha")
         if alpha.shape != images.shape[:3]:
@@ -124,9 +127,11 @@ def components_of(video: Input.Video) -> Components:
                 f"{_NAME}: its alpha is {list(alpha.shape)}, its images are "
                 f"{list(images.shape[:3])}. Check the node that it comes from."
             )
-    return Components(
-        images, getattr(made, "audio", None), alpha, getattr(made, "frame_rate", None)
-    )
+    return Components(images, _part(made, "audio"), alpha, _part(made, "frame_rate"))
+
+
+def _part(made: object, name: str) -> Any:
+    return ask(f"{_NAME}: its {name} cannot be had", lambda: getattr(made, name, None))
 
 
 def file_of(video: Any) -> Path | Iterator[bytes]:

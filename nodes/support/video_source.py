@@ -34,6 +34,7 @@ from .images import as_images
 from .joined_video import joined
 from .output_files import audio_file
 from .sound import read_audio_input
+from .values import ask
 from .video_object import (
     bit_depth_of,
     call_if_there,
@@ -93,7 +94,7 @@ def _open(
 
 def _parts_of(video: Input.Video) -> list[Input.Video]:
     """Return the VIDEOs of which one consists; none if it does not say so."""
-    parts = getattr(video, "videos", ())
+    parts = ask("video: its parts cannot be had", lambda: getattr(video, "videos", ()))
     # A list that is trimmed is one of trimmed parts. Should it ever have a trim of its own, they are
     # not what is to be seen.
     if not isinstance(parts, (list, tuple)) or any(trim_window_of(video)):

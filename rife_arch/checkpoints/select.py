@@ -22,7 +22,9 @@ _CORE = re.compile(r"block\d+|blocks|block|encode|shuffle|lastconv[01]")
 # The others. What is called so may also be somebody's wrapper, so these found no group of their own.
 _ASIDE = re.compile(r"contextnet|unet|teacher|caltime|block_tea")
 # In front of all names of a part, such as contextnet.pkl, which has no core.
-_WRAPPERS = ("module", "_orig_mod", "model", "flownet", "state_dict")
+_WRAPPERS = ("module", "_orig_mod", "model", "flownet", "state_dict", "teacher")
+# Modules that are wrapped one by one, so these stand inside names too.
+_INSERTED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 _FIRST = ("block0.", "blocks.0.", "block.getscale.")  # what every network begins with
 _AVERAGED = re.compile(r"(^|[._])(ema|shadow|averaged|swa)[._\d]")
 _OPTIMIZER = re.compile(r"(^|\.)\w*optim\w*\.")
@@ -69,7 +71,8 @@ def _split(name: str) -> tuple[str | None, str]:
         # "block" alone is SAFA's; elsewhere it is a common word, which says nothing by itself.
         if _CORE.fullmatch(part) and index + 1 < len(parts):
             prefix = "".join(f"{part}." for part in parts[:index])
-            return (None if _OPTIMIZER.search(prefix) else prefix), ".".join(parts[index:])
+            rest = ".".join(part for part in parts[index:] if part not in _INSERTED)
+            return (None if _OPTIMIZER.search(prefix) else prefix), rest
     return None, name
 
 

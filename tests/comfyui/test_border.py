@@ -70,6 +70,7 @@ PICTURES = {
     "clip().numpy().astype('>f4')": 3,
     "(255 * clip().numpy()).astype('uint8')": 3,
     "1.4 * clip() - 0.2": 3,
+    "torch._neg_view(-clip())": 3,
 }
 
 
@@ -101,8 +102,11 @@ NO_PICTURES = {
     "[]": "images has no frames: a list of none arrived",
     "[None]": "images (number 0 of a list) must be a batch of pictures",
     "[[clip()]]": "a list of lists arrived",
+    "[clip()[0, ..., 0]]": "images (number 0 of a list) must be a batch of pictures",
+    "torch.nested.nested_tensor([clip()[0]])": "a tensor without plain values arrived",
+    "-1e30 * torch.ones(2, 8, 8, 3)": "the values are -1e+30 on average",
     "[clip()[:1], clip(width=16)[:1]]": "picture 1 is 1 x 16x24 with 3 channels, not 1 x 32x24",
-    "{'samples': clip()}": "a dictionary arrived",
+    "{'samples': clip()}": "a dictionary arrived. Latents become pictures with VAE Decode",
     "'text'": "a text arrived. Load the file with Load Video",
     "LikeAVideo()": "an object of type LikeAVideo arrived",
     "clip().to_sparse()": "a tensor without plain values arrived",
@@ -185,6 +189,8 @@ def test_every_node_checks_its_pictures(
         ("torch.ones(64, 64)", ""),
         ("torch.ones(1, 1, 64, 64)", ""),
         ("torch.ones(2, 64, 64) > 0", ""),
+        ("[torch.ones(64, 64), torch.zeros(64, 64)]", ""),
+        ("[torch.ones(64)]", "mask (number 0 of a list) must be masks"),
         ("None", ""),
         ("clip()", "Pictures become masks with Convert Image to Mask"),
         ("damaged(nan)[..., 0]", "mask: 1 of 3 frames holds values that are NaN"),
@@ -216,6 +222,10 @@ SOUNDS = {
     "sound(sample_rate='8000')": "",
     "Lazy()": "",
     "LazyObject()": "",
+    "LazyDictionary()": "",
+    "LazyDictionary(OSError('gone'))": "audio was left out: OSError: gone",
+    "sound(torch._neg_view(-tone()))": "",
+    "sound(torch.cat([tone(), -tone()]))": "audio is a batch of 2, of which the first was taken",
     "sound(broken_tone())": "audio: 11 of 4000 samples are NaN or infinite, and were made silent",
     "{}": "audio was left out: it is empty",
     "{'waveform': None, 'sample_rate': 8000}": "audio was left out: it has no waveform",
@@ -249,6 +259,8 @@ NO_SOUNDS = {
     "sound(sample_rate=nan)": "its sample_rate must be a number, got nan",
     "sound(sample_rate=None)": "its sample_rate must be a number, and nothing (None) arrived",
     "sound(sample_rate=torch.ones(2))": "its sample_rate must be a number",
+    "sound(sample_rate=Rate(KeyError('x')))": "its sample_rate must be a number",
+    "sound(torch.nested.nested_tensor([tone()[0]]))": "a tensor without plain values arrived",
     "{'samples': tone()}": "a dictionary with samples arrived",
     "[sound()]": "a list of 1 arrived",
     "tone()": "float32 numbers of shape [1, 1, 4000] arrived",
@@ -283,6 +295,7 @@ VIDEOS = {
     "components(audio=Lazy(Exception('silent')))": 3,
     "Own()": 3,
     "Own(trimmed=ValueError('not here'))": 3,
+    "Own(window=[0.0, 0.0])": 3,
     "Trimmed(rate=8.0)": 3,
 }
 
@@ -332,13 +345,20 @@ NO_VIDEOS = {
     "components(damaged(nan))": "frame 1 (75 values)",
     "components(audio=[sound()])": "video: its sound must be an AUDIO",
     "Own(components=RuntimeError('no\\nnetwork'))": "get_components failed (RuntimeError: no network)",
-    "Own(components=3)": "nothing (None) arrived",
+    "Own(components=3)": "Own.get_components gave an object of type int, without images",
+    "Own(components=Broken())": "its images cannot be had (RuntimeError: gone)",
+    "Own(components=MemoryError())": "get_components failed (MemoryError). Check",
+    "components(rate=10 ** 400)": "its frame rate must be a number, and an object of type int",
+    "Trimmed(duration=1e9)": "it is 1e+09 s long, more than 10000000 frames",
+    "File(b'\\xff')": "\\udcff: there is no such file",
+    "File('/dev/zero')": "/dev/zero is a pipe or a device, not a video file",
+    "File(path, start_time=1e300)": "no frames from 1000000000.000 s on",
     "Own(window=None)": "its trim must be a start and a length",
     "Own(depth=None)": "its bit depth must be a number",
     "Trimmed(rate=RuntimeError('x'))": "Trimmed.get_frame_rate failed (RuntimeError: x)",
     "Trimmed(duration=nan)": "its duration must be a number, got nan",
     "Trimmed(duration=0.0)": "it has no frames",
-    "Trimmed(part=3)": "nothing (None) arrived",
+    "Trimmed(part=3)": "Trimmed.get_components gave an object of type int, without images",
     "Trimmed(components=components(damaged(nan)).get_components())": "frame 1 (75 values)",
 }
 
@@ -365,6 +385,7 @@ def smoothing(**inputs: object) -> Workflow:
 
 
 VALUE: list[Any] = ["value", 0]
+MODEL = node("PreviewAny", source=["model", 0])
 
 
 @pytest.mark.parametrize(
@@ -393,6 +414,7 @@ VALUE: list[Any] = ["value", 0]
             "'a\\0b'",
             "is no name, or leads out of ComfyUI's output folder",
         ),
+        (exporting(filename_prefix=VALUE), "'\\ud800'", "'\\ud800' is no name"),
         (smoothing(**{"mode.multi": VALUE}), "2.0", ""),
         (smoothing(**{"mode.multi": VALUE}), "2.5", "multi must be a whole number, got 2.5"),
         (smoothing(**{"mode.multi": VALUE}), "1000000", "multi must be 2 to 64, got 1e+06"),
@@ -412,6 +434,48 @@ def test_values_of_widgets_that_are_connected_are_checked(
 ) -> None:
     ended = run(comfy, workflow, expression)
     assert ended.succeeded if not expected else expected in sentence(ended)
+
+
+def test_picture_as_wide_as_a_ruler_is_shown_while_it_is_worked_on(comfy: Comfy) -> None:
+    # ComfyUI would shrink it to a preview without a pixel, which ends the server.
+    ended = run(comfy, {**smoothing(images=["value", 0])}, "clip(count=2, height=1, width=3000)")
+    assert ended.succeeded, ended.messages
+    assert comfy.get("/system_stats")
+
+
+def test_name_that_is_taken_by_a_file_is_refused(comfy: Comfy) -> None:
+    (comfy.output / "taken.txt").write_text("")
+    message = sentence(comfy.run(exporting(filename_prefix="taken.txt/x", fps=8.0)))
+    assert message.startswith("filename_prefix: 'taken.txt/x' cannot be saved in ")
+
+
+def test_list_of_no_numbers_on_a_node_of_lists_is_refused(comfy: Comfy) -> None:
+    empty = node("GiveList", expression="[]", path="")
+    joined = node("JoinClipsRIFE", **{"clips.clip_1": ["images", 0], "overlap": ["none", 0]})
+    workflow = {"none": empty, "images": blank(2), "joined": joined}
+    end = {"end": node("PreviewAny", source=["joined", 1])}
+    assert "overlap must be a number" in sentence(comfy.run({**workflow, **end}))
+
+
+@pytest.mark.parametrize(
+    ("workflow", "name", "expected"),
+    [
+        (exporting(fps=8.0, crf={"a": 1}), "end", "crf must be a number, and a dictionary arrived"),
+        (exporting(fps=8.0, preset={}), "end", "got a dictionary"),
+        (exporting(fps=8.0, ffmpeg_options=[1]), "end", "must be a text, and a list of 1 arrived"),
+        (smoothing(cuts=[1]), "smooth", "cuts must be a text, and a list of 1 arrived"),
+        (
+            smoothing(**{"mode.multi": {}}),
+            "smooth",
+            "mode.multi must be a number, and a dictionary",
+        ),
+        ({"model": load(3), "end": MODEL}, "model", "an object of type int"),  # type: ignore[arg-type]
+    ],
+)
+def test_values_of_another_kind_are_refused_when_queued(
+    comfy: Comfy, workflow: Workflow, name: str, expected: str
+) -> None:
+    assert expected in refusal(comfy, workflow, name)
 
 
 def test_number_that_is_none_is_refused_when_queued(comfy: Comfy) -> None:

@@ -78,11 +78,32 @@ class LazyObject:
         return self.lazy[key]
 
 
+class LazyDictionary(dict):
+    """The same, and empty until it is asked."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.lazy = Lazy(error)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.lazy[key]
+
+
+class Broken:
+    """Components that are gone."""
+
+    @property
+    def images(self) -> Any:
+        raise RuntimeError("gone")
+
+
 class Rate:
     def __init__(self, rate: Any) -> None:
         self.rate = rate
 
     def __float__(self) -> float:
+        if isinstance(self.rate, Exception):
+            raise self.rate
         return self.rate
 
 
@@ -161,6 +182,7 @@ KNOWN = {
     thing.__name__: thing
     for thing in (
         *(clip, damaged, tone, sound, broken_tone, components, Lazy, LazyObject, Rate, Bumpy, Own),
+        *(LazyDictionary, Broken),
         *(Trimmed, LikeAVideo, BytesIO, StringIO, Path, Fraction, torch),
     )
 }

@@ -13,11 +13,12 @@ from .parse import (
     parse_speed,
     parse_timestamp,
 )
-from .schedule import EndRule, Schedule
+from .schedule import MOST_FRAMES, EndRule, Schedule
 from .speed import SpeedCurve, SpeedPoint, constant_speed
 
 __all__ = [
     "FASTEST_RATE",
+    "MOST_FRAMES",
     "EndRule",
     "Schedule",
     "SpeedCurve",

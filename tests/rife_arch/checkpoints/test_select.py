@@ -233,3 +233,16 @@ def test_whatever_is_saved_beside_the_weights_they_are_read(
     }
     found = read(content, folder, _use_new_zipfile_serialization=is_zip)
     assert torch.equal(found["block0.conv0.0.0.weight"], torch.arange(6.0).reshape(2, 3))
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "block0._fsdp_wrapped_module.conv0.weight",
+        "module.block0._checkpoint_wrapped_module.conv0.weight",
+        "block0.conv0._orig_mod.weight",
+        "teacher.block0.conv0.weight",
+    ],
+)
+def test_wrappers_of_single_modules_are_taken_out(wrapped: str) -> None:
+    assert select_network({wrapped: 1}) == ({"block0.conv0.weight": 1}, None)
