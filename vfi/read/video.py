@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from stat import S_ISDIR
 
 from ..errors import InputError
 from ..frames import Frame
@@ -248,7 +247,7 @@ def _require_readable_file(path: Path) -> None:
         raise InputError(
             f"{path} cannot be read ({reason}). Check the permissions of the file and of its folder."
         ) from error
-    if S_ISDIR(kind):
+    if is_folder:
         raise InputError(
             f"{path} is a folder, not a video file. Name the file; a folder of images is read as an "
             "image folder."
