@@ -219,7 +219,7 @@ def test_json_says_the_size_that_the_result_has(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--video", "a.mp4", "--multi", "1"], "argument --multi: must be a whole number of at"),
+        (["--video", "a.mp4", "--multi", "1"], "argument --multi: must be a whole number from 2"),
         (["--video", "a.mp4", "--png"], "--png was removed"),
         (["--nonsense"], "one of the arguments --video"),
     ],

@@ -254,6 +254,5 @@ def _require_readable_file(path: Path) -> None:
         )
     if not stat.S_ISREG(mode):
         raise InputError(
-            f"{path} is a pipe or a device, which can be read only once. Save the video to a file, and "
-            "name that."
+            f"{path} is a pipe or a device, not a video file. Save the video to a file, and name that."
         )
