@@ -16,8 +16,8 @@ from pathlib import Path
 import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  before torch
 from cli.terminal import message_streams, prepare_process
 from migrate import Report, migrate_workflow
-from vfi.errors import InputError, advice_on
-from vfi.write import whole_file
+from vfi.errors import InputError
+from vfi.write import write_whole
 
 EXIT_LEFT, EXIT_USAGE = 1, 2
 
@@ -63,23 +63,20 @@ def _migrate(args: argparse.Namespace) -> Report:
     if not report.done:
         report.notes.append("nothing was written: there is no node here that could be switched.")
         return report
-    _write(output, _encoded(migrated), overwrite=args.overwrite)
+    if not args.overwrite and _is_there(output):
+        raise InputError(
+            f"{output} exists already. Choose another --output, or replace it with --overwrite."
+        )
+    write_whole(output, _encoded(migrated))
     report.notes.append(f"written to {output}")
     return report
 
 
-def _write(path: Path, data: bytes, *, overwrite: bool) -> None:
+def _is_there(path: Path) -> bool:
     try:
-        if path.exists() and not overwrite:
-            raise InputError(
-                f"{path} exists already. Choose another --output, or replace it with --overwrite."
-            )
-        with whole_file(path) as partial:
-            partial.write_bytes(data)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}). {advice_on(error)}"
-        ) from error
+        return path.exists()
+    except OSError:  # a name that is too long, which is said when it is written
+        return False
 
 
 def _read(path: Path) -> object:

@@ -27,8 +27,8 @@ from rife_arch.checkpoints import (
     sha256_of_file,
 )
 from rife_arch.load import recognise
-from vfi.errors import InputError, advice_on
-from vfi.write import whole_file
+from vfi.errors import InputError
+from vfi.write import write_whole
 
 from .options import NetworkOptions, RifeOptions
 
@@ -171,13 +171,7 @@ def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
         )
     found = recognise(source)  # so that nothing but a RIFE network is converted
     data = canonical_bytes(found.canonical.everything())
-    try:
-        with whole_file(target) as partial:
-            partial.write_bytes(data)
-    except OSError as error:
-        raise InputError(
-            f"{target}: cannot be written ({error.strerror}). {advice_on(error)}"
-        ) from error
+    write_whole(target, data)
     return f"done: {target} (RIFE {found.name}, {len(data):,} bytes)"
 
 

@@ -55,7 +55,7 @@ WRITERS = {
     "vfi/image_files/png.py": "to memory",
     "vfi/write/encoding_thread.py": "segments of a video, beside it",
     "vfi/write/exif.py": "the workflow, into the output",
-    "vfi/write/finished.py": "nothing; it waits until a file is on the disk, and renames it",
+    "vfi/write/finished.py": "a converted checkpoint or workflow, to the path that was asked for",
     "vfi/write/image_sequence.py": "pictures, to the output",
     "vfi/write/lock.py": "a lock, beside the output",
     "vfi/write/mux.py": "a video, to the output",
@@ -64,9 +64,7 @@ WRITERS = {
     "vfi/write/video.py": "a video, to the output",
     "vfi/write/wav.py": "sound, to a path that it is given by a node",
     "cli/terminal.py": "messages, to the terminal",
-    "cli/checkpoints.py": "a converted checkpoint, to the path that was asked for",
     "cli/demo_clip.py": "the demo, to the current folder",
-    "migrate_workflow.py": "a workflow, to the path that was asked for",
 }
 
 

@@ -17,7 +17,7 @@ from ..tracks import SourceTracks
 from .image_sequence import FolderInfo, probe_image_folder, read_image_folder
 from .tone_map import ToneMapper
 from .video import probe_video, read_video, trim_video
-from .video_info import VideoInfo
+from .video_info import VideoInfo, length_of
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ class Clip:
     @property
     def length(self) -> Fraction | None:
         """How many seconds it is shown; an estimate, None if unknown."""
-        if self.duration is not None or self.num_frames is None:
-            return self.duration
-        return self.num_frames / self.rate
+        return length_of(self.num_frames, self.rate, self.duration)
 
     def tone_mapped(self) -> Clip:
         """Return this clip of HDR as SDR; its frames are float32."""

@@ -237,7 +237,6 @@ def _decode(info: VideoInfo, *, alpha: bool) -> Generator[DecodedFrame, None, No
 def _require_readable_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
-        is_folder = stat.S_ISDIR(mode)
         if stat.S_ISREG(mode):  # to open a pipe takes as long as nobody writes to it
             path.open("rb").close()
     except FileNotFoundError as error:
@@ -247,7 +246,7 @@ def _require_readable_file(path: Path) -> None:
         raise InputError(
             f"{path} cannot be read ({reason}). Check the permissions of the file and of its folder."
         ) from error
-    if is_folder:
+    if stat.S_ISDIR(mode):
         raise InputError(
             f"{path} is a folder, not a video file. Name the file; a folder of images is read as an "
             "image folder."

@@ -102,6 +102,9 @@ class VideoInfo:
     @property
     def length(self) -> Fraction | None:
         """For how many seconds what is read is shown; an estimate, None if unknown."""
-        if self.duration is not None or self.num_frames is None:
-            return self.duration
-        return self.num_frames / self.rate
+        return length_of(self.num_frames, self.rate, self.duration)
+
+
+def length_of(num_frames: int | None, rate: Fraction, duration: Fraction | None) -> Fraction | None:
+    """Return for how many seconds frames are shown: ``duration``, or as long as the rate says."""
+    return num_frames / rate if duration is None and num_frames is not None else duration

@@ -3,7 +3,7 @@
 May import the package's root modules, ``image_files``, ``encode`` and ``read``.
 """
 
-from .finished import whole_file
+from .finished import whole_file, write_whole
 from .image_sequence import ImageSequenceWriter
 from .names import fit_name
 from .pipe import PipeWriter
@@ -19,4 +19,5 @@ __all__ = [
     "wav_tracks",
     "whole_file",
     "write_wav",
+    "write_whole",
 ]

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.stream import Disposition
 
+from ..errors import InputError, advice_on
+
 if TYPE_CHECKING:
     _Packet = av.Packet[Any]  # PyAV's class takes no parameter at run time
 
@@ -182,6 +184,21 @@ def whole_file(path: Path) -> Generator[Path, None, None]:
         with suppress(OSError):  # nor can anything be removed from a folder that is read-only
             partial.unlink(missing_ok=True)
         raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a small file, or replace it, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        with whole_file(path) as partial:
+            partial.write_bytes(data)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}). {advice_on(error)}"
+        ) from error
 
 
 def give_name(written: Path, path: Path) -> None:
