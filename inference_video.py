@@ -22,7 +22,7 @@ from cli.program import (
     render_clip,
 )
 from cli.terminal import prepare_process
-from rife_arch import RifeModel
+from rife_arch import RifeModel, scale_name
 from vfi import __version__ as __version__
 from vfi.jobs import InterpolationJob
 from vfi.synthesis import Interpolator
@@ -74,7 +74,8 @@ def interpolate_clip(
 ) -> Result:
     """Make one clip smoother, and say so."""
     print(describe_clip(plan))
-    print(f"model   RIFE {model.name}, {model.device}, {model.precision}, scale {options.scale:g}")
+    scale = scale_name(options.scale)
+    print(f"model   RIFE {model.name}, {model.device}, {model.precision}, scale {scale}")
     frames = partial(plan.job.frames, make_interpolator(model, options))
     key = plan.job.resume_key(*_model_settings(model, options)) if plan.output.resume else None
     return render_clip(plan, frames, key, model.name)

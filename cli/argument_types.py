@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from rife_arch import Scale, parse_scale
 from vfi.encode import parse_encoder_options
 from vfi.errors import InputError, quoted
 from vfi.preprocess import parse_cuts
@@ -98,6 +99,14 @@ ramp = _explained(parse_ramp)
 cuts = _explained(parse_cuts)
 labels = _explained(parse_labels)
 encoder_options = _explained(parse_encoder_options)
+
+
+def flow_scale(text: str) -> Scale:
+    """Read ``--scale``."""
+    try:
+        return parse_scale(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def threshold(text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rife_arch import FLOW_SCALES, QUALITIES
+from rife_arch import QUALITIES, SCALES
 from vfi.preprocess import Duplicates
 from vfi.synthesis import AtCut
 from vfi.timing import EndRule, SpeedCurve
@@ -177,17 +177,18 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--scale",
-        type=float,
-        choices=FLOW_SCALES,
+        type=types.flow_scale,
+        choices=SCALES,
         default=1.0,
-        help="resolution of motion estimation; 0.5 for 4K or very large motion (default 1)",
+        help="resolution of motion estimation; 0.5 for 4K or very large motion; auto: 1, with its last "
+        "step in both directions of time (default 1)",
     )
     group.add_argument(
         "--quality",
         choices=QUALITIES,
         default="fast",
         help="better: average with the pair reversed in time, twice the time; best: also with it flipped, "
-        "four times (default fast)",
+        "four times; ultra: estimates at two scales, some twelve times (default fast)",
     )
     group.add_argument("--UHD", action="store_true", help="the same as --scale 0.5")
     group.add_argument(

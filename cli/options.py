@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from rife_arch import Quality
+from rife_arch import Quality, Scale
 from rife_arch.load import Precision
 from vfi.encode import EncodingSettings
 from vfi.errors import InputError
@@ -112,7 +112,7 @@ class RifeOptions(NetworkOptions):
     torch_compile: bool
     ensemble: bool
     quality: Quality
-    scale: float
+    scale: Scale
 
 
 @dataclass(frozen=True)

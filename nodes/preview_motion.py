@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..rife_arch import MotionBetween
+from ..rife_arch import MotionBetween, Scale, parse_scale
 from ..vfi.alpha import premultiply
 from ..vfi.errors import InputError
 from ..vfi.frames import to_planar
@@ -79,7 +79,7 @@ class PreviewMotionRIFE(io.ComfyNode):
         """Draw the sheet."""
         _require_pair(images, frame)
         pair = images[frame : frame + 2]
-        motion = _find_motion(model, pair, timestep, float(scale))
+        motion = _find_motion(model, pair, timestep, parse_scale(scale))
         # Backward flow points to where a pixel comes from; the sheet shows where it goes.
         flow0, flow1 = -_pixels(motion.flow[:, :2]), _pixels(motion.flow[:, 2:])
         longest = max(longest_motion(flow0), longest_motion(flow1), _LEAST_MOTION)
@@ -112,7 +112,7 @@ def _require_pair(images: Tensor, frame: int) -> None:
         )
 
 
-def _find_motion(model: ManagedModel, pair: Tensor, timestep: float, scale: float) -> MotionBetween:
+def _find_motion(model: ManagedModel, pair: Tensor, timestep: float, scale: Scale) -> MotionBetween:
     _, height, width, _ = pair.shape
     rife = model.load(estimate_working_bytes(height, width))
     features0, features1 = (

@@ -18,12 +18,16 @@ from .memory import is_out_of_memory
 from .models import (
     FLOW_SCALES,
     QUALITIES,
+    SCALES,
     EncodedFrame,
     Enhancer,
     Features,
     MotionBetween,
     Quality,
     RifeModel,
+    Scale,
+    parse_scale,
+    scale_name,
 )
 from .networks import HDv3Config, IFNetConfig, NetworkConfig, SafaConfig, ThreeFileConfig
 
@@ -32,6 +36,7 @@ load_interpolator = load_rife  # its former name
 __all__ = [
     "FLOW_SCALES",
     "QUALITIES",
+    "SCALES",
     "CatalogError",
     "CheckpointError",
     "CheckpointMismatchError",
@@ -47,6 +52,7 @@ __all__ = [
     "RifeError",
     "RifeModel",
     "SafaConfig",
+    "Scale",
     "ThreeFileConfig",
     "UnsupportedCheckpointError",
     "detect",
@@ -55,4 +61,6 @@ __all__ = [
     "load_enhancer",
     "load_interpolator",
     "load_rife",
+    "parse_scale",
+    "scale_name",
 ]

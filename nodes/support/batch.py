@@ -12,7 +12,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...rife_arch import Features
+from ...rife_arch import Features, parse_scale
 from ...vfi.errors import InputError
 from ...vfi.frames import as_float, with_float_pixels
 from ...vfi.jobs import InterpolationJob
@@ -68,7 +68,7 @@ def make_interpolator(
     """Load the model onto its device, and wrap it for ``interpolate_stream``."""
     rife = model.load(estimate_working_bytes(height, width))
     return Interpolator(
-        partial(rife.encode, scale=float(options.scale)),
+        partial(rife.encode, scale=parse_scale(options.scale)),
         partial(rife.interpolate_each, quality=options.quality),
         rife.device,
     )
@@ -76,7 +76,7 @@ def make_interpolator(
 
 def model_settings(model: ManagedModel, options: InterpolationOptions) -> list[str]:
     """List the settings that change the pixels, besides those of the job."""
-    scale = float(options.scale)
+    scale = parse_scale(options.scale)
     return [model.rife.identity, repr((model.rife.evaluation(scale), scale, options.quality))]
 
 

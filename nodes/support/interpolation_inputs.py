@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...rife_arch import QUALITIES, Quality
+from ...rife_arch import QUALITIES, SCALES, Quality, scale_name
 from ...vfi.errors import InputError
 from ...vfi.preprocess import DEFAULT_THRESHOLD, Duplicates, Preparation, parse_cuts
 from ...vfi.synthesis import AtCut
 from ...vfi.timing import EndRule
 from .timing_inputs import AUTO_END
-
-_SCALES = ["0.25", "0.5", "1", "2", "4"]
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,11 @@ def scale_input() -> io.Input:
     """Describe the input ``scale``."""
     return io.Combo.Input(
         "scale",
-        options=_SCALES,
+        options=list(map(scale_name, SCALES)),
         default="1",
         tooltip="Resolution at which motion is estimated; the frames keep theirs. Try 0.5 for 4K or "
-        "when fast motion tears, 2 for small, fine motion.",
+        "when fast motion tears, 2 for small, fine motion. auto is 1 with its last step in both "
+        "directions of time: a little better, and a little slower.",
     )
 
 
@@ -106,7 +105,7 @@ def option_inputs() -> list[io.Input]:
             optional=True,
             tooltip="fast suits most clips. better averages each new frame with one from the pair "
             "reversed in time, which takes twice as long; best also with flipped ones, four times as "
-            "long.",
+            "long. ultra averages estimates at two scales: the best, and by far the slowest.",
         ),
         io.Boolean.Input(
             "loop",

@@ -6,12 +6,14 @@ May import ``networks`` and ``evaluation``.
 from .enhancer import EncodedFrame, Enhancer
 from .evaluator import Evaluation
 from .features import Features, MotionBetween
-from .rife_model import FLOW_SCALES, RifeModel
+from .rife_model import RifeModel
+from .scale import FLOW_SCALES, SCALES, Scale, parse_scale, scale_name
 from .views import QUALITIES, Quality
 
 __all__ = [
     "FLOW_SCALES",
     "QUALITIES",
+    "SCALES",
     "EncodedFrame",
     "Enhancer",
     "Evaluation",
@@ -19,4 +21,7 @@ __all__ = [
     "MotionBetween",
     "Quality",
     "RifeModel",
+    "Scale",
+    "parse_scale",
+    "scale_name",
 ]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..evaluation import Pyramid, supports_pyramid
 from ..memory import is_out_of_memory
-from ..networks import IFNet, Interpolated, Network, Pair
+from ..networks import Averaging, IFNet, Interpolated, Network, Pair
 from .base import device_of, lowest_dtype
 from .bisection import bisect, nearest_dyadic
 
@@ -74,14 +74,14 @@ class Evaluator:
         return (self._pyramid_for(flow_scale) or self._network).encode_frame(img)
 
     def interpolate(
-        self, pair: Pair, timesteps: Tensor, flow_scale: float, *, ensemble: bool
+        self, pair: Pair, timesteps: Tensor, flow_scale: float, *, averaging: Averaging
     ) -> Tensor:
         """Interpolate at [B, 1, 1, 1] timesteps: [B, 3 or 4, H, W].
 
         A network that knows the middle only gives the nearest timestep that halving reaches.
         """
         if self._network.config.supports_any_timestep:
-            return self._interpolate(pair, timesteps, flow_scale, ensemble=ensemble)
+            return self._interpolate(pair, timesteps, flow_scale, averaging=averaging)
         half = timesteps.new_full((1, 1, 1, 1), 0.5)
         items = zip(pair.items(), timesteps.flatten().tolist(), strict=True)
         frames = [
@@ -89,7 +89,7 @@ class Evaluator:
                 item,
                 nearest_dyadic(timestep),
                 interpolate_middle=lambda pair: self._interpolate(
-                    pair, half, flow_scale, ensemble=ensemble
+                    pair, half, flow_scale, averaging=averaging
                 ),
                 encode=self._network.encode_frame,
             )
@@ -98,24 +98,24 @@ class Evaluator:
         return torch.cat(frames)
 
     def _interpolate(
-        self, pair: Pair, timesteps: Tensor, flow_scale: float, *, ensemble: bool
+        self, pair: Pair, timesteps: Tensor, flow_scale: float, *, averaging: Averaging
     ) -> Tensor:
         if pair.alphas is not None:  # interpolated by the motion that was found from the colours
-            result = self.with_motion(pair, timesteps, flow_scale, ensemble=ensemble)
+            result = self.with_motion(pair, timesteps, flow_scale, averaging=averaging)
             return torch.cat((result.frame, pair.alphas.blended(result.motion)), 1)
         pyramid = self._pyramid_for(flow_scale)
-        if pyramid is not None and not ensemble:
+        if pyramid is not None and averaging == "none":
             return self._compiled(pyramid.__call__)(pair, timesteps, flow_scale)
-        return self._compiled(self._network.forward)(pair, timesteps, flow_scale, ensemble)
+        return self._compiled(self._network.forward)(pair, timesteps, flow_scale, averaging)
 
     def with_motion(
-        self, pair: Pair, timesteps: Tensor, flow_scale: float, *, ensemble: bool
+        self, pair: Pair, timesteps: Tensor, flow_scale: float, *, averaging: Averaging
     ) -> Interpolated:
         """Interpolate the colours, and return the motion as well."""
         pyramid = self._pyramid_for(flow_scale)
-        if pyramid is not None and not ensemble:
+        if pyramid is not None and averaging == "none":
             return self._compiled(pyramid.with_motion)(pair, timesteps, flow_scale)
-        return self._compiled(self._network.with_motion)(pair, timesteps, flow_scale, ensemble)
+        return self._compiled(self._network.with_motion)(pair, timesteps, flow_scale, averaging)
 
     def _compiled(self, run: Callable[..., ResultT]) -> Callable[..., ResultT]:
         """Compile ``run`` with torch if that was asked for; if it fails, go on without."""

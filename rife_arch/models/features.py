@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..networks import Averaging
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
@@ -17,6 +19,7 @@ class Features:
         height: of the frame without padding, px.
         width: of the frame without padding, px.
         flow_scale: the resolution of flow estimation this was padded for.
+        averaging: which steps of flow estimation are averaged with those for the swapped pair.
     """
 
     padded: Tensor
@@ -24,6 +27,7 @@ class Features:
     height: int
     width: int
     flow_scale: float
+    averaging: Averaging = "none"
 
     def cropped(self, x: Tensor) -> Tensor:
         """Take the padding off [B, C, H, W]."""

@@ -14,14 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..networks import Network, NetworkConfig, Pair
+from ..networks import Averaging, Network, NetworkConfig, Pair
 from .base import LoadedNetwork
 from .batching import Batcher
 from .evaluator import Evaluation, Evaluator
 from .features import Features, MotionBetween
+from .scale import Scale, checked_scale, flow_scale_of
 from .views import QUALITIES, PairView, Quality, make_views
 
-FLOW_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 _GPU_BATCH_SIZE = 8
 """Frames of a pair that a GPU makes at a time, as long as they fit."""
 
@@ -63,13 +63,13 @@ class RifeModel(LoadedNetwork[Network]):
         """What kind of network this is."""
         return self.network.config
 
-    def evaluation(self, scale: float = 1.0) -> Evaluation:
+    def evaluation(self, scale: Scale = 1.0) -> Evaluation:
         """Tell how frames are computed: the fastest way there is, unless one was asked for.
 
         ``fused`` is compiled loops on a CPU (with numba), ``exact`` the same algebra in torch,
         ``plain`` the network as it was published. All give the same result to rounding.
         """
-        return self._evaluator.evaluation(scale)
+        return self._evaluator.evaluation(flow_scale_of(scale))
 
     def note_on_multiplier(self, multiplier: int) -> str | None:
         """Say what happens to a multiplier whose timesteps this network cannot hit exactly."""
@@ -81,7 +81,7 @@ class RifeModel(LoadedNetwork[Network]):
         )
 
     @torch.inference_mode()
-    def encode(self, img: Tensor, *, scale: float = 1.0) -> Features:
+    def encode(self, img: Tensor, *, scale: Scale = 1.0) -> Features:
         """Prepare one frame for ``interpolate``.
 
         Args:
@@ -89,7 +89,8 @@ class RifeModel(LoadedNetwork[Network]):
                 [B, 4, H, W]: premultiplied colours, then alpha. Motion is found from the colours
                 alone.
             scale: resolution of flow estimation, one of 0.25, 0.5, 1, 2, 4; below 1 for large
-                frames or large motion.
+                frames or large motion. "auto" is 1, with the last and finest step taken in
+                both directions of time.
 
         Raises:
             ValueError: for another shape or scale.
@@ -97,17 +98,17 @@ class RifeModel(LoadedNetwork[Network]):
         if img.ndim != 4 or img.shape[1] not in (3, 4) or not img.is_floating_point():
             kind = f"{str(img.dtype).removeprefix('torch.')} {list(img.shape)}"
             raise ValueError(f"img must be floating point [B, 3 or 4, H, W], got {kind}")
-        if scale not in FLOW_SCALES:
-            raise ValueError(f"scale must be one of {FLOW_SCALES}, got {scale}")
+        flow_scale = flow_scale_of(checked_scale(scale))
         height, width = img.shape[2:]
-        multiple = self.config.pad_multiple(scale)
+        multiple = self.config.pad_multiple(flow_scale)
         img = img.to(self.device, torch.float32).clamp(0, 1)
         missing = -width % multiple, -height % multiple
         if any(missing):
             img = F.pad(img, (0, missing[0], 0, missing[1]), mode="replicate")
         colours, alpha = img[:, :3], img[:, 3:] if img.shape[1] == 4 else None
-        padded = self._evaluator.encode_frame(colours, scale)
-        return Features(padded, alpha, height, width, scale)
+        padded = self._evaluator.encode_frame(colours, flow_scale)
+        averaging: Averaging = "last" if scale == "auto" else "none"
+        return Features(padded, alpha, height, width, flow_scale, averaging)
 
     @torch.inference_mode()
     def interpolate(
@@ -129,6 +130,8 @@ class RifeModel(LoadedNetwork[Network]):
             ensemble: average each step with the swapped pair (3.8, 4.0-4.20 and 4.24 only).
             quality: ``better`` averages the result with that of the time-reversed pair, at
                 twice the time, ``best`` both with those of the flipped pair, at four times.
+                ``ultra`` averages the estimates at two scales, of the pair and the flipped
+                pair, each with its last step in both directions of time.
 
         Returns:
             [B, 3, H, W] float32 in [0, 1]; [B, 4, H, W] where the frames have alpha.
@@ -138,9 +141,12 @@ class RifeModel(LoadedNetwork[Network]):
                 quality, or ``ensemble`` where the network has none.
             CheckpointError: the weights are damaged, so that the result is not finite.
         """
+        if quality == "ultra":
+            features0, features1 = map(self._coarser, (features0, features1))
         views = self._views(features0, features1, ensemble=ensemble, quality=quality)
         timesteps = _timestep_tensor(timestep, features0.padded)
-        return self._average(views, timesteps, features0, ensemble=ensemble)
+        averaging = _averaging(features0, ensemble=ensemble, quality=quality)
+        return self._average(views, timesteps, features0, averaging)
 
     @torch.inference_mode()
     def interpolate_each(
@@ -167,12 +173,15 @@ class RifeModel(LoadedNetwork[Network]):
         Yields:
             [1, 3 or 4, H, W] float32 in [0, 1], one per timestep, in their order.
         """
+        if quality == "ultra":
+            features0, features1 = map(self._coarser, (features0, features1))
         views = self._views(features0, features1, ensemble=ensemble, quality=quality)
         all_timesteps = _timestep_tensor(
             torch.tensor(timesteps), features0.padded.expand(len(timesteps), -1, -1, -1)
         )
+        averaging = _averaging(features0, ensemble=ensemble, quality=quality)
         yield from self._batcher.run(
-            lambda batch: self._average(views, batch, features0, ensemble=ensemble), all_timesteps
+            lambda batch: self._average(views, batch, features0, averaging), all_timesteps
         )
 
     @torch.inference_mode()
@@ -197,8 +206,10 @@ class RifeModel(LoadedNetwork[Network]):
                 f"RIFE {self.name} finds the motion at timestep 0.5 only, "
                 f"got {timesteps.flatten().tolist()}"
             )
-        scale = features0.flow_scale
-        result = self._evaluator.with_motion(view.pair, timesteps, scale, ensemble=ensemble)
+        averaging = _averaging(features0, ensemble=ensemble, quality="fast")
+        result = self._evaluator.with_motion(
+            view.pair, timesteps, view.flow_scale, averaging=averaging
+        )
         if self._has_overflowed(result.motion.flow):
             model = self._float32_model
             again0, again1 = map(model._encoded_anew, (features0, features1))
@@ -236,39 +247,52 @@ class RifeModel(LoadedNetwork[Network]):
         if features0.alpha is not None and features1.alpha is not None:
             alphas = Pair(features0.alpha, features1.alpha)
         pair = Pair(features0.padded, features1.padded, alphas)
-        return make_views(pair, quality, lambda img: self._evaluator.encode_frame(img, scale))
+        return make_views(pair, quality, scale, self._evaluator.encode_frame)
 
     def _average(
-        self, views: Sequence[PairView], timesteps: Tensor, features: Features, *, ensemble: bool
+        self,
+        views: Sequence[PairView],
+        timesteps: Tensor,
+        features: Features,
+        averaging: Averaging,
     ) -> Tensor:
         """Average the results of all views, in float32 where half precision overflows."""
-        results = [
-            view.restored(
-                self._evaluator.interpolate(
-                    view.pair.expanded(len(timesteps)),
-                    view.timesteps(timesteps),
-                    features.flow_scale,
-                    ensemble=ensemble,
-                )
-            )
-            for view in views
-        ]
-        out = results[0] if len(results) == 1 else torch.stack(results).mean(0)
+        out: Tensor | None = None
+        for view in views:
+            pair, times = view.pair.expanded(len(timesteps)), view.timesteps(timesteps)
+            frame = self._evaluator.interpolate(pair, times, view.flow_scale, averaging=averaging)
+            frame = view.restored(frame)
+            if view.weight != 1:
+                frame = frame * view.weight
+            out = frame if out is None else out + frame
+        assert out is not None  # there is always a view
         if self._has_overflowed(out):
-            return self._average_in_float32(views, timesteps, features, ensemble=ensemble)
+            return self._average_in_float32(views, timesteps, features, averaging)
         return features.cropped(out)
 
     def _average_in_float32(
-        self, views: Sequence[PairView], timesteps: Tensor, features: Features, *, ensemble: bool
+        self,
+        views: Sequence[PairView],
+        timesteps: Tensor,
+        features: Features,
+        averaging: Averaging,
     ) -> Tensor:
         """Do it again with convolutions in float32, the frames encoded anew."""
-        model, scale = self._float32_model, features.flow_scale
+        model = self._float32_model
 
-        def encode(frame: Tensor) -> Tensor:
-            return model._evaluator.encode_frame(frame[:, :3], scale)
+        def encoded(view: PairView) -> PairView:
+            return view.encoded(lambda img: model._evaluator.encode_frame(img, view.flow_scale))
 
-        again = [replace(view, pair=view.pair.mapped(encode)) for view in views]
-        return model._average(again, timesteps, features, ensemble=ensemble)
+        return model._average([encoded(view) for view in views], timesteps, features, averaging)
+
+    def _coarser(self, features: Features) -> Features:
+        """Encode a frame for the coarser of the scales that ``ultra`` estimates at."""
+        scale = features.flow_scale
+        if scale <= 1:  # 1 and 2 for scale 1, and for scale 2 as well: 4 gains nothing
+            return features
+        alpha = [] if features.alpha is None else [features.alpha]
+        image = features.cropped(torch.cat((features.padded[:, :3], *alpha), 1))
+        return self.encode(image, scale=scale / 2)
 
     def _encoded_anew(self, features: Features) -> Features:
         colours = features.padded[:, :3]
@@ -285,13 +309,20 @@ class RifeModel(LoadedNetwork[Network]):
         img1: Tensor,
         timestep: float | Tensor = 0.5,
         *,
-        scale: float = 1.0,
+        scale: Scale = 1.0,
         ensemble: bool = False,
         quality: Quality = "fast",
     ) -> Tensor:
         """Encode two frames and interpolate between them; see ``encode`` and ``interpolate``."""
         features0, features1 = self.encode(img0, scale=scale), self.encode(img1, scale=scale)
         return self.interpolate(features0, features1, timestep, ensemble=ensemble, quality=quality)
+
+
+def _averaging(features: Features, *, ensemble: bool, quality: Quality) -> Averaging:
+    """Tell which steps are averaged with those for the swapped pair."""
+    if ensemble:
+        return "all"
+    return "last" if quality == "ultra" else features.averaging
 
 
 def _timestep_tensor(timestep: float | Tensor, frames: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Test-time augmentation: the same pair time-reversed, flipped, or both."""
+"""Several looks at one pair: time-reversed, flipped, at another scale of flow estimation."""
 
 from __future__ import annotations
 
@@ -10,28 +10,40 @@ from torch import Tensor
 
 from ..networks import Pair
 
-Quality = Literal["fast", "better", "best"]
-QUALITIES: tuple[Quality, ...] = ("fast", "better", "best")
-"""How many views of a pair are averaged: one, two or four."""
+Quality = Literal["fast", "better", "best", "ultra"]
+QUALITIES: tuple[Quality, ...] = ("fast", "better", "best", "ultra")
+"""How many views of a pair are averaged: one, two or four; ``ultra`` takes two scales."""
+
+# Finer estimates are the better ones on most clips. On 15 clips that were not used to choose it, 0.6 is
+# worth 0.007 dB more than 0.5 and 0.8, and flow that agrees with both frames says nothing (decision 0020).
+_FINE_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """A pair as it is, time-reversed, flipped, or both.
+    """A pair as it is, time-reversed, flipped, or both, and how its motion is estimated.
 
     Attributes:
         pair: the encoded frames in this view.
+        flow_scale: resolution of flow estimation.
+        weight: share in the average of all views.
         is_time_reversed: the later frame comes first.
         is_flipped: left and right are exchanged.
     """
 
     pair: Pair
+    flow_scale: float
+    weight: float = 1.0
     is_time_reversed: bool = False
     is_flipped: bool = False
 
     def time_reversed(self) -> PairView:
         """Exchange the two frames."""
         return replace(self, pair=self.pair.swapped(), is_time_reversed=True)
+
+    def encoded(self, encode: Callable[[Tensor], Tensor]) -> PairView:
+        """Encode both frames anew: ``encode`` makes features of colours [B, 3, H, W]."""
+        return replace(self, pair=self.pair.mapped(lambda frame: encode(frame[:, :3])))
 
     def flipped(self, encode: Callable[[Tensor], Tensor]) -> PairView:
         """Exchange left and right; ``encode`` makes the features of the flipped frames."""
@@ -48,11 +60,41 @@ class PairView:
         return frame.flip(3) if self.is_flipped else frame
 
 
-def make_views(pair: Pair, quality: Quality, encode: Callable[[Tensor], Tensor]) -> list[PairView]:
-    """List the views whose results are averaged; see ``PairView.flipped`` for ``encode``."""
-    views = [PairView(pair)]
+def make_views(
+    pair: Pair, quality: Quality, flow_scale: float, encode: Callable[[Tensor, float], Tensor]
+) -> list[PairView]:
+    """List the views whose results are averaged; their weights add up to 1.
+
+    Args:
+        pair: the frames, encoded for ``flow_scale``.
+        quality: how many views there are.
+        flow_scale: resolution of flow estimation; ``ultra`` adds twice this.
+        encode: makes the features of colours [B, 3, H, W] for a flow scale.
+    """
+    first = PairView(pair, flow_scale)
+    if quality == "ultra":
+        return _views_at_two_scales(first, encode)
+    views = [first]
     if quality == "best":  # a network treats left and right differently
-        views.append(views[0].flipped(encode))
+        views.append(first.flipped(lambda img: encode(img, flow_scale)))
     if quality != "fast":
         views += [view.time_reversed() for view in views]
+    return [replace(view, weight=1 / len(views)) for view in views]
+
+
+def _views_at_two_scales(
+    first: PairView, encode: Callable[[Tensor, float], Tensor]
+) -> list[PairView]:
+    """List the views of ``ultra``. Time is reversed within each: see ``Averaging``."""
+    views: list[PairView] = []
+    for factor, share in ((1, 1 - _FINE_SHARE), (2, _FINE_SHARE)):
+        scale = factor * first.flow_scale
+
+        def encode_here(img: Tensor, scale: float = scale) -> Tensor:
+            return encode(img, scale)
+
+        view = replace(first, flow_scale=scale, weight=share / 2)
+        if factor != 1:
+            view = view.encoded(encode_here)
+        views += [view, view.flipped(encode_here)]
     return views

@@ -20,7 +20,7 @@ from .config import (
     ThreeFileConfig,
 )
 from .ifnet import IFNet
-from .pair import Interpolated, Pair
+from .pair import Averaging, Interpolated, Pair
 from .safa import SAFA, Router
 from .warp import sample
 
@@ -31,6 +31,7 @@ __all__ = [
     "SAFA",
     "SAFA_RELEASE",
     "ActivatedConv",
+    "Averaging",
     "Derived",
     "EncoderConfig",
     "FlowBlock",

@@ -34,7 +34,7 @@ class Motion(NamedTuple):
         return Motion(flow, -self.mask_logits, self.hidden)
 
     def averaged(self, other: Motion) -> Motion:
-        """Average flow and mask of two estimates; networks that use this have no hidden features."""
+        """Average flow and mask of two estimates; hidden features are those of this one."""
         flow = (self.flow + other.flow) / 2
         return Motion(flow, (self.mask_logits + other.mask_logits) / 2, self.hidden)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .blocks import FeatureEncoder, FlowBlock, Motion
 from .config import IFNetConfig
-from .pair import Interpolated, Pair
+from .pair import Averaging, Interpolated, Pair
 from .refinement import ContextNet, RefineNet
 
 
@@ -66,7 +66,7 @@ class IFNet(nn.Module):
         return torch.cat((img, self.encode(img)), 1)
 
     def forward(
-        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, averaging: Averaging = "none"
     ) -> Tensor:
         """Interpolate at ``timestep``.
 
@@ -74,26 +74,26 @@ class IFNet(nn.Module):
             pair: the encoded frames; height and width divisible by ``config.pad_multiple``.
             timestep: [B, 1, 1, 1] float32 in (0, 1).
             flow_scale: resolution of flow estimation relative to the default.
-            ensemble: average each block with its output for the swapped pair.
+            averaging: which blocks are averaged with their outputs for the swapped pair.
 
         Returns:
             [B, 3, H, W] float32 in [0, 1] for frames in [0, 1]: a convex blend, plus the
             refinement where there is one.
         """
-        return self.with_motion(pair, timestep, flow_scale, ensemble).frame
+        return self.with_motion(pair, timestep, flow_scale, averaging).frame
 
     def with_motion(
-        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, averaging: Averaging = "none"
     ) -> Interpolated:
         """Interpolate, and return the motion as well; see ``forward``."""
         if self.config.adaptive and len(timestep) > 1:  # each item adapts to its own motion
             items = zip(pair.items(), timestep.split(1), strict=True)
             return Interpolated.concatenated(
-                [self.with_motion(item, t, flow_scale, ensemble) for item, t in items]
+                [self.with_motion(item, t, flow_scale, averaging) for item, t in items]
             )
         scales = tuple(scale / flow_scale for scale in self.config.block_scales)
-        ensemble_from = 0 if ensemble else len(scales)
-        motion = self._estimate_motion(pair, timestep, scales, ensemble_from, self.config.adaptive)
+        average_from = {"none": len(scales), "last": len(scales) - 1, "all": 0}[averaging]
+        motion = self._estimate_motion(pair, timestep, scales, average_from, self.config.adaptive)
         warped = pair.colours().warped(motion.flow)
         blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
         if not self.config.refines:
@@ -107,15 +107,15 @@ class IFNet(nn.Module):
         pair: Pair,
         timestep: Tensor,
         scales: tuple[float, ...],
-        ensemble_from: int,
+        average_from: int,
         may_adapt: bool,
     ) -> Motion:
-        """Run all blocks; those from ``ensemble_from`` on are averaged with the swapped pair."""
+        """Run all blocks; those from ``average_from`` on are averaged with the swapped pair."""
         motion: Motion | None = None
         for index, (block, scale) in enumerate(zip(self.flow_blocks(), scales, strict=True)):
             warped = pair if motion is None else pair.warped(motion.flow)
             update = self._run_block(block, pair, warped, timestep, motion, scale)
-            if index >= ensemble_from:
+            if index >= average_from:
                 reverse = None if motion is None else motion.swapped()
                 swapped_update = self._run_block(
                     block, pair.swapped(), warped.swapped(), 1 - timestep, reverse, scale
@@ -124,7 +124,7 @@ class IFNet(nn.Module):
             if may_adapt and index == 1 and _moves_far(update.flow):
                 doubled = tuple(2 * scale for scale in scales)
                 # As released, the first block of the second run is never averaged.
-                return self._estimate_motion(pair, timestep, doubled, max(1, ensemble_from), False)
+                return self._estimate_motion(pair, timestep, doubled, max(1, average_from), False)
             if motion is None:
                 motion = update
             else:

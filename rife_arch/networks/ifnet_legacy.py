@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .blocks import Motion, conv, deconv, resize
 from .config import HDv3Config, ThreeFileConfig
-from .pair import Interpolated, Pair
+from .pair import Averaging, Interpolated, Pair
 from .refinement import ContextNet, FusionNet
 
 
@@ -84,30 +84,33 @@ class HDv3Net(nn.Module):
         return img
 
     def forward(
-        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, averaging: Averaging = "none"
     ) -> Tensor:
         """Make the middle frame, [B, 3, H, W] in [0, 1]; see ``IFNet.forward``."""
-        return self.with_motion(pair, timestep, flow_scale, ensemble).frame
+        return self.with_motion(pair, timestep, flow_scale, averaging).frame
 
     def with_motion(
-        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, averaging: Averaging = "none"
     ) -> Interpolated:
         """Make the middle frame, and return the motion as well."""
         if self.config.adaptive and len(timestep) > 1:  # each item adapts to its own motion
             items = zip(pair.items(), timestep.split(1), strict=True)
             return Interpolated.concatenated(
-                [self.with_motion(item, t, flow_scale, ensemble) for item, t in items]
+                [self.with_motion(item, t, flow_scale, averaging) for item, t in items]
             )
-        motion = self._estimate_motion(pair, flow_scale, self.config.averages or ensemble)
+        motion = self._estimate_motion(
+            pair, flow_scale, "all" if self.config.averages else averaging
+        )
         return Interpolated(pair.blended(motion), motion)
 
-    def _estimate_motion(self, pair: Pair, flow_scale: float, averages: bool) -> Motion:
+    def _estimate_motion(self, pair: Pair, flow_scale: float, averaging: Averaging) -> Motion:
         motion = _no_motion(pair)
         scales = self._adapted_scales(pair, motion, flow_scale)
-        for block, scale in zip(self.blocks, scales, strict=True):
+        average_from = {"none": len(scales), "last": len(scales) - 1, "all": 0}[averaging]
+        for index, (block, scale) in enumerate(zip(self.blocks, scales, strict=True)):
             warped = pair.warped(motion.flow)
             update = block(warped, motion, scale)
-            if averages:
+            if index >= average_from:
                 swapped_update = block(warped.swapped(), motion.swapped(), scale)
                 update = update.averaged(swapped_update.swapped())
             motion = motion.corrected(update)
@@ -180,13 +183,13 @@ class ThreeFileNet(nn.Module):
         return img
 
     def forward(
-        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, ensemble: bool = False
+        self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0, averaging: Averaging = "none"
     ) -> Tensor:
         """Make the middle frame, [B, 3, H, W] in [0, 1]; see ``IFNet.forward``."""
-        return self.with_motion(pair, timestep, flow_scale, ensemble).frame
+        return self.with_motion(pair, timestep, flow_scale, averaging).frame
 
     def with_motion(
-        self, pair: Pair, _timestep: Tensor, flow_scale: float = 1.0, _ensemble: bool = False
+        self, pair: Pair, _timestep: Tensor, flow_scale: float = 1.0, _averaging: Averaging = "none"
     ) -> Interpolated:
         """Make the middle frame, and return the motion as well."""
         half_flow = self._estimate_flow(pair, flow_scale)

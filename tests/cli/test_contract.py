@@ -31,8 +31,8 @@ CHOICES = {
     "--hdr": ["tonemap", "refuse"],
     "--picture-format": ["png", "exr"],
     "--precision": ["auto", "fp32", "fp16", "bf16"],
-    "--quality": ["fast", "better", "best"],
-    "--scale": [0.25, 0.5, 1.0, 2.0, 4.0],
+    "--quality": ["fast", "better", "best", "ultra"],
+    "--scale": [0.25, 0.5, 1.0, 2.0, 4.0, "auto"],
 }
 DEFAULTS = {
     "--at-cut": "nearest",

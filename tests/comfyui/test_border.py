@@ -418,7 +418,7 @@ MODEL = node("PreviewAny", source=["model", 0])
         (smoothing(**{"mode.multi": VALUE}), "2.0", ""),
         (smoothing(**{"mode.multi": VALUE}), "2.5", "multi must be a whole number, got 2.5"),
         (smoothing(**{"mode.multi": VALUE}), "1000000", "multi must be 2 to 64, got 1e+06"),
-        (smoothing(scale=VALUE), "'3'", "scale must be one of 0.25, 0.5, 1, 2, 4, got 3"),
+        (smoothing(scale=VALUE), "'3'", "scale must be one of 0.25, 0.5, 1, 2, 4, auto, got 3"),
         (smoothing(model=VALUE), "3", "model must come from Load RIFE Model"),
         (smoothing(cuts=VALUE), "None", ""),
         (smoothing(curve=VALUE), "3", "curve must come from a Curve Editor"),

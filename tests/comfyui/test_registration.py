@@ -212,7 +212,11 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
 @pytest.mark.parametrize(
     ("name", "field", "expected"),
     [
-        ("RIFEInterpolate", "scale", {"default": "1", "options": ["0.25", "0.5", "1", "2", "4"]}),
+        (
+            "RIFEInterpolate",
+            "scale",
+            {"default": "1", "options": ["0.25", "0.5", "1", "2", "4", "auto"]},
+        ),
         ("RIFEInterpolate", "end", {"default": "auto"}),
         ("RIFEInterpolate", "at_cut", {"default": "nearest"}),
         ("RIFEInterpolate", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),

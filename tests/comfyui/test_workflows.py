@@ -774,7 +774,7 @@ def queued(out: dict[str, Any]) -> Workflow:
         ({"multi": 65}, "mode.multi must be 2 to 64, got 65."),
         ({"mode": "faster"}, "Choose a mode: one of multiplier, target fps"),
         ({"mode": "speed ramp", "mode.ramp": "0:x", "mode.target_fps": 0.0}, "A speed must be"),
-        ({"scale": "3"}, "scale must be one of 0.25, 0.5, 1, 2, 4, got 3."),
+        ({"scale": "3"}, "scale must be one of 0.25, 0.5, 1, 2, 4, auto, got 3."),
         ({"scene_threshold": 2.0}, "scene_threshold must be 0.0 to 1.0, got 2."),
         ({"cuts": "a, b"}, "Cuts must be frame numbers such as 48"),
     ],

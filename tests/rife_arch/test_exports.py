@@ -7,6 +7,7 @@ import rife_arch
 EXPORTS = [
     "FLOW_SCALES",
     "QUALITIES",
+    "SCALES",
     "CatalogError",
     "CheckpointError",
     "CheckpointMismatchError",
@@ -22,6 +23,7 @@ EXPORTS = [
     "RifeError",
     "RifeModel",
     "SafaConfig",
+    "Scale",
     "ThreeFileConfig",
     "UnsupportedCheckpointError",
     "detect",
@@ -30,6 +32,8 @@ EXPORTS = [
     "load_enhancer",
     "load_interpolator",
     "load_rife",
+    "parse_scale",
+    "scale_name",
 ]
 
 

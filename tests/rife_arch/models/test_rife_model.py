@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rife_arch import FLOW_SCALES, RifeModel
+from rife_arch import FLOW_SCALES, SCALES, RifeModel, parse_scale, scale_name
 from rife_arch.errors import CheckpointError
 from rife_arch.models.bisection import nearest_dyadic
 from rife_arch.networks.build import set_precision
@@ -120,7 +120,7 @@ def test_wrong_image_is_refused_with_its_shape(img: torch.Tensor) -> None:
 
 
 def test_unknown_scale_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"one of \(0\.25, 0\.5, 1\.0, 2\.0, 4\.0\), got 3"):
+    with pytest.raises(ValueError, match=r"one of 0\.25, 0\.5, 1, 2, 4, auto, got 3"):
         random_model().encode(random_image(1), scale=3)
 
 
@@ -177,7 +177,7 @@ def test_best_does_not_depend_on_left_and_right_either(version: str) -> None:
 
 
 def test_unknown_quality_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"\('fast', 'better', 'best'\), got 'super'"):
+    with pytest.raises(ValueError, match=r"\('fast', 'better', 'best', 'ultra'\), got 'super'"):
         random_model()(random_image(1), random_image(2), 0.5, quality="super")  # pyright: ignore
 
 
@@ -298,3 +298,75 @@ def test_a_compiler_that_fails_is_left_alone(
     assert [record.getMessage() for record in caplog.records] == [
         "torch.compile failed, going on without it: no C++ compiler found"
     ]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.versions[-1])
+def test_auto_averages_the_last_step_with_that_of_the_swapped_pair(preset: Preset) -> None:
+    model = random_model(narrow(preset.config))
+    img0, img1 = random_image(1, 64, 128), random_image(2, 64, 128)
+    pair = Pair(*(model.encode(img).padded for img in (img0, img1)))
+    half = torch.full((1, 1, 1, 1), 0.5)
+    expected = model.network(pair, half, 1.0, "last")[..., :64, :128]
+    torch.testing.assert_close(model(img0, img1, scale="auto"), expected, atol=2e-5, rtol=0)
+
+
+def test_auto_changes_the_result_where_a_step_is_left_to_average() -> None:
+    img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
+    for version, is_changed in (("4.26", True), ("4.0", True), ("3.8", True), ("3.6", False)):
+        model = random_model(preset_config(version))
+        plain, auto = model(img0, img1), model(img0, img1, scale="auto")
+        assert torch.equal(plain, auto) is not is_changed, version
+
+
+@pytest.mark.parametrize("version", ["4.26", "3.6"])
+def test_ultra_does_not_depend_on_left_and_right(version: str) -> None:
+    model = random_model(preset_config(version))
+    img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
+    plain = model(img0, img1, 0.5, quality="ultra")
+    flipped = model(img0.flip(3), img1.flip(3), 0.5, quality="ultra").flip(3)
+    torch.testing.assert_close(plain, flipped, atol=1e-4, rtol=0)
+    assert not torch.allclose(plain, model(img0, img1, 0.5, quality="best"), atol=1e-3)
+
+
+def test_ultra_averages_two_scales_the_finer_one_a_little_more() -> None:
+    model = random_model(preset_config("4.26"))
+    img0, img1 = random_image(1, 64, 64), random_image(2, 64, 64)
+
+    def estimate(scale: float) -> Tensor:
+        views = (img0, img1), (img0.flip(3), img1.flip(3))
+        half = torch.full((1, 1, 1, 1), 0.5)
+        frames = [
+            model.network(Pair(*map(model.network.encode_frame, view)), half, scale, "last")
+            for view in views
+        ]
+        return (frames[0] + frames[1].flip(3)) / 2
+
+    expected = 0.4 * estimate(1.0) + 0.6 * estimate(2.0)
+    ultra = model(img0, img1, quality="ultra")
+    torch.testing.assert_close(ultra, expected, atol=2e-5, rtol=0)
+
+
+def test_ultra_at_scale_2_is_ultra_at_scale_1() -> None:
+    model = random_model()
+    img0, img1 = torch.rand(1, 4, 37, 81), torch.rand(1, 4, 37, 81)
+    coarse, fine = (model(img0, img1, 0.3, scale=s, quality="ultra") for s in (1.0, 2.0))
+    assert torch.equal(coarse, fine)
+
+
+def test_ultra_blends_alpha_and_leaves_colours_as_without() -> None:
+    model = random_model()
+    rgba0, rgba1 = (torch.rand(1, 4, 64, 64) for _ in range(2))
+    made = model(rgba0, rgba1, 0.4, quality="ultra")
+    assert made.shape == (1, 4, 64, 64)
+    opaque = model(rgba0[:, :3], rgba1[:, :3], 0.4, quality="ultra")
+    torch.testing.assert_close(made[:, :3], opaque, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("text", ["3", "x", "", "nan"])
+def test_a_scale_that_is_none_lists_those_there_are(text: str) -> None:
+    with pytest.raises(ValueError, match=r"one of 0\.25, 0\.5, 1, 2, 4, auto, got"):
+        parse_scale(text)
+
+
+def test_scales_are_read_by_their_names() -> None:
+    assert [parse_scale(scale_name(scale)) for scale in SCALES] == list(SCALES)
