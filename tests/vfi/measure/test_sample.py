@@ -145,5 +145,7 @@ def test_each_part_gives_its_share_at_its_time() -> None:
 
 def test_part_without_motion_leaves_the_others() -> None:
     still, moving = [pan(0)] * 9, [pan(n) for n in range(9)]
-    found = take_sample([Part(clip_of(still)), Part(clip_of(moving), Fraction(50))], 2)
+    clips = [still, moving, still]
+    parts = [Part(clip_of(pictures), Fraction(50 * n)) for n, pictures in enumerate(clips)]
+    found = take_sample(parts, 3)
     assert [int(triplet.time) for triplet in found.triplets] == [50]
