@@ -1,10 +1,9 @@
-"""PSNR and SSIM of new frames: every second frame of a clip is left out and made again."""
+"""PSNR, SSIM and sharpness of new frames: every second frame of a clip is left out and made again."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +14,6 @@ from time import process_time
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -23,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rife_arch import QUALITIES, load_rife
 from vfi.frames import to_planar
+from vfi.measure import psnr, rounded, sharpness, ssim
 from vfi.read import probe_video, read_video
 
 Maker = Callable[[Tensor, Tensor], Tensor]
@@ -34,6 +33,7 @@ class Score(NamedTuple):
     psnr: float  # dB
     ssim: float
     seconds: float  # of CPU time: both frames encoded, one new frame made
+    sharpness: float  # 1: as sharp as the real frame
 
 
 def main() -> None:
@@ -51,18 +51,18 @@ def main() -> None:
     makers: dict[str, Maker] = {"blend": lambda img0, img1: (img0 + img1) / 2}
     for quality, scale in product(args.qualities, args.scales):
         makers[f"{quality} {scale:g}"] = partial(model, quality=quality, scale=scale)
-    head = "".join(f"{maker:>23}" for maker in makers)
+    head = "".join(f"{maker:>30}" for maker in makers)
     print(
-        f"RIFE {model.name}, quality and scale: mean PSNR / SSIM, median CPU time\n{'':<32}{head}"
+        f"RIFE {model.name}, quality and scale: mean PSNR / SSIM / sharpness, median CPU time\n{'':<32}{head}"
     )
     table: dict[str, dict[str, list[Score]]] = {}
     for clip in args.clips:
         found = tqdm(triplets(clip, args.frames, args.every), leave=False)
         frames = [scores(makers, *triplet) for triplet in found]
         table[clip.name] = {maker: [frame[maker] for frame in frames] for maker in makers}
-        row = "".join(f"{summary(each):>23}" for each in table[clip.name].values())
+        row = "".join(f"{summary(each):>30}" for each in table[clip.name].values())
         print(f"{clip.name:<32}{row}   ({len(frames)} frames)", flush=True)
-    if args.json:  # PSNR, SSIM and seconds of each frame
+    if args.json:  # PSNR, SSIM, seconds and sharpness of each frame
         args.json.write_text(json.dumps(table))
 
 
@@ -86,41 +86,17 @@ def scores(
         started = process_time()
         made = make(img0, img1)
         seconds = process_time() - started
-        found[name] = Score(*compare(made, middle), seconds)
+        made = rounded(made)
+        found[name] = Score(
+            psnr(made, middle), ssim(made, middle), seconds, sharpness(made, middle)
+        )
     return found
 
 
 def summary(each: list[Score]) -> str:
     """Return the mean of qualities and the median of times, as a cell of the table."""
-    psnr, ssim, seconds = zip(*each, strict=True)
-    return f"{fmean(psnr):.2f} / {fmean(ssim):.4f} {median(seconds):>5.2f} s"
-
-
-def compare(made: Tensor, real: Tensor) -> tuple[float, float]:
-    """Return PSNR and SSIM of two pictures as files would hold them, rounded to 8 bits."""
-    made = made.mul(255).round() / 255
-    error = max((made - real).square().mean().item(), 1e-9)
-    return -10 * math.log10(error), ssim(made, real)
-
-
-def ssim(x: Tensor, y: Tensor) -> float:
-    """Structural similarity, mean over pixels and colours.
-
-    Reference: Wang et al., "Image Quality Assessment", IEEE TIP 2004: Gaussian window of 11 px with
-    a deviation of 1.5 px, K1 = 0.01, K2 = 0.03.
-    """
-    line = torch.exp(-((torch.arange(11.0) - 5) ** 2) / (2 * 1.5**2))
-    window = (torch.outer(line, line) / line.sum() ** 2).expand(3, 1, -1, -1)
-
-    def mean(image: Tensor) -> Tensor:
-        return F.conv2d(image, window, groups=3)
-
-    mean_x, mean_y = mean(x), mean(y)
-    var_x, var_y = mean(x * x) - mean_x**2, mean(y * y) - mean_y**2
-    covariance = mean(x * y) - mean_x * mean_y
-    c1, c2 = 0.01**2, 0.03**2
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    return (luminance * (2 * covariance + c2) / (var_x + var_y + c2)).mean().item()
+    noise, structure, seconds, sharp = zip(*each, strict=True)
+    return f"{fmean(noise):.2f} / {fmean(structure):.4f} / {fmean(sharp):.2f} {median(seconds):>5.2f} s"
 
 
 if __name__ == "__main__":

@@ -68,6 +68,15 @@ def multiplier(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """Read ``--frames`` or ``--every``."""
+    if not _WHOLE.fullmatch(text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 1 to {_MOST}, got {quoted(text)}"
+        )
+    return int(text)
+
+
 def exponent(text: str) -> int:
     """Read ``--exp``."""
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 6:

@@ -38,6 +38,10 @@ class Parser(argparse.ArgumentParser):
         """
         raise ArgumentsError(self, message)
 
+    def option(self, name: str) -> argparse.Action:
+        """Return an option, so that another parser can take the same values."""
+        return self._option_string_actions[name]
+
 
 def add_clips(source: Group, purpose: str) -> None:
     """Add the source: videos or a folder of images."""

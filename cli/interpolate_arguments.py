@@ -30,7 +30,7 @@ _DESCRIPTION = (
 )
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Describe the command line of ``inference_video.py``."""
     parser = Parser(prog="inference_video.py", description=_DESCRIPTION, allow_abbrev=False)
     source = parser.add_argument_group("source (one of these)").add_mutually_exclusive_group(

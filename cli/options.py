@@ -21,6 +21,7 @@ from vfi.tracks import AudioMode
 from vfi.visualize import Layout
 
 from .enhance_arguments import build_enhance_parser
+from .evaluate_arguments import build_evaluate_parser
 from .interpolate_arguments import build_parser
 
 STANDARD_OUTPUT = Path("-")
@@ -163,6 +164,38 @@ class InterpolateOptions:
     list_presets: bool
 
 
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What ``evaluate.py`` is asked for.
+
+    Attributes:
+        clip: a video, or a folder of images.
+        start: seconds; frames before are left out.
+        end: seconds; frames from there on are left out. None: to the last one.
+        frames: how many are left out and made again.
+        every: frames from one to the next of those that are looked at.
+        models: versions, or paths; empty for all that are on disk.
+        scales: of motion estimation, what ``RifeModel.encode`` takes.
+        qualities: modes.
+        json: where the figures go, None for nowhere; likewise ``pictures``, a folder.
+        overwrite: replace what is there.
+    """
+
+    clip: Path
+    start: Fraction
+    end: Fraction | None
+    frames: int
+    every: int
+    models: tuple[str, ...]
+    scales: tuple[Any, ...]
+    qualities: tuple[Quality, ...]
+    precision: Precision
+    device: str
+    json: Path | None
+    pictures: Path | None
+    overwrite: bool
+
+
 def parse_interpolation(argv: Sequence[str]) -> InterpolateOptions:
     """Parse the command line of ``inference_video.py``.
 
@@ -204,6 +237,22 @@ def parse_enhancement(argv: Sequence[str]) -> EnhanceOptions:
         source=_source(args, DEFAULT_IMAGE_RATE),
         output=_output(args),
         network=_pick(args, NetworkOptions),
+    )
+
+
+def parse_evaluation(argv: Sequence[str]) -> EvaluateOptions:
+    """Parse the command line of ``evaluate.py``; what is given twice counts once.
+
+    Raises:
+        ArgumentsError: the arguments are wrong.
+    """
+    args = build_evaluate_parser().parse_args(argv)
+    return _pick(
+        args,
+        EvaluateOptions,
+        models=tuple(dict.fromkeys(args.model)),
+        scales=tuple(dict.fromkeys(args.scale)),
+        qualities=tuple(dict.fromkeys(args.quality)),
     )
 
 

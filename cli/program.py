@@ -54,12 +54,14 @@ class Program:
     Attributes:
         argv: its arguments.
         memory_advice: what to try when a GPU runs out of memory.
+        reports_json: ``--json`` asks for a report on standard output, not for a file.
         exit_code: once :meth:`reporting` has ended.
         results: one for each clip that was worked on, for ``--json``.
     """
 
     argv: Sequence[str]
     memory_advice: str
+    reports_json: bool = True
     exit_code: int = 0
     results: list[Result] = field(default_factory=list[Result])
 
@@ -91,7 +93,7 @@ class Program:
                 self.exit_code = exit_code(error)
             if message:
                 print(message, file=sys.stderr)
-            if "--json" in self.argv:
+            if self.reports_json and "--json" in self.argv:
                 report = {"exit_code": self.exit_code, "error": message, "results": self.results}
                 print(json.dumps(report), flush=True)
                 self.exit_code = self.exit_code or EXIT_FAILED * out.is_lost

@@ -10,6 +10,7 @@ from .enhance import SAFAEnhance
 from .enhance_video import SAFAEnhanceVideo
 from .export_png import ExportPNGRIFE
 from .export_video import ExportVideoRIFE
+from .find_best_model import FindBestModelRIFE
 from .interpolate import RIFEInterpolate
 from .interpolate_video import RIFEInterpolateVideo
 from .join_clips import JoinClipsRIFE
@@ -40,6 +41,7 @@ class PracticalRifeExtension(ComfyExtension):
             SAFALoadModel,
             SAFAEnhance,
             SAFAEnhanceVideo,
+            FindBestModelRIFE,
         ]
 
 

@@ -65,6 +65,7 @@ WRITERS = {
     "vfi/write/wav.py": "sound, to a path that it is given by a node",
     "cli/terminal.py": "messages, to the terminal",
     "cli/demo_clip.py": "the demo, to the current folder",
+    "cli/evaluation.py": "the folder for sheets that was asked for",
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 
 import inference_video
 from cli.enhance_arguments import build_enhance_parser
+from cli.evaluate_arguments import build_evaluate_parser
 from cli.interpolate_arguments import build_parser
 from rife_arch.catalog.index import load_catalog
 from vfi.encode.presets import PRESETS
@@ -161,13 +162,19 @@ def requirements() -> list[str]:
 def test_every_option_exists(page: str) -> None:
     named = named_options(FOR_USERS[page])
     assert named
-    assert named <= options(hidden=True)
+    assert named <= options(hidden=True) | options(hidden=True, parser=build_evaluate_parser())
 
 
 def test_every_option_is_in_the_reference() -> None:
     reference = section(COMMAND_LINE, "Options")
     rows = set(re.findall(r"^\| `(--[\w-]+)", reference, re.MULTILINE))
     assert rows == options(hidden=False) - {"--help"}
+
+
+def test_every_option_that_evaluates_is_in_its_section() -> None:
+    found = options(hidden=False, parser=build_evaluate_parser()) - {"--help", "--debug", "--fp16"}
+    rows = rows_of(section(COMMAND_LINE, "Which checkpoint"), "| option | what it does |")
+    assert named_options(" ".join(names for names, *_ in rows)) == found
 
 
 def test_every_option_that_enhances_is_on_its_page() -> None:

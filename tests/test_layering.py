@@ -46,6 +46,7 @@ ROOMS = {
         "preprocess": {"", "timing"},
         "synthesis": {"", "timing"},
         "write": {"", "image_files", "encode", "read"},
+        "measure": {"", "read", "preprocess", "synthesis", "visualize"},
         "jobs": {
             *("", "timing", "encode", "visualize", "read", "preprocess", "synthesis", "write"),
         },

@@ -27,6 +27,8 @@ const PHRASES = {
     [/^(\d+) cuts?$/, (count) => `${count} 个切点`],
     [/^frame (\d+) of 0 to (\d+)$/, (frame, last) => `第 ${frame} 帧（0 到 ${last}）`],
     [/^mean difference (.+)$/, (difference) => `平均差异 ${difference}`],
+    [/^take (.+)$/, (setting) => `建议选用 ${setting}`],
+    [/^(\d+) of (\d+) places(?:; .+)?$/, (count, all) => `取 ${all} 处中的 ${count} 处`],
   ],
   ja: [
     [/^((?:\S+ → )?\d+) frames?$/, (count) => `${count} フレーム`],
@@ -50,6 +52,8 @@ const PHRASES = {
     [/^(\d+) cuts?$/, (count) => `${count} 個のカット`],
     [/^frame (\d+) of 0 to (\d+)$/, (frame, last) => `フレーム ${frame}（0 から ${last}）`],
     [/^mean difference (.+)$/, (difference) => `平均差 ${difference}`],
+    [/^take (.+)$/, (setting) => `おすすめは ${setting}`],
+    [/^(\d+) of (\d+) places(?:; .+)?$/, (count, all) => `${all} か所のうち ${count} か所`],
   ],
 };
 

@@ -27,7 +27,13 @@ from .entries import (
     invalid,
     parse_entry,
 )
-from .recognize import find_by_file_name, has_its_weights, is_named_like, version_key
+from .recognize import (
+    find_by_file_name,
+    has_its_weights,
+    is_named_like,
+    release_of,
+    version_key,
+)
 from .verify import check_on_disk
 
 How = Literal["https", "pip", "by hand"]
@@ -148,6 +154,25 @@ def files_by_name(folders: Sequence[Path]) -> dict[str, Path]:
         for path in listed:
             files.setdefault(path.relative_to(folder).as_posix(), path)
     return files
+
+
+def checkpoints_at_hand(folders: Sequence[Path]) -> dict[str, Path]:
+    """Find every RIFE checkpoint on disk.
+
+    Files that hold something else, and are not named after a release, are among them: none is opened.
+
+    Returns:
+        Releases by version, best first, then other files by their name as in :func:`files_by_name`.
+    """
+    catalog = load_catalog()
+    known = [*catalog, *load_enhancers()]
+    releases = {row.name: row.path for row in catalog_rows(folders, catalog) if row.path}
+    others = {
+        name: path
+        for name, path in sorted(files_by_name(folders).items())
+        if release_of(path, known) is None
+    }
+    return releases | others
 
 
 def _list_files(folders: Sequence[Path]) -> list[list[Path]]:

@@ -1,4 +1,4 @@
-"""The options of both command lines: names in here are a contract with everyone's scripts."""
+"""The options of the command lines: names in here are a contract with everyone's scripts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli.enhance_arguments import build_enhance_parser
+from cli.evaluate_arguments import build_evaluate_parser
 from cli.interpolate_arguments import build_parser
 
 SHARED = """
@@ -20,6 +21,10 @@ INTERPOLATION = """
 --UHD --at-cut --convert --demo --duplicates --ensemble --exp --fps --inspect --list-models --loop
 --mask --model-version --montage --montage-labels --multi --quality --ramp --refine --scale --skip
 --speed --target-fps --torch-compile
+"""
+EVALUATION = """
+--debug --device --end --every --fp16 --frames --help --json --model --overwrite --pictures --precision
+--quality --scale --start -h
 """
 CHOICES = {
     "--at-cut": ["nearest", "hold", "blend"],
@@ -61,8 +66,12 @@ def options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
 
 @pytest.mark.parametrize(
     ("parser", "names"),
-    [(build_parser(), SHARED + INTERPOLATION), (build_enhance_parser(), SHARED)],
-    ids=["inference_video", "inference_video_enhance"],
+    [
+        (build_parser(), SHARED + INTERPOLATION),
+        (build_enhance_parser(), SHARED),
+        (build_evaluate_parser(), EVALUATION),
+    ],
+    ids=["inference_video", "inference_video_enhance", "evaluate"],
 )
 def test_options_keep_their_names(parser: argparse.ArgumentParser, names: str) -> None:
     assert set(options(parser)) == set(names.split())

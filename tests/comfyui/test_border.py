@@ -162,6 +162,15 @@ def with_two(images: list[Any]) -> dict[str, dict[str, Any]]:
             "PreviewMotionRIFE", model=["model", 0], images=images, frame=0, timestep=0.5, scale="1"
         ),
         "video": video("anywhere/x", images, fps=8.0),
+        "best": node(
+            "FindBestModelRIFE",
+            images=images,
+            models="rife_tiny.pth",
+            scales="1",
+            qualities="fast",
+            frames=1,
+            every=1,
+        ),
     }
 
 

@@ -404,6 +404,7 @@ MAIN_NODES = {"RIFE Smooth Video", "RIFE Interpolate", "RIFE Interpolate Video",
 HELPERS = {
     *("Join Clips (RIFE)", "Detect Cuts (RIFE)", "Preview Motion (RIFE)", "Compare Clips (RIFE)"),
     *("Montage (RIFE)", "Export Video (RIFE)", "Export PNG (RIFE)"),
+    "Find Best Model (RIFE)",
 }
 
 

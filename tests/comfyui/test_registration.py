@@ -96,6 +96,7 @@ CATEGORIES = {
     "SAFALoadModel": "video/SAFA",
     "SAFAEnhance": "video/SAFA",
     "SAFAEnhanceVideo": "video/SAFA",
+    "FindBestModelRIFE": "video/RIFE/inspect",
 }
 
 
@@ -123,6 +124,7 @@ def test_node_can_be_found_and_explains_itself(node: dict[str, Any]) -> None:
         ("SAFAEnhanceVideo", True),
         ("ExportPNGRIFE", True),
         ("ExportVideoRIFE", True),
+        ("FindBestModelRIFE", True),
     ],
 )
 def test_exports_alone_are_output_nodes(comfy: Comfy, name: str, is_output: bool) -> None:
@@ -152,6 +154,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
         ],
         "ExportPNGRIFE": ["bit_depth", "compression", "workflow_in", "dither", "hdr"],
         "ExportVideoRIFE": ["audio", "ffmpeg_options", *RARE_ENCODING],
+        "FindBestModelRIFE": [],
     }
 
 
@@ -177,6 +180,7 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
         "CompareClipsRIFE": [],
         "ExportPNGRIFE": ["compression", "workflow_in", "dither", "hdr"],
         "ExportVideoRIFE": ["ffmpeg_options", *RARE_ENCODING],
+        "FindBestModelRIFE": ["every"],
     }
 
 
@@ -240,6 +244,10 @@ def test_loader_offers_versions_and_files(comfy: Comfy) -> None:
         ("ExportVideoRIFE", "preset", {"default": "share"}),
         ("ExportVideoRIFE", "ffmpeg_options", {"default": ""}),
         ("SAFALoadModel", "model", {"default": "SAFA 0.5"}),
+        ("FindBestModelRIFE", "models", {"default": ""}),
+        ("FindBestModelRIFE", "scales", {"default": "1"}),
+        ("FindBestModelRIFE", "qualities", {"default": "fast"}),
+        ("FindBestModelRIFE", "frames", {"default": 12, "min": 1, "max": 100}),
         ("SAFALoadModel", "precision", {"default": "auto"}),
         ("SAFAEnhance", "scene_threshold", {"default": 0.2, "min": 0.0, "max": 1.0}),
         ("SAFAEnhanceVideo", "preset", {"default": "share"}),

@@ -62,6 +62,10 @@ CONTRACT = {
         ],
         ["VIDEO"],
     ),
+    "FindBestModelRIFE": (
+        ["images", "models", "scales", "qualities", "frames", "every"],
+        ["STRING", "IMAGE"],
+    ),
 }
 
 

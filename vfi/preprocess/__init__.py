@@ -7,6 +7,7 @@ from .concatenate import concatenate
 from .cuts import Cut, CutList, parse_cuts, with_cuts
 from .pipeline import Duplicates, Preparation
 from .scene_detection import DEFAULT_THRESHOLD, mark_cuts
+from .similarity import apparent_motion
 
 __all__ = [
     "DEFAULT_THRESHOLD",
@@ -14,6 +15,7 @@ __all__ = [
     "CutList",
     "Duplicates",
     "Preparation",
+    "apparent_motion",
     "concatenate",
     "mark_cuts",
     "parse_cuts",

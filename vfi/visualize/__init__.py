@@ -1,4 +1,4 @@
-"""Images for people to look at: comparisons of two clips, sheets of scene cuts and of motion.
+"""Images for people to look at: comparisons of two clips, sheets of scene cuts, of motion and of crops.
 
 May import the package's root modules and ``timing``.
 """
@@ -12,6 +12,7 @@ from .comparison import (
     mean_difference,
     parse_labels,
 )
+from .crop_sheet import draw_crops
 from .cut_sheet import MOST_CUTS, ShownCut, draw_sheet, shrink
 from .motion_sheet import colour_motion, difference, draw_tiles, longest_motion
 
@@ -23,6 +24,7 @@ __all__ = [
     "ShownCut",
     "colour_motion",
     "difference",
+    "draw_crops",
     "draw_sheet",
     "draw_tiles",
     "frames_on_screen",

@@ -15,7 +15,14 @@ import pytest
 
 from rife_arch.catalog import recognize
 from rife_arch.catalog.entries import CatalogEntry, HttpsSource, PageSource, WheelSource
-from rife_arch.catalog.index import CatalogRow, catalog_rows, find_entry, find_on_disk, load_catalog
+from rife_arch.catalog.index import (
+    CatalogRow,
+    catalog_rows,
+    checkpoints_at_hand,
+    find_entry,
+    find_on_disk,
+    load_catalog,
+)
 from rife_arch.catalog.recognize import release_of
 from rife_arch.errors import CatalogError
 from rife_arch.networks.build import expected_shapes
@@ -316,6 +323,25 @@ def test_rows_are_the_catalogue_in_its_order(shipped: tuple[CatalogEntry, ...]) 
 
     expected = [(entry.name, entry.network, entry.note, None) for entry in shipped]
     assert [(row.name, row.network, row.note, row.path) for row in rows] == expected
+
+
+def test_checkpoints_at_hand_are_releases_best_first_and_then_own_files(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    (second / "sub").mkdir(parents=True)
+    first.mkdir()
+    own, hidden = second / "sub" / "own.pth", second / "own.pth"
+    releases = [first / "rife_v4.0.pkl", second / "rife_v4.25.pkl"]
+    for path in (*releases, own, hidden, first / "safa_v0.5.pkl", first / "own.pth"):
+        path.write_bytes(path.name.encode())
+
+    found = checkpoints_at_hand([first, second])
+
+    assert list(found.items()) == [
+        ("4.25", releases[1]),
+        ("4.0", releases[0]),
+        ("own.pth", first / "own.pth"),
+        ("sub/own.pth", own),
+    ]
 
 
 def test_row_tells_the_size_of_the_file_on_disk(tmp_path: Path) -> None:

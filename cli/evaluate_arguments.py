@@ -1,0 +1,91 @@
+"""The command line of ``evaluate.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rife_arch import QUALITIES
+
+from . import argument_types as types
+from .arguments import Group, Parser, add_precision_options, add_start_option
+from .interpolate_arguments import build_parser
+
+_DESCRIPTION = (
+    "Which checkpoint, scale and quality suits a clip? Leaves frames of it out, makes them again with "
+    "each, and compares them with the real ones. See docs/checkpoints.md for more."
+)
+
+
+def build_evaluate_parser() -> Parser:
+    """Describe the command line of ``evaluate.py``."""
+    parser = Parser(prog="evaluate.py", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument(
+        "clip", type=Path, metavar="CLIP", help="a video, or a folder of numbered images"
+    )
+    _add_place_options(parser.add_argument_group("where in the clip"))
+    _add_entrant_options(parser.add_argument_group("what is compared"))
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the figures of each frame to a JSON file"
+    )
+    output.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="write PNGs of the places where the results differ most: the real frame beside each",
+    )
+    output.add_argument("--overwrite", action="store_true", help="replace existing files")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    return parser
+
+
+def _add_place_options(group: Group) -> None:
+    group.add_argument(
+        "--frames",
+        type=types.count,
+        default=12,
+        metavar="N",
+        help="how many frames are left out and made again, spread over the clip (default 12)",
+    )
+    group.add_argument(
+        "--every",
+        type=types.count,
+        default=1,
+        metavar="N",
+        help="take each N-th frame only, for larger motion or repeated frames (default 1)",
+    )
+    add_start_option(group)
+    group.add_argument(
+        "--end",
+        type=types.timestamp,
+        metavar="T",
+        help="stop here: seconds, or 1:02.5 (default: the end)",
+    )
+
+
+def _add_entrant_options(group: Group) -> None:
+    scale = build_parser().option("--scale")
+    group.add_argument(
+        "--model",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="checkpoint files, folders or .zip, or versions such as 4.25, downloaded if needed "
+        "(default: all that are on disk)",
+    )
+    group.add_argument(
+        "--scale",
+        nargs="+",
+        type=scale.type or str,
+        choices=scale.choices,
+        default=[scale.default],
+        help="resolutions of motion estimation (default 1)",
+    )
+    group.add_argument(
+        "--quality",
+        nargs="+",
+        choices=QUALITIES,
+        default=QUALITIES[:1],
+        help=f"quality modes (default {QUALITIES[0]})",
+    )
+    add_precision_options(group)
