@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rife_arch import QUALITIES, load_rife
+from rife_arch import QUALITIES, load_rife, parse_scale, scale_name
 from vfi.frames import to_planar
 from vfi.measure import psnr, rounded, sharpness, ssim
 from vfi.read import probe_video, read_video
@@ -44,13 +44,15 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=33, help="of each clip, at most")
     parser.add_argument("--every", type=int, default=1, help="take the clips' N-th frames only")
     parser.add_argument("--qualities", nargs="+", choices=QUALITIES, default=QUALITIES)
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0], help="of flow estimation")
+    parser.add_argument(
+        "--scales", type=parse_scale, nargs="+", default=[1.0], help="of flow estimation"
+    )
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     model = load_rife(args.checkpoint)
     makers: dict[str, Maker] = {"blend": lambda img0, img1: (img0 + img1) / 2}
     for quality, scale in product(args.qualities, args.scales):
-        makers[f"{quality} {scale:g}"] = partial(model, quality=quality, scale=scale)
+        makers[f"{quality} {scale_name(scale)}"] = partial(model, quality=quality, scale=scale)
     head = "".join(f"{maker:>30}" for maker in makers)
     print(
         f"RIFE {model.name}, quality and scale: mean PSNR / SSIM / sharpness, median CPU time\n{'':<32}{head}"

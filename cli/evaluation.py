@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rife_arch import CheckpointError, Quality, RifeModel, load_rife
+from rife_arch import CheckpointError, Quality, RifeModel, load_rife, scale_name
 from vfi.errors import InputError
 from vfi.files import is_taken
 from vfi.frames import to_uint8
@@ -59,7 +59,7 @@ class Entrants:
         self._device = choose_device(options.device)
         # Names are for people; the values are what a network takes.
         self._ways: dict[tuple[str, str], tuple[Any, Quality]] = {
-            (name_of_scale(scale), quality): (scale, quality)
+            (scale_name(scale), quality): (scale, quality)
             for scale, quality in product(options.scales, options.qualities)
         }
 
@@ -106,11 +106,6 @@ class Entrants:
             partial(model.interpolate_each, quality=quality),
             model.device,
         )
-
-
-def name_of_scale(scale: float | str) -> str:
-    """Write a scale as people do: 1, 0.5, or its word."""
-    return scale if isinstance(scale, str) else f"{scale:g}"
 
 
 def open_parts(options: EvaluateOptions) -> list[Part]:

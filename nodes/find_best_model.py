@@ -12,7 +12,7 @@ import torch
 from comfy_api.latest import Input, io, ui
 from torch import Tensor
 
-from ..rife_arch import QUALITIES, CheckpointError, Quality
+from ..rife_arch import QUALITIES, SCALES, CheckpointError, Quality, scale_name
 from ..rife_arch.catalog import checkpoints_at_hand
 from ..vfi.errors import InputError, quoted
 from ..vfi.jobs import HdrMode, fit_color
@@ -34,12 +34,14 @@ from ..vfi.read import Clip
 from .support.batch import make_interpolator
 from .support.checked import checked
 from .support.clip_source import open_frames
-from .support.interpolation_inputs import InterpolationOptions, scale_input
+from .support.interpolation_inputs import InterpolationOptions
 from .support.model_inputs import RECOMMENDED, check_checkpoint
 from .support.model_paths import find_checkpoint, search_folders
 from .support.progress import Progress, check_cancelled, show_text
 from .support.sockets import INSPECT_CATEGORY, clip_input, load_managed
 from .support.validation import check_inputs
+
+_SCALES = [scale_name(scale) for scale in SCALES]
 
 
 class FindBestModelRIFE(io.ComfyNode):
@@ -67,7 +69,7 @@ class FindBestModelRIFE(io.ComfyNode):
                 io.String.Input(
                     "scales",
                     default="1",
-                    tooltip=f"Values of scale to try, of {', '.join(_scales())}, with commas between.",
+                    tooltip=f"Values of scale to try, of {', '.join(_SCALES)}, with commas between.",
                 ),
                 io.String.Input(
                     "qualities",
@@ -110,7 +112,7 @@ class FindBestModelRIFE(io.ComfyNode):
     def validate_inputs(cls, input_types: dict[str, str], **values: Any) -> bool:
         """Refuse what is wrong before anything runs."""
         check_inputs(cls, values, input_types)
-        for name, options in (("scales", _scales()), ("qualities", QUALITIES)):
+        for name, options in (("scales", _SCALES), ("qualities", QUALITIES)):
             if values.get(name) is not None:
                 _choose(values[name], name, options)
         for model in _words(values.get("models") or ""):
@@ -136,9 +138,7 @@ class FindBestModelRIFE(io.ComfyNode):
     ) -> io.NodeOutput:
         """Hold the contest."""
         ways = list(
-            product(
-                _choose(scales, "scales", _scales()), _choose(qualities, "qualities", QUALITIES)
-            )
+            product(_choose(scales, "scales", _SCALES), _choose(qualities, "qualities", QUALITIES))
         )
         notes: list[str] = []
         with open_frames(images) as source:
@@ -229,10 +229,6 @@ def _checkpoints(models: str) -> dict[str, Path]:
     raise InputError(
         f"models: no checkpoint is on disk. Type versions to download, such as {RECOMMENDED}, 4.26."
     )
-
-
-def _scales() -> list[str]:
-    return list(cast(io.Combo.Input, scale_input()).options or ())
 
 
 def _choose(text: str, name: str, options: Sequence[str]) -> list[str]:

@@ -240,7 +240,7 @@ WRONG = {
         2,
         "argument --frames: must be a whole number from 1",
     ),
-    "scale": (["short.mkv", "--scale", "3"], 2, "argument --scale: invalid choice"),
+    "scale": (["short.mkv", "--scale", "3"], 2, "argument --scale: scale must be one of"),
     "quality": (["short.mkv", "--quality", "good"], 2, "argument --quality: invalid choice"),
     "no clip": ([], 2, "the following arguments are required: CLIP"),
 }
