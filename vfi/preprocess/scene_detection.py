@@ -31,8 +31,8 @@ _SIDES = (COARSE, FINE)
 _LOOK_AHEAD = 4  # frames; a hold of up to four (6 fps in 24) must not make a busy scene look calm
 _MEMORY = 9  # frames, for the same reason: two such holds
 _LONGEST_FLASH = 2  # frames
-# Of residuals, which are 0 to about 0.8. On the clips of benchmarks/README.md the default, 0.09 above
-# what is usual, is a third more than any frame without a cut reaches.
+# Of residuals, which are 0 to about 0.8. The default asks for 0.09 more than is usual nearby; on the clips of
+# benchmarks/README.md no frame without a cut reaches it.
 _EXPONENT = 1.5  # of the threshold
 _CALM = 0.1  # how much any scene may change: a jerk of the camera, a light that is switched off
 _SHORTER_THAN_HOLD = 2  # frames: between drawings held as short, there are others to look at
@@ -162,8 +162,10 @@ class _Detector:
         """
         longest = len(following) if len(self._past) >= _QUIET else _SHORTER_THAN_HOLD
         for count, later in enumerate(following[:longest]):
-            changes = (current.change, later.change)
-            if min(changes) > _UNRELATED and _difference(self._past[-1], later) > _UNRELATED:
+            changes = [current.change, later.change]
+            if count < _LONGEST_FLASH:
+                changes.append(_difference(self._past[-1], later))
+            if min(changes) > _UNRELATED:
                 return count
         return len(following)
 
