@@ -36,13 +36,11 @@ _LONGEST_FLASH = 2  # frames
 _EXPONENT = 1.5  # of the threshold
 _CALM = 0.1  # how much any scene may change: a jerk of the camera, a light that is switched off
 _SHORTER_THAN_HOLD = 2  # frames: between drawings held as short, there are others to look at
-_QUIET = 5  # frames
+_QUIET = 5  # frames of the past, enough to tell a hold of four
 _REPEATED = 0.02  # change of a frame that is encoded once more
 _UNKNOWN = 0.3  # how much a scene is assumed to change where there is nothing to tell
 _UNRELATED = 0.45  # two frames that have next to nothing in common
-_SHORT = (
-    2  # times the margin, for a scene that ends within four frames: fast action has both as well
-)
+_SHORT = 2  # times the margin: asked of a scene that ends within four frames, as fast action does
 _BACK = 0.7  # of the change; a new scene stays as different as it was at first
 
 
@@ -53,7 +51,7 @@ def mark_cuts(
 
     Four frames after the one passed on are read and held. Fades and cross-fades are not cuts, nor
     are one or two frames after which the scene continues. 3 to 8 ms per frame on one core of a CPU,
-    whatever the size; 0.1 s where there may be a cut.
+    whatever the size; 0.3 s where there is a cut.
 
     Args:
         frames: [H, W, C] each, RGB or RGBA; the sizes may differ.
