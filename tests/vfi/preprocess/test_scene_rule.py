@@ -42,7 +42,8 @@ STEP = 0.375  # of animation: much for a scene, little between two scenes
 
 @pytest.mark.parametrize("hold", [1, 2, 3, 4])
 def test_drawing_that_is_held_for_up_to_four_frames_is_no_scene(hold: int) -> None:
-    assert cuts_in([STEP * (n // hold) for n in range(32)]) == []
+    for step in (STEP, 0.5):
+        assert cuts_in([step * (n // hold) for n in range(32)]) == []
 
 
 @pytest.mark.parametrize(("calm", "cuts"), [(7, []), (8, [12])])
