@@ -25,6 +25,7 @@ from cli.terminal import prepare_process
 from rife_arch import RifeModel, scale_name
 from vfi import __version__ as __version__
 from vfi.jobs import InterpolationJob
+from vfi.preprocess import Duplicates
 from vfi.synthesis import Interpolator
 
 
@@ -76,9 +77,13 @@ def interpolate_clip(
     print(describe_clip(plan))
     scale = scale_name(options.scale)
     print(f"model   RIFE {model.name}, {model.device}, {model.precision}, scale {scale}")
-    frames = partial(plan.job.frames, make_interpolator(model, options))
+    redrawn: list[int] = []
+    frames = partial(plan.job.frames, make_interpolator(model, options), on_redrawn=redrawn.append)
     key = plan.job.resume_key(*_model_settings(model, options)) if plan.output.resume else None
-    return render_clip(plan, frames, key, model.name)
+    result = render_clip(plan, frames, key, model.name)
+    if plan.job.preparation.duplicates is Duplicates.REDRAW:
+        print(f"redrawn: {sum(redrawn)} repeated frames")
+    return {**result, "redrawn": sum(redrawn)}
 
 
 def make_interpolator(model: RifeModel, options: RifeOptions) -> Interpolator[Any]:
@@ -101,7 +106,7 @@ def _model_settings(model: RifeModel, options: RifeOptions) -> list[str]:
 
 def _notes(options: InterpolateOptions, model: RifeModel) -> Iterator[str]:
     if options.skip:
-        yield "--skip is ignored; --duplicates smooth drops repeated frames."
+        yield "--skip is ignored; --duplicates redraw replaces repeated frames."
     if not options.target_fps and (note := model.note_on_multiplier(options.multi)):
         yield note
 

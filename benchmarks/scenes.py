@@ -216,6 +216,14 @@ def made_samples(clips: Sequence[list[Pictures]], count: int) -> Iterator[Sample
         yield Sample("flicker", [p * chance.uniform(0.6, 1.0) for p in scene], ())
         yield Sample("cross-fade", cross_faded(chance, scene, part(chance, second)), ())
         yield Sample("fade to black and back", dipped(chance, scene), ())
+    yield from short_scenes(random.Random(1), scenes, count)
+    chance = random.Random(2)
+    for _ in range(count):
+        times, scene = chance.randint(2, 4), chance.choice(scenes)
+        step = max(1, min(2 * times, len(scene) // (LENGTH // times)))
+        yield Sample("held 2 to 4 times", held(scene[::step], times), ())
+        pan = panned(chance, part(chance, chance.choice(scenes)))
+        yield Sample("fast pan, held 2 to 4", held(pan, times), ())
 
 
 def part(chance: random.Random, scene: Pictures) -> Pictures:
@@ -236,6 +244,20 @@ def jump(chance: random.Random, scene: Pictures) -> Sample:
     gap = min(75, len(scene) - LENGTH - start)
     first, second = scene[start : start + LENGTH], scene[start + gap : start + gap + LENGTH]
     return joined("jump within a scene", first, second, chance)
+
+
+def short_scenes(chance: random.Random, scenes: Sequence[Pictures], count: int) -> Iterator[Sample]:
+    """Put one or two frames of a scene between two others; takes three scenes."""
+    for _ in range(count if len(scenes) >= 3 else 0):
+        first, middle, last = (part(chance, scene) for scene in chance.sample(scenes, 3))
+        at, length = chance.randint(3, LENGTH - 6), chance.randint(1, 2)
+        pictures = first[:at] + middle[:length] + last[at + length :]
+        yield Sample("scene of 1 or 2 frames", pictures, (at, at + length))
+
+
+def held(drawings: Pictures, times: int) -> Pictures:
+    """Show each drawing several times, as animation does."""
+    return [drawings[number // times] for number in range(LENGTH)]
 
 
 def panned(chance: random.Random, scene: Pictures) -> Pictures:

@@ -137,7 +137,7 @@ def _add_frame_options(parser: argparse.ArgumentParser) -> None:
         "--duplicates",
         choices=[rule.value for rule in Duplicates],
         default=Duplicates.KEEP.value,
-        help="smooth: drop repeated frames and spread the motion evenly (default keep)",
+        help="smooth: drop repeated frames and spread the motion evenly; redraw: make new frames in their place (default keep)",
     )
     group.add_argument(
         "--mask",

@@ -118,7 +118,8 @@ class RIFEInterpolate(io.ComfyNode):
             require_memory(job.num_frames or 0, like)
             if note := timing.note_on(model):
                 notes.append(note)
-            out = interpolate_clip(model, job, interpolation, cls)
+            redrawn: list[int] = []
+            out = interpolate_clip(model, job, interpolation, cls, redrawn.append)
             sound = _sound(job, own_sound, len(out) / job.shown_rate)
             if job.tempo is None and clip.tracks and clip.tracks.audio:
                 notes.append("sound was left out: the speed varies")
@@ -129,6 +130,7 @@ class RIFEInterpolate(io.ComfyNode):
             source_count=clip.num_frames,
             source_rate=clip.rate,
             model=f"RIFE {model.rife.name}",
+            num_redrawn=interpolation.count_redrawn(redrawn),
         )
         show_outcome(cls, outcome, notes)
         video = _video(out, job.shown_rate, sound)

@@ -8,6 +8,7 @@ const UNITS = { zh: { h: "小时", min: "分", s: "秒" }, ja: { h: "時間", mi
 const PHRASES = {
   zh: [
     [/^((?:\S+ → )?\d+) frames?$/, (count) => `${count} 帧`],
+    [/^(\d+) redrawn$/, (count) => `重绘 ${count} 帧`],
     [/^([\d.]+) s of video$/, (seconds) => `视频长 ${seconds} 秒`],
     [/^([\d.]+) frames per second$/, (speed) => `每秒 ${speed} 帧`],
     [/^resumed at frame (\d+)$/, (frame) => `从第 ${frame} 帧继续`],
@@ -32,6 +33,7 @@ const PHRASES = {
   ],
   ja: [
     [/^((?:\S+ → )?\d+) frames?$/, (count) => `${count} フレーム`],
+    [/^(\d+) redrawn$/, (count) => `${count} フレームを描き直し`],
     [/^([\d.]+) s of video$/, (seconds) => `動画 ${seconds} 秒`],
     [/^([\d.]+) frames per second$/, (speed) => `毎秒 ${speed} フレーム`],
     [/^resumed at frame (\d+)$/, (frame) => `フレーム ${frame} から再開`],

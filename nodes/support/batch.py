@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
 
@@ -30,6 +30,7 @@ def interpolate_clip(
     job: InterpolationJob,
     options: InterpolationOptions,
     node: type[io.ComfyNode],
+    on_redrawn: Callable[[int], object],
 ) -> Tensor:
     """Interpolate a clip into a batch.
 
@@ -38,6 +39,7 @@ def interpolate_clip(
         job: the clip, and the moments of the result.
         options: the inputs that the interpolating nodes share.
         node: where to say how much is left.
+        on_redrawn: see ``Preparation.apply``.
 
     Returns:
         [M, H, W, C] floating point, the dtype of the clip's frames if they have one; allocated once
@@ -48,7 +50,9 @@ def interpolate_clip(
     with closing(clip.frames()) as source:
         # A list, as the result's size depends on all of it: views of a batch, or frames of a file,
         # which are bytes until they are used.
-        prepared, schedule = job.preparation.apply(cancellable(source), job.schedule, cuts.append)
+        prepared, schedule = job.preparation.apply(
+            cancellable(source), job.schedule, cuts.append, on_redrawn
+        )
         frames = list(prepared)
     if cuts:
         numbers = ", ".join(str(cut.number) for cut in cuts)

@@ -97,6 +97,7 @@ def interpolate_to_file(
         settings: where the result goes, and how it is written.
     """
     notes: list[str] = []
+    redrawn: list[int] = []
     encoding = settings.encoding
     opened = open_clip(
         source, timing.fps, rate_name="source_fps", alpha=encoding.keeps_alpha, notify=notes.append
@@ -111,9 +112,14 @@ def interpolate_to_file(
 
         def load() -> FrameSource:
             interpolator = make_interpolator(model, clip.height, clip.width, options)
-            return partial(job.frames, interpolator, log_cut, check=check_cancelled)
+            return partial(
+                job.frames, interpolator, log_cut, on_redrawn=redrawn.append, check=check_cancelled
+            )
 
         key = job.resume_key(*model_settings(model, options)) if settings.resumes else None
         result = render_video(node, job, settings, load, resume_key=key)
-    show_outcome(node, replace(result.outcome, model=f"RIFE {model.rife.name}"), notes)
+    outcome = replace(
+        result.outcome, model=f"RIFE {model.rife.name}", num_redrawn=options.count_redrawn(redrawn)
+    )
+    show_outcome(node, outcome, notes)
     return result, job

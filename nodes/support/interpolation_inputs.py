@@ -43,6 +43,14 @@ class InterpolationOptions:
             loop=self.loop,
         )
 
+    def count_redrawn(self, repeats: Sequence[int]) -> int | None:
+        """Return how many frames were redrawn, for the result line; None if that was not asked for.
+
+        Args:
+            repeats: how many there were in each run of equal frames.
+        """
+        return sum(repeats) if self.duplicates == Duplicates.REDRAW.value else None
+
 
 def _masks(mask: Tensor | None, num_frames: int | None) -> Sequence[Tensor]:
     """Split masks, [M, H, W], into one mask for all frames or one per frame."""
@@ -134,7 +142,8 @@ def option_inputs() -> list[io.Input]:
             optional=True,
             advanced=True,
             tooltip="smooth drops repeated frames and spreads the motion evenly over their time, for "
-            "example in 12 fps animation at 24 fps. keep uses every frame as it is.",
+            "example in 12 fps animation at 24 fps. redraw makes new frames in their place and leaves "
+            "all others where they are. keep uses every frame as it is.",
         ),
         io.Combo.Input(
             "end",

@@ -171,6 +171,7 @@ class Outcome:
         file: of the result, below ComfyUI's output folder.
         model: name of the network.
         num_resumed: how many frames an interrupted run had left.
+        num_redrawn: how many repeated frames were redrawn; None: that was not asked for.
     """
 
     count: int
@@ -181,12 +182,15 @@ class Outcome:
     file: str = ""
     model: str = ""
     num_resumed: int = 0
+    num_redrawn: int | None = None
 
     def phrases(self) -> Iterator[str]:
         """Yield the parts of the line; ``web/phrases.js`` translates each."""
         if self.file:
             yield self.file
         yield f"{_change(self.source_count, self.count)} frame{'' if self.count == 1 else 's'}"
+        if self.num_redrawn is not None:
+            yield f"{self.num_redrawn} redrawn"
         if self.rate is not None:
             source_rate = None if self.source_rate is None else format_rate(self.source_rate)
             yield f"{_change(source_rate, format_rate(self.rate))} fps"

@@ -29,7 +29,7 @@ EVALUATION = """
 CHOICES = {
     "--at-cut": ["nearest", "hold", "blend"],
     "--audio": ["copy", "aac", "none"],
-    "--duplicates": ["keep", "smooth"],
+    "--duplicates": ["keep", "smooth", "redraw"],
     "--encoder-speed": ["fast", "normal", "slow"],
     "--ext": ["gif", "mkv", "mov", "mp4", "webm", "webp"],
     "--montage": ["side-by-side", "stacked", "split"],

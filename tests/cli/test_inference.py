@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -472,6 +473,24 @@ def test_repeats_are_smoothed_on_request(cli: RunCli, folder: Path) -> None:
     assert not any(np.array_equal(*pair) for pair in pairwise(pictures[:10]))
 
 
+def test_repeats_are_redrawn_in_their_place_on_request(cli: RunCli, folder: Path) -> None:
+    numbers = [0, 1, 1, 2, 3, 3, 3, 4, 5, 5]
+    source = [moving_pictures(6)[number] for number in numbers]
+    clip = write_clip(folder / "stutter.mkv", source)
+    ended = cli(
+        *("--video", clip, "--duplicates", "redraw", "--target-fps", 24, "--png-only", "--json")
+    )
+    pictures = read_pictures(Path("vid_out"))
+    changed = [
+        number
+        for number, (before, after) in enumerate(zip(source, pictures, strict=True))
+        if not np.array_equal(before, after)
+    ]
+    assert changed == [2, 5, 6]  # the last repeat has nothing to move to
+    assert "redrawn: 3 repeated frames" in ended.out
+    assert json.loads(ended.out.splitlines()[-1])["results"][0]["redrawn"] == 3
+
+
 def test_mask_keeps_its_part_of_the_picture(cli: RunCli, clip: Path, folder: Path) -> None:
     mask = np.zeros((48, 64, 3), np.uint8)
     mask[:, :32] = 255
@@ -516,7 +535,7 @@ def test_montage_labels_without_a_montage_are_refused(cli: RunCli, clip: Path) -
 
 def test_skip_is_taken_and_said_to_do_nothing(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--skip", "--output", "out.mp4")
-    assert "note: --skip is ignored; --duplicates smooth drops" in ended.out
+    assert "note: --skip is ignored; --duplicates redraw replaces" in ended.out
 
 
 # --- what it says --------------------------------------------------------------------------------

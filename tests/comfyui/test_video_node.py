@@ -27,6 +27,7 @@ from tests.helpers.workflows import (
     load,
     node,
     refusal,
+    several,
     shown_files,
     timed,
 )
@@ -136,6 +137,18 @@ def test_node_says_what_it_made(comfy: Comfy, talkie: Path) -> None:
         r"[\d.]+ frames per second · took [\d.]+ s",
         line,
     )
+
+
+def test_repeats_are_redrawn_in_their_place_and_counted(comfy: Comfy) -> None:
+    how = {"mode_target_fps": 0.0, "source_fps": 24.0, "preset": "lossless"}
+    film = smooth("target fps", ["clip", 0], "redrawn", duplicates="redraw", **how)
+    clip = several("first", "second", "second", "first")
+    ended = comfy.run({**clip, "model": load(), "smooth": film})
+    *_, line = ended.lines["smooth"]
+    assert " · 4 frames · 1 redrawn · 24 fps · " in line
+    first, second, new, last = decoded(made(comfy, "redrawn"))
+    assert np.array_equal(first, last)
+    assert not np.array_equal(new, second)
 
 
 def test_typed_rate_that_the_video_does_not_have_is_ignored_and_said_so(

@@ -380,6 +380,17 @@ def test_repeats_are_smoothed(comfy: Comfy) -> None:
     assert not np.array_equal(pictures[2], PICTURES[0])
 
 
+def test_repeats_are_redrawn_in_their_place_and_counted(comfy: Comfy) -> None:
+    clip = several("first", "second", "second", "first")
+    how = timed("target fps", target_fps=0.0)
+    out = interpolate(["clip", 0], duplicates="redraw", **how)
+    pictures, _ = shown(comfy, {**clip, "out": out}, "redraw")
+    assert len(pictures) == 4
+    assert [np.array_equal(pictures[n], PICTURES[k]) for n, k in enumerate((0, 1, 1, 0))] == [
+        *(True, True, False, True)
+    ]
+
+
 def test_masked_picture_is_the_nearest_original(comfy: Comfy) -> None:
     mask = {"mask": node("SolidMask", value=1.0, width=96, height=64)}
     out = interpolate(["clip", 0], mask=["mask", 0])

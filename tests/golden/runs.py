@@ -23,6 +23,7 @@ INTERPOLATE_RUNS = {
     "hold": "--video scenes.mkv --at-cut hold --multi 4 --output out.mkv --preset lossless",
     "blend": "--video scenes.mkv --at-cut blend --multi 4 --output out.mkv --preset lossless",
     "duplicates": "--video doubled.mkv --duplicates smooth --output out.mkv --preset lossless",
+    "redraw": "--video doubled.mkv --duplicates redraw --output out.mkv --preset lossless",
     "mask": "--video clip.mkv --mask mask.png --output out.mkv --preset lossless",
     "skip": "--video clip.mkv --skip --output out.mkv --preset lossless",
     "scale": "--video clip.mkv --scale 0.5 --output out.mkv --preset lossless",

@@ -113,12 +113,14 @@ class InterpolationJob:
         interpolator: Interpolator[FeaturesT],
         on_cut: Callable[[Cut], object],
         *,
+        on_redrawn: Callable[[int], object] = lambda _: None,
         first: int = 0,
         bit_depth: int = 8,
         check: Callable[[], object] | None = None,
     ) -> Generator[Tensor, None, None]:
-        """Read the clip and yield the frames of the result; see ``RenderJob``."""
-        with closing(prefetched(self._source(on_cut, bit_depth), check=check)) as source:
+        """Read the clip and yield the frames of the result; see ``RenderJob`` and ``Preparation``."""
+        prepared = self._source(on_cut, on_redrawn, bit_depth)
+        with closing(prefetched(prepared, check=check)) as source:
             yield from interpolate_stream(
                 source,
                 interpolator,
@@ -129,10 +131,13 @@ class InterpolationJob:
             )
 
     def _source(
-        self, on_cut: Callable[[Cut], object], bit_depth: int
+        self,
+        on_cut: Callable[[Cut], object],
+        on_redrawn: Callable[[int], object],
+        bit_depth: int,
     ) -> Generator[Frame, None, None]:
         with closing(self.clip.frames()) as frames:
-            prepared, _ = self.preparation.apply(frames, self.schedule, on_cut)
+            prepared, _ = self.preparation.apply(frames, self.schedule, on_cut, on_redrawn)
             yield from with_float_pixels(prepared) if bit_depth > 8 else prepared
 
 

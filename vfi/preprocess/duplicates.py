@@ -1,8 +1,9 @@
-"""Duplicate frames: find them, and spread the motion evenly over the time they take.
+"""Duplicate frames: find them, and leave them out, so that new frames take their place.
 
 A clip of 12 frames per second in a file of 24 shows every frame twice, one of 24 in 30 every fourth
 one. Interpolated as it is, it stutters: motion, a pause, motion. :func:`smooth_duplicates` drops the
-duplicates and retimes the other frames so that the motion is even.
+duplicates and retimes the other frames so that the motion is even. :func:`redraw_duplicates` drops
+them and keeps all others where they are.
 
 A frame is a duplicate if it hardly seems to move against the one before, measured where it moves
 most. Compression changes a repeated frame a little, so "hardly" also depends on the motion around.
@@ -11,7 +12,7 @@ most. Compression changes a repeated frame a little, so "hardly" also depends on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
@@ -59,6 +60,44 @@ def smooth_duplicates(frames: Iterable[Frame]) -> Iterator[Frame]:
         Frames of the input, the same pixels, times strictly increasing.
     """
     return _retime(_collapse(_mark_duplicates(frames)))
+
+
+def redraw_duplicates(
+    frames: Iterable[Frame], on_redrawn: Callable[[int], object]
+) -> Iterator[Frame]:
+    """Drop duplicate frames that lie between two different ones; all others keep their times.
+
+    Interpolated, the gap between the two becomes one even motion, with new frames where the
+    duplicates were. What has nothing to move to stays as it is, with all its frames: a run of equal
+    frames before a scene cut or at the end of the clip, and a freeze of more than ``LONGEST_RUN``.
+
+    About 15 frames are alive, whatever the length of the clip; the time is that of
+    :func:`smooth_duplicates`.
+
+    Args:
+        frames: times strictly increasing.
+        on_redrawn: called with the number of frames that are dropped in a row.
+
+    Yields:
+        Frames of the input, as they are.
+    """
+    repeats: list[Frame] = []  # of the frame yielded last
+    is_freeze = False
+    for frame, is_duplicate in _mark_duplicates(frames):
+        if is_duplicate and not frame.begins_scene:  # a cut may be given anywhere
+            repeats.append(frame)
+            is_freeze = is_freeze or len(repeats) >= LONGEST_RUN
+            if is_freeze:
+                yield from repeats
+                repeats = []
+            continue
+        if frame.begins_scene:
+            yield from repeats
+        elif repeats:
+            on_redrawn(len(repeats))
+        repeats, is_freeze = [], False
+        yield frame
+    yield from repeats
 
 
 # --- which frames are duplicates -----------------------------------------------------------------

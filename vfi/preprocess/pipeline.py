@@ -1,7 +1,8 @@
 """All preparation of source frames before interpolation, in order.
 
-Scene cuts come first, so that their numbers are those of the source. Then duplicates are dropped,
-and last a loop is closed: its seam is not a cut.
+Scene cuts come first, so that their numbers are those of the source. Then duplicates are smoothed,
+and a loop is closed: its seam is not a cut. Duplicates are redrawn last, as those at the end of a loop
+lead to its first frame.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..frames import Frame
 from ..timing import EndRule, Schedule
 from .concatenate import closed_loop
 from .cuts import Cut, CutList, with_cuts
-from .duplicates import smooth_duplicates
+from .duplicates import redraw_duplicates, smooth_duplicates
 from .scene_detection import DEFAULT_THRESHOLD
 
 
@@ -29,6 +30,8 @@ class Duplicates(str, Enum):
     """Treat them like any other frame: motion stops there."""
     SMOOTH = "smooth"
     """Drop them, and spread the motion around them evenly over their time."""
+    REDRAW = "redraw"
+    """Make new frames in their place; all others keep their times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,11 @@ class Preparation:
         return replace(schedule, last_duration=Fraction(0), end=EndRule.FULL_DURATION)
 
     def apply(
-        self, frames: Iterable[Frame], schedule: Schedule, on_cut: Callable[[Cut], object]
+        self,
+        frames: Iterable[Frame],
+        schedule: Schedule,
+        on_cut: Callable[[Cut], object],
+        on_redrawn: Callable[[int], object] = lambda _: None,
     ) -> tuple[Iterator[Frame], Schedule]:
         """Prepare the frames of a clip and the schedule that goes with them.
 
@@ -67,6 +74,7 @@ class Preparation:
             frames: of the source, times strictly increasing from 0; consumed lazily.
             schedule: for the source, not fitted yet.
             on_cut: called with each scene cut, in order.
+            on_redrawn: called with the number of repeats in each run that is redrawn.
 
         Returns:
             The prepared frames, which raise an InputError where a mask has another size than its
@@ -79,6 +87,8 @@ class Preparation:
             frames = smooth_duplicates(frames)
         if self.loop:
             frames = closed_loop(frames, schedule.last_duration)
+        if self.duplicates is Duplicates.REDRAW:
+            frames = redraw_duplicates(frames, on_redrawn)
         return iter(frames), self.fit(schedule)
 
 

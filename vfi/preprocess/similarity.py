@@ -23,10 +23,13 @@ from ..frames import to_planar
 
 # --- does a new scene begin? ---------------------------------------------------------------------
 
-_THUMBNAIL = 32  # px, side
+COARSE, FINE = 32, 64  # px, side of a thumbnail
 _THUMBNAIL_BLOCK = 8  # px of a thumbnail
-_REACH = 8  # px of a thumbnail: motion of a quarter of the frame per frame is followed
-_DARKNESS = 0.02  # contrast of a frame that is as good as black
+_REACH = (
+    8  # px of a thumbnail: in a coarse one motion of a quarter of the frame per frame is followed
+)
+_DARKNESS = 0.025  # contrast of a frame that is as good as black
+_MOST_GAIN = 1.5  # beyond that, darkness may hide that another scene begins
 _CONTRAST_FLOOR = 0.15  # contrast of a thumbnail; keeps noise in such a frame from counting
 # Luma. Alpha counts as well, so that a black object on a transparent ground is found; where all is
 # opaque it adds the same everywhere, which is subtracted with the mean.
@@ -34,8 +37,8 @@ _LUMA = (0.299, 0.587, 0.114, 0.5)
 _SAMPLES = 256  # rows and columns of a frame that are looked at, about
 
 
-def make_thumbnail(pixels: Tensor) -> Tensor:
-    """Make what :func:`scene_difference` compares: [H, W, C] -> [32, 32] float32, CPU.
+def make_thumbnail(pixels: Tensor, side: int) -> Tensor:
+    """Make what :func:`scene_difference` compares: [H, W, C] -> [side, side] float32, CPU.
 
     Premultiplied luma, less its mean, scaled to a contrast of nearly 1: a scene looks the same in
     any light. Frames without contrast stay without.
@@ -46,7 +49,7 @@ def make_thumbnail(pixels: Tensor) -> Tensor:
     luma = sample @ sample.new_tensor(_LUMA[: sample.shape[-1]])
     if not pixels.is_floating_point():
         luma /= 255
-    thumbnail = F.adaptive_avg_pool2d(luma[None], _THUMBNAIL)[0].cpu()
+    thumbnail = F.adaptive_avg_pool2d(luma[None], side)[0].cpu()
     thumbnail -= thumbnail.mean()
     return thumbnail / (thumbnail.abs().mean() + _DARKNESS)
 
@@ -55,15 +58,26 @@ def scene_difference(thumbnail0: Tensor, thumbnail1: Tensor) -> float:
     """Measure how much of two frames is not explained by motion or a change of brightness.
 
     Args:
-        thumbnail0: from :func:`make_thumbnail`.
-        thumbnail1: likewise.
+        thumbnail0: from :func:`make_thumbnail`; ``COARSE`` follows faster motion, ``FINE`` sees
+            smaller things.
+        thumbnail1: likewise, of the same size.
 
     Returns:
         0 for the same frame, 0.7 to 1 for two that have nothing in common; symmetric.
     """
+    thumbnail0, thumbnail1 = _in_same_light(thumbnail0, thumbnail1)
     residual, contrast = _match_blocks(thumbnail0, thumbnail1)
     residual_back, contrast_back = _match_blocks(thumbnail1, thumbnail0)
     return (residual + residual_back) / (contrast + contrast_back + 2 * _CONTRAST_FLOOR)
+
+
+def _in_same_light(thumbnail0: Tensor, thumbnail1: Tensor) -> tuple[Tensor, Tensor]:
+    """Raise the lower contrast to the higher: in dim light ``_DARKNESS`` takes more of it."""
+    contrast0, contrast1 = (float(thumbnail.abs().mean()) for thumbnail in (thumbnail0, thumbnail1))
+    gain = min(_MOST_GAIN, max(contrast0, contrast1) / max(min(contrast0, contrast1), 1e-6))
+    if contrast0 < contrast1:
+        return thumbnail0 * gain, thumbnail1
+    return thumbnail0, thumbnail1 * gain
 
 
 def _match_blocks(source: Tensor, target: Tensor) -> tuple[float, float]:
@@ -72,15 +86,16 @@ def _match_blocks(source: Tensor, target: Tensor) -> tuple[float, float]:
     Both are mean absolute values after each block's mean is subtracted.
     """
     padded = F.pad(source[None, None], (_REACH,) * 4, mode="replicate")[0, 0]
-    shifted = padded.unfold(0, _THUMBNAIL, 1).unfold(1, _THUMBNAIL, 1)  # [17, 17, 32, 32]
+    side = source.shape[-1]
+    shifted = padded.unfold(0, side, 1).unfold(1, side, 1)  # [17, 17, side, side]
     residual = _block_deviation(shifted - target).flatten(0, 1).amin(0)
     return residual.mean().item(), _block_deviation(target).mean().item()
 
 
 def _block_deviation(image: Tensor) -> Tensor:
-    """Measure the mean absolute deviation in each block: [..., 32, 32] -> [..., 4, 4]."""
+    """Measure the mean absolute deviation in each block: [..., 8 n, 8 m] -> [..., n, m]."""
     size = _THUMBNAIL_BLOCK
-    blocks = image.unflatten(-1, (-1, size)).unflatten(-3, (-1, size))  # [..., 4, 8, 4, 8]
+    blocks = image.unflatten(-1, (-1, size)).unflatten(-3, (-1, size))  # [..., n, 8, m, 8]
     return (blocks - blocks.mean((-3, -1), keepdim=True)).abs().mean((-3, -1))
 
 

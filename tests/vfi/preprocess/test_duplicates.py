@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import Tensor
 from tests.helpers.discs import HEIGHT, WIDTH, disc
 from tests.helpers.writers import video_writer
 from vfi.frames import Frame
-from vfi.preprocess.duplicates import smooth_duplicates
+from vfi.preprocess.duplicates import redraw_duplicates, smooth_duplicates
 from vfi.read.video import probe_video, read_video
 
 
@@ -223,19 +224,64 @@ def test_moving_mouth_in_a_still_frame_is_not_a_duplicate(tmp_path: Path) -> Non
     assert len(list(smooth_duplicates(compressed(source, tmp_path, 23)))) == 24
 
 
-def test_only_some_frames_are_alive_at_a_time() -> None:
+# --- redrawn -------------------------------------------------------------------------------------
+
+
+def kept(counts: list[int], cut: int | None = None) -> tuple[list[int], int]:
+    """Numbers of the frames that are passed on, where frame k is shown ``counts[k]`` times.
+
+    Also how many were dropped, as they are reported. ``cut`` is a frame that begins a scene.
+    """
+    moments = [moment for moment, count in enumerate(counts) for _ in range(count)]
+    source = [replace(f, begins_scene=n == cut) for n, f in enumerate(shown(moments))]
+    dropped: list[int] = []
+    out = list(redraw_duplicates(source, dropped.append))
+    assert all(frame is source[int(frame.time * 24)] for frame in out)
+    return [int(frame.time * 24) for frame in out], sum(dropped)
+
+
+def test_repeats_between_two_frames_are_dropped_and_counted() -> None:
+    assert kept([1, 1, 3, 1, 2, 1]) == ([0, 1, 2, 5, 6, 8], 3)
+
+
+def test_conversion_of_rates_keeps_the_times_of_all_other_frames() -> None:
+    assert kept([1, 1, 1, 2] * 4 + [1]) == ([n for n in range(21) if n % 5 != 4 or n == 20], 4)
+
+
+def test_repeats_at_the_beginning_are_dropped_and_those_at_the_end_stay() -> None:
+    assert kept([3, 1, 1, 3]) == ([0, 3, 4, 5, 6, 7], 2)
+
+
+@pytest.mark.parametrize(("length", "num_dropped"), [(5, 4), (6, 0), (12, 0)])
+def test_only_a_run_that_is_no_freeze_is_redrawn(length: int, num_dropped: int) -> None:
+    numbers, dropped = kept([1, 1, length, 1, 2, 1])
+    assert dropped == num_dropped + 1
+    assert len(numbers) == 6 + length - dropped
+
+
+def test_repeats_before_a_cut_stay() -> None:
+    assert kept([1, 3, 3, 1], cut=4) == ([0, 1, 2, 3, 4, 7], 2)
+
+
+def test_cut_given_at_a_repeat_begins_a_scene_there() -> None:
+    assert kept([1, 4, 1, 1], cut=3) == ([0, 1, 2, 3, 5, 6], 1)
+
+
+@pytest.mark.parametrize("redraws", [False, True])
+def test_only_some_frames_are_alive_at_a_time(redraws: bool) -> None:
     alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
     most = 0
 
     def counted() -> Iterator[Frame]:
         for number in range(300):
-            pixels = torch.full((1, 1, 3), number // 2 % 2, dtype=torch.uint8)
+            pixels = torch.full((1, 1, 3), number // 5 % 2, dtype=torch.uint8)
             alive.add(pixels)
             yield Frame(pixels, Fraction(number))
 
-    for _frame in smooth_duplicates(counted()):
+    prepared = redraw_duplicates(counted(), id) if redraws else smooth_duplicates(counted())
+    for _frame in prepared:
         most = max(most, len(alive))
-    del _frame
+    del _frame, prepared
     gc.collect()
     assert most <= 35
     assert not alive

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -65,6 +66,24 @@ def test_cuts_are_numbered_as_in_the_source_and_survive_smoothing() -> None:
     assert [frame.pixels is IMAGES[3] for frame in frames if frame.begins_scene] == [True]
 
 
+def redrawn(preparation: Preparation, *numbers: int) -> tuple[list[Fraction], int]:
+    """At which ticks frames are left, and how many are reported as redrawn."""
+    counts: list[int] = []
+    frames, _ = preparation.apply(clip(*numbers), SCHEDULE, lambda _: None, counts.append)
+    return [frame.time / TICK for frame in frames], sum(counts)
+
+
+def test_repeats_are_redrawn_on_request_except_before_a_cut() -> None:
+    redraw = Preparation(duplicates=Duplicates.REDRAW, cuts=parse_cuts("5"))
+    assert redrawn(redraw, 0, 1, 1, 2, 2, 3, 3, 4) == ([0, 1, 3, 4, 5, 7], 2)
+
+
+def test_repeats_at_the_end_of_a_loop_lead_to_its_beginning() -> None:
+    redraw = Preparation(duplicates=Duplicates.REDRAW, loop=True)
+    assert redrawn(redraw, 0, 1, 2, 3, 3, 3) == ([0, 1, 2, 3, 6], 2)
+    assert redrawn(replace(redraw, loop=False), 0, 1, 2, 3, 3, 3) == ([0, 1, 2, 3, 4, 5], 0)
+
+
 def test_one_mask_serves_all_frames_and_several_one_each() -> None:
     masks = list(torch.rand(3, 48, 64))
     one, each = (prepared(Preparation(masks=given), 0, 1, 2) for given in (masks[:1], masks))
@@ -77,7 +96,8 @@ def test_mask_of_another_size_is_refused() -> None:
         prepared(Preparation(masks=[torch.ones(48, 32)]), 0, 1)
 
 
-def test_all_stages_together_keep_some_frames_only() -> None:
+@pytest.mark.parametrize("duplicates", [Duplicates.SMOOTH, Duplicates.REDRAW])
+def test_all_stages_together_keep_some_frames_only(duplicates: Duplicates) -> None:
     alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
 
     def counted() -> Iterator[Frame]:
@@ -87,7 +107,7 @@ def test_all_stages_together_keep_some_frames_only() -> None:
             yield Frame(pixels, index * TICK)
 
     everything = Preparation(
-        masks=[torch.ones(48, 64)], duplicates=Duplicates.SMOOTH, cuts=parse_cuts("9"), loop=True
+        masks=[torch.ones(48, 64)], duplicates=duplicates, cuts=parse_cuts("9"), loop=True
     )
     frames, _ = everything.apply(counted(), SCHEDULE, lambda _: None)
     most = max(len(alive) for _ in frames)

@@ -25,28 +25,28 @@ def test_thumbnails_of_one_scene_differ_little_and_of_others_much() -> None:
     generator = torch.Generator().manual_seed(0)
     cells = torch.rand(2, 3, 8, 8, generator=generator)
     scene, other = F.interpolate(cells, (64, 64), mode="bilinear").permute(0, 2, 3, 1)
-    thumbnail = make_thumbnail(scene)
+    thumbnail = make_thumbnail(scene, 32)
     assert scene_difference(thumbnail, thumbnail) == 0
     same = (scene * 0.6, scene.roll(6, 1), scene + 0.2)  # darker, moved, brighter
-    assert max(scene_difference(thumbnail, make_thumbnail(pixels)) for pixels in same) < 0.2
-    assert scene_difference(thumbnail, make_thumbnail(other)) > 0.4
+    assert max(scene_difference(thumbnail, make_thumbnail(pixels, 32)) for pixels in same) < 0.2
+    assert scene_difference(thumbnail, make_thumbnail(other, 32)) > 0.4
 
 
 def test_thumbnail_is_the_same_of_8_bits_and_of_floats() -> None:
     pixels = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
-    assert torch.allclose(make_thumbnail(pixels), make_thumbnail(pixels / 255), atol=1e-5)
+    assert torch.allclose(make_thumbnail(pixels, 32), make_thumbnail(pixels / 255, 32), atol=1e-5)
 
 
 def test_colours_of_equal_luma_have_no_contrast() -> None:
     pixels = torch.zeros(64, 64, 3)
     pixels[:, ::4, 0] = pixels[:, 1::4, 0] = 1
     pixels[:, 2::4, 1] = pixels[:, 3::4, 1] = 0.299 / 0.587
-    assert make_thumbnail(pixels).abs().max() < 1e-3
+    assert make_thumbnail(pixels, 32).abs().max() < 1e-3
 
 
 def test_noise_in_the_dark_has_less_contrast_than_a_scene() -> None:
     noise = torch.rand(64, 64, 3)
-    in_the_dark, in_light = (make_thumbnail(noise * level).abs().mean() for level in (0.01, 1))
+    in_the_dark, in_light = (make_thumbnail(noise * level, 32).abs().mean() for level in (0.01, 1))
     assert in_the_dark < 0.2 < 0.7 < in_light < 1
 
 
