@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import torch
 import torch.nn.functional as F
@@ -28,28 +28,46 @@ EVALUATIONS = ("auto", "exact", "plain")
 
 
 def main() -> None:
-    """Print a table, one row per size, precision and multiplier."""
+    """Print a table, one row per size, precision, multiplier and scale."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="a 5-block checkpoint such as 4.25 or 4.26")
     parser.add_argument("--size", nargs="+", default=["832x480", "1280x720", "1920x1080"])
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--multi", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--scale", nargs="+", type=float, default=[1.0])
+    parser.add_argument("--cpu-time", action="store_true", help="CPU seconds instead of real ones")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     table: dict[str, dict[str, float]] = {}
+    clock = process_time if args.cpu_time else perf_counter
     for size, precision, multi in product(args.size, args.precision, args.multi):
-        found = candidates(args.checkpoint, size, precision, multi)
-        row = f"{size} {precision} x{multi}"
-        table[row] = measure(found, args.runs, multi - 1)
-        base = table[row].get("ComfyUI fp32", table[row]["plain"])
-        cells = [f"{name} {s:.3f} s ({base / s:.2f}x)" for name, s in table[row].items()]
-        print(f"{row:>19}  " + "  ".join(cells), flush=True)
+        found = {
+            (scale, name): candidate
+            for scale in args.scale
+            for name, candidate in candidates(
+                args.checkpoint, size, precision, multi, scale
+            ).items()
+        }
+        seconds = measure(found, args.runs, multi - 1, clock)
+        for scale in args.scale:
+            row = f"{size} {precision} x{multi} scale {scale:g}"
+            table[row] = {name: s for (of, name), s in seconds.items() if of == scale}
+            print_row(row, table[row])
     if args.json:
         args.json.write_text(json.dumps(table, indent=2))
 
 
-def candidates(checkpoint: Path, size: str, precision: str, multi: int) -> dict[str, Candidate]:
+def print_row(label: str, seconds: dict[str, float]) -> None:
+    """Print the seconds of each candidate, and how fast it is relative to ComfyUI's or the plain one."""
+    base = seconds.get("ComfyUI fp32", seconds["plain"])
+    cells = [f"{name} {s:.3f} s ({base / s:.2f}x)" for name, s in seconds.items()]
+    print(f"{label:>27}  " + "  ".join(cells), flush=True)
+
+
+def candidates(
+    checkpoint: Path, size: str, precision: str, multi: int, scale: float
+) -> dict[str, Candidate]:
     """Prepare what is compared.
 
     Each call encodes the later source frame and makes ``multi`` - 1 new ones; the earlier frame's
@@ -62,17 +80,20 @@ def candidates(checkpoint: Path, size: str, precision: str, multi: int) -> dict[
     found: dict[str, Candidate] = {}
     for wanted in EVALUATIONS:
         way = RifeModel(model.network, model.name, evaluation=wanted)
-        found[way.evaluation()] = interpolation(way, img0, img1, times)
-    if "COMFYUI_PATH" in os.environ:
+        found[way.evaluation(scale)] = interpolation(way, img0, img1, times, scale)
+    if "COMFYUI_PATH" in os.environ and scale == 1:
         found["ComfyUI fp32"] = comfyui(checkpoint, img0, img1, times)
     assert isinstance(model.network, IFNet)
-    return found | {"convolutions": convolutions(model.network, height, width, len(times))}
+    alone = convolutions(model.network, int(height * scale), int(width * scale), len(times))
+    return found | {"convolutions": alone}
 
 
-def interpolation(model: RifeModel, img0: Tensor, img1: Tensor, times: list[float]) -> Candidate:
+def interpolation(
+    model: RifeModel, img0: Tensor, img1: Tensor, times: list[float], scale: float
+) -> Candidate:
     """Prepare this project's work."""
-    first = model.encode(img0)
-    return lambda: list(model.interpolate_each(first, model.encode(img1), times))
+    first = model.encode(img0, scale=scale)
+    return lambda: list(model.interpolate_each(first, model.encode(img1, scale=scale), times))
 
 
 def smooth_pair(height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -107,7 +128,10 @@ def comfyui(checkpoint: Path, img0: Tensor, img1: Tensor, times: list[float]) ->
 
 
 def convolutions(network: IFNet, height: int, width: int, num_frames: int) -> Candidate:
-    """Run the blocks' convolutions alone, on inputs that are already there, channels last."""
+    """Run the blocks' convolutions alone, on inputs that are already there, channels last.
+
+    ``height`` and ``width`` are those of the frame times the scale of the flow.
+    """
     config = network.config
     inputs = [
         torch.rand(1, config.block_inputs(index), height // scale, width // scale).to(

@@ -10,12 +10,14 @@ block's output to the whole frame again. None of that is needed, and the result 
   resolution and is enlarged directly to where it is needed.
 - The input of a block's first convolution is computed in strips of rows, so the 28 planes that the
   finest block reads never exist for a whole frame, and temporaries stay in the cache.
+- A block that works above the frame's resolution, at scale 2, enlarges its input by 2: that is a
+  part of its first convolution, and the enlarged input never exists (``enlarged_stem``).
 - Of the last block only flow and mask are computed, not the unused features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +33,7 @@ from ..networks import (
     resize,
     sample,
 )
+from .enlarged_stem import EnlargedStem
 from .resampling import neighbours, read_positions
 
 _STRIP_PIXELS = 1 << 16
@@ -79,16 +82,19 @@ class Pyramid:
         updates: list[Tensor] = []
         for block, level in zip(self._network.flow_blocks(), levels, strict=True):
             is_last = len(updates) == len(levels) - 1
-            strips = _input_strips(level, pair, timestep, updates, self._network.config)
-            updates.append(_run_block(block, strips, level.scale, is_last=is_last))
+            stems = _stems(block, level, pair, timestep, updates)
+            updates.append(_run_block(block, stems, level.scale, is_last=is_last))
         return frame_level, updates
 
     def _levels_for(self, frame: Tensor, flow_scale: float) -> list[_Level]:
         key = (*frame.shape[2:], flow_scale, frame.device)
         if key != self._key:
-            scales = [int(scale / flow_scale) for scale in self._network.config.block_scales]
-            head = 1 if self._network.config.shuffled_head else 2
-            reductions = [head * scale for scale in scales]  # frame size over update size
+            scales = [scale / flow_scale for scale in self._network.config.block_scales]
+            blocks = self._network.flow_blocks()
+            reductions = [  # frame size over update size; an update above the frame is reduced
+                max(1, int(block.enlargement(scale)))
+                for block, scale in zip(blocks, scales, strict=True)
+            ]
             self._levels = [
                 _Level(frame, scale, reductions[:index]) for index, scale in enumerate(scales)
             ]
@@ -98,7 +104,7 @@ class Pyramid:
 
 
 class _Level:
-    """The geometry of one block's input: the frame reduced by ``scale``.
+    """The geometry of one block's input: the frame reduced by ``scale``, or itself below 1.
 
     Attributes:
         scale: the block's scale.
@@ -108,11 +114,12 @@ class _Level:
         cols: [m] px of the frame, the columns that it reads.
     """
 
-    def __init__(self, frame: Tensor, scale: int, update_reductions: Sequence[int]) -> None:
+    def __init__(self, frame: Tensor, scale: float, update_reductions: Sequence[int]) -> None:
         height, width = frame.shape[2:]
         self.scale = scale
-        self.height, self.width = height // scale, width // scale
-        rows, cols = read_positions(height, scale), read_positions(width, scale)
+        reduction = max(1, int(scale))  # enlarging is left to the first convolution
+        self.height, self.width = height // reduction, width // reduction
+        rows, cols = read_positions(height, reduction), read_positions(width, reduction)
         self.rows, self.cols = rows.to(frame.device), cols.to(frame.device)
         self._samplers = [
             _Enlargement((height // factor, width // factor), factor, rows, cols, frame.device)
@@ -123,7 +130,7 @@ class _Level:
             last = update_reductions[-1]
             size = height // last, width // last
             all_rows, all_cols = torch.arange(self.height), torch.arange(self.width)
-            self._carry = _Enlargement(size, last // scale, all_rows, all_cols, frame.device)
+            self._carry = _Enlargement(size, last // reduction, all_rows, all_cols, frame.device)
 
     def strips(self, num_rows: int, device: torch.device) -> Iterator[slice]:
         """Cut ``num_rows`` rows of the reduced frame into strips; one strip unless on a CPU."""
@@ -162,7 +169,7 @@ class _Level:
 
     def reduced(self, sampled: Tensor) -> Tensor:
         """Average the four pixels read for each pixel of the reduced frame."""
-        return sampled if self.scale == 1 else resize(sampled, 0.5)
+        return sampled if self.scale <= 1 else resize(sampled, 0.5)
 
 
 class _Enlargement:
@@ -203,24 +210,47 @@ class _Enlargement:
         return F.interpolate(lines, size, mode="bilinear", align_corners=False)
 
 
-def _input_strips(
-    level: _Level, pair: Pair, timestep: Tensor, updates: Sequence[Tensor], config: IFNetConfig
+def _stems(
+    block: FlowBlock, level: _Level, pair: Pair, timestep: Tensor, updates: Sequence[Tensor]
 ) -> Iterator[Tensor]:
-    """Yield a block's input in strips of rows, each beginning one row early for the 3x3 window."""
+    """Yield what a block's first convolution returns, in strips of rows."""
+    device, inputs = pair.frame0.device, (pair, timestep, updates, block.config)
+    if level.scale < 1:
+        enlarged = EnlargedStem(block.halvings[0])
+        for rows in level.strips(level.height, device):
+            x = _bordered_input(level, rows, *inputs)
+            yield enlarged(x.to(block.dtype), is_top=rows.start == 0)
+        return
     # The first convolution halves: its row i reads rows 2i - 1, 2i and 2i + 1.
-    for out_rows in level.strips(level.height // 2, pair.frame0.device):
+    for out_rows in level.strips(level.height // 2, device):
         rows = slice(max(2 * out_rows.start - 1, 0), 2 * out_rows.stop)
-        x = _block_input(level, pair, timestep, updates, config, rows)
-        yield F.pad(x, (0, 0, 1, 0)) if rows.start == 0 else x
+        x = _block_input(level, rows, *inputs)
+        x = F.pad(x, (0, 0, 1, 0)) if rows.start == 0 else x
+        yield block.first_convolution(x.to(block.dtype), pad_rows=0)
 
 
-def _block_input(
+def _bordered_input(
     level: _Level,
+    rows: slice,
     pair: Pair,
     timestep: Tensor,
     updates: Sequence[Tensor],
     config: IFNetConfig,
+) -> Tensor:
+    """Assemble rows of a block's input with one more on each side; borders repeat."""
+    inside = slice(max(rows.start - 1, 0), min(rows.stop + 1, level.height))
+    x = _block_input(level, inside, pair, timestep, updates, config)
+    above, below = inside.start - rows.start + 1, rows.stop + 1 - inside.stop
+    return F.pad(x, (1, 1, above, below), mode="replicate")
+
+
+def _block_input(
+    level: _Level,
     rows: slice,
+    pair: Pair,
+    timestep: Tensor,
+    updates: Sequence[Tensor],
+    config: IFNetConfig,
 ) -> Tensor:
     """Assemble [B, C, n, w] in the order of ``IFNet``: frames, timestep, mask, features, flow."""
     if not updates:
@@ -248,13 +278,14 @@ def _summed_parts(updates: Sequence[Tensor], config: IFNetConfig) -> list[Tensor
     return [update[:, :num_summed] for update in updates]
 
 
-def _run_block(block: FlowBlock, strips: Iterator[Tensor], scale: int, *, is_last: bool) -> Tensor:
+def _run_block(block: FlowBlock, stems: Iterable[Tensor], scale: float, *, is_last: bool) -> Tensor:
     """Run a block; returns its update at its own resolution, flow in px of the frame."""
-    stems = [block.first_convolution(x.to(block.dtype), pad_rows=0) for x in strips]
-    x = block.trunk(stems[0] if len(stems) == 1 else torch.cat(stems, 2))
+    parts = list(stems)
+    x = block.trunk(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
     num_channels = 5 if is_last else 5 + block.config.hidden_features
-    out = block.head(x, num_channels).float().contiguous()
-    out[:, :4] *= block.enlargement(scale)
+    factor = block.enlargement(scale)
+    out = block.head(x, num_channels, halves=factor < 1).float().contiguous()
+    out[:, :4] *= factor
     return out
 
 

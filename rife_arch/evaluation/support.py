@@ -30,14 +30,15 @@ _ENCODER: _Handled = {"hidden": None, "features": None, "short": (False, True)}
 def supports_pyramid(config: NetworkConfig, flow_scale: float) -> bool:
     """Tell whether the pyramid gives the result of the plain forward.
 
-    It must handle everything in ``config``, and reduce each block's input by 1 or an even number.
+    It must handle everything in ``config``, and reduce each block's input by 1/2 (which enlarges),
+    1 or an even number.
     """
     if not isinstance(config, IFNetConfig) or not _is_handled(config, _NETWORK):
         return False
     if config.encoder is not None and not _is_handled(config.encoder, _ENCODER):
         return False
     scales = [scale / flow_scale for scale in config.block_scales]
-    return all(scale == 1 or scale % 2 == 0 for scale in scales)
+    return all(scale in (0.5, 1) or scale % 2 == 0 for scale in scales)
 
 
 def _is_handled(config: IFNetConfig | EncoderConfig, handled: _Handled) -> bool:

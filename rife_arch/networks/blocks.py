@@ -77,14 +77,20 @@ class ActivatedConv(nn.Sequential):
 
     def forward(self, input: Tensor, pad_rows: int = 1) -> Tensor:  # noqa: A002  torch's name
         """Map [B, I, H, W] to [B, O, ...]; zeros around it, ``pad_rows`` above and below."""
-        x, layer, activation = input, self.layer, self.activation
-        weight, bias, stride, padding = layer.weight, layer.bias, layer.stride, (pad_rows, 1)
+        return self.with_weight(input, self.layer.weight, self.layer.stride, (pad_rows, 1))
+
+    def with_weight(
+        self, x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, int]
+    ) -> Tensor:
+        """Do the same with another weight, stride and padding, rows first."""
+        layer, activation = self.layer, self.activation
         if isinstance(activation, nn.LeakyReLU) and _can_fuse_activation(x):
             return torch.ops.mkldnn._convolution_pointwise(
-                *(x, weight, bias, padding, stride, layer.dilation, layer.groups),
+                *(x, weight, layer.bias, padding, stride, layer.dilation, layer.groups),
                 *("leaky_relu", [activation.negative_slope], ""),
             )
-        return activation(F.conv2d(x, weight, bias, stride, padding, layer.dilation, layer.groups))
+        out = F.conv2d(x, weight, layer.bias, stride, padding, layer.dilation, layer.groups)
+        return activation(out)
 
 
 def _can_fuse_activation(x: Tensor) -> bool:
@@ -217,20 +223,30 @@ class FlowBlock(nn.Module):
         out = self.convblock(stem)
         return out + stem if self.config.residual == "trunk" else out
 
-    def head(self, x: Tensor, num_channels: int) -> Tensor:
-        """Compute the first ``num_channels`` of flow, mask and features."""
-        # 4.6-4.20 have an unused sixth channel.
+    def head(self, x: Tensor, num_channels: int, *, halves: bool = False) -> Tensor:
+        """Compute the first ``num_channels`` of flow, mask and features.
+
+        ``halves`` reduces the result of a shuffled head by 2.
+        """
+        weight, bias, shuffle = self.head_layer(num_channels, halves=halves)
+        out = F.conv_transpose2d(x.to(weight.dtype), weight, bias, 2, 1)
+        return F.pixel_shuffle(out, shuffle) if shuffle > 1 else out
+
+    def head_layer(self, num_channels: int, *, halves: bool) -> tuple[Tensor, Tensor, int]:
+        """Return weight and bias of the head's deconvolution, and the factor of the shuffle after it.
+
+        The mean of the 2x2 pixels that a shuffle makes of four channels is the mean of the channels.
+        """
         shuffled = self.config.shuffled_head
         layer = cast("nn.Sequential", self.lastconv)[0] if shuffled else self.lastconv
         weight, bias = cast("tuple[Tensor, Tensor]", (layer.weight, layer.bias))
-        channels = slice(4 * num_channels if shuffled else num_channels)
-        out = F.conv_transpose2d(x.to(weight.dtype), weight[:, channels], bias[channels], 2, 1)
-        return F.pixel_shuffle(out, 2) if shuffled else out
-
-    @property
-    def head_side(self) -> int:
-        """Side, px, of the square of output pixels that one pixel of the trunk becomes."""
-        return 4 if self.config.shuffled_head else 2
+        # 4.6-4.20 have an unused sixth channel.
+        if not shuffled:
+            return weight[:, :num_channels], bias[:num_channels], 1
+        weight, bias = weight[:, : 4 * num_channels], bias[: 4 * num_channels]
+        if halves:
+            return weight.unflatten(1, (-1, 4)).mean(2), bias.unflatten(0, (-1, 4)).mean(1), 1
+        return weight, bias, 2
 
     def enlargement(self, scale: float) -> float:
         """Return the factor from the head's output to the frame."""

@@ -67,5 +67,7 @@ def _features_head(network: IFNet) -> tuple[Tensor, Tensor] | None:
     """Convert the encoder's deconvolution to return features as ``kernels`` reads them."""
     if network.config.encoder is None:
         return None
-    weight, bias = as_convolution(network.encode.cnn3, shuffle=1)
+    layer = network.encode.cnn3
+    assert layer.bias is not None
+    weight, bias = as_convolution(layer.weight, layer.bias, shuffle=1)
     return weight.contiguous(memory_format=torch.channels_last), bias

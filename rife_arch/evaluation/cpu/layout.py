@@ -107,25 +107,31 @@ def reordered_stem(conv: ActivatedConv, positions: Sequence[int], pixel: int) ->
     return ActivatedConv(reordered, conv.activation)
 
 
-def block_head(block: FlowBlock, channels: int, enlargement: float) -> tuple[Tensor, Tensor]:
-    """Convert a block's head to return updates as ``kernels`` reads them."""
-    shuffled = block.config.shuffled_head
-    layer = cast("nn.Sequential", block.lastconv)[0] if shuffled else block.lastconv
-    deconv = cast("nn.ConvTranspose2d", layer)
-    weight, bias = as_convolution(deconv, shuffle=2 if shuffled else 1)
-    rows = torch.cat((weight.flatten(1), bias[:, None]), 1).unflatten(0, (block.head_side**2, -1))
-    out = rows[:, :channels].clone()
-    out[:, :4] *= enlargement
-    out = out.flatten(0, 1)
+def block_head(
+    block: FlowBlock, channels: int, enlargement: float
+) -> tuple[tuple[Tensor, Tensor], int]:
+    """Convert a block's head to return updates as ``kernels`` reads them.
+
+    Returns:
+        Weight and bias of a convolution, and the side, px, of the square of output pixels that
+        one pixel of the trunk becomes.
+    """
+    *layer, shuffle = block.head_layer(channels, halves=enlargement < 1)
+    weight, bias = as_convolution(*layer, shuffle=shuffle)
+    side = 2 * shuffle
+    rows = torch.cat((weight.flatten(1), bias[:, None]), 1).unflatten(0, (side**2, -1)).clone()
+    rows[:, :4] *= enlargement
+    out = rows.flatten(0, 1)
     weight = out[:, :-1].reshape(len(out), -1, 2, 2)
-    return weight.contiguous(memory_format=torch.channels_last), out[:, -1].contiguous()
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    return (weight, out[:, -1].contiguous()), side
 
 
 def _round_up_to_four(number: int) -> int:
     return -number % 4 + number
 
 
-def as_convolution(layer: nn.ConvTranspose2d, *, shuffle: int) -> tuple[Tensor, Tensor]:
+def as_convolution(weight: Tensor, bias: Tensor, *, shuffle: int) -> tuple[Tensor, Tensor]:
     """Turn a 4x4 deconvolution, and the pixel shuffle behind it, into a 2x2 convolution.
 
     With padding 1 it returns, at [j, i], the block of 2 ``shuffle`` x 2 ``shuffle`` output pixels
@@ -135,7 +141,6 @@ def as_convolution(layer: nn.ConvTranspose2d, *, shuffle: int) -> tuple[Tensor, 
         weight [n n C, I, 2, 2] and bias, the outputs ordered by row and column in the block.
     """
     taps = "i (c a b) (p r) (q s) -> (r a) (s b) c i p q"
-    weight = rearrange(layer.weight, taps, a=shuffle, b=shuffle, r=2, s=2).flip(-1, -2)
-    assert layer.bias is not None
-    bias = rearrange(layer.bias, "(c a b) -> a b c", a=shuffle, b=shuffle).repeat(2, 2, 1)
+    weight = rearrange(weight, taps, a=shuffle, b=shuffle, r=2, s=2).flip(-1, -2)
+    bias = rearrange(bias, "(c a b) -> a b c", a=shuffle, b=shuffle).repeat(2, 2, 1)
     return weight.flatten(0, 2), bias.flatten()

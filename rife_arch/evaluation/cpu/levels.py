@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...networks import ActivatedConv, FlowBlock, IFNet
+from ..enlarged_stem import EnlargedStem
 from ..resampling import read_positions
 from .kernels import Enlargement
 from .layout import Grid, Layout, block_head, reordered_stem
@@ -45,8 +46,9 @@ class Level:
         block: for the convolutions between stem and head.
         stem: the first convolution, reading pixels as ``kernels`` writes them.
         head: weight and bias of the last, returning flow in px of the frame.
-        scale: by which its input is reduced.
-        height: of the input, px.
+        scale: by which its input is reduced; below 1 the stem enlarges it, and reads one pixel
+            more on each side.
+        height: of the input as the stem reads it, px.
         width: of the input, px.
         rows: float32, rows of the frame that are sampled.
         cols: float32, columns that are sampled.
@@ -56,9 +58,9 @@ class Level:
     """
 
     block: FlowBlock
-    stem: ActivatedConv
+    stem: ActivatedConv | EnlargedStem
     head: tuple[Tensor, Tensor]
-    scale: int
+    scale: float
     height: int
     width: int
     rows: np.ndarray
@@ -70,7 +72,29 @@ class Level:
     @property
     def samples(self) -> int:
         """How many sampled rows, or columns, are averaged to a pixel of the input."""
-        return 1 if self.scale == 1 else 2
+        return 1 if self.scale <= 1 else 2
+
+    @property
+    def num_trunk_rows(self) -> int:
+        """Rows after both convolutions that halve."""
+        return (self.height - 2) // 2 if self.scale < 1 else self.height // 4
+
+    def rows_for(self, trunk_rows: slice) -> slice:
+        """Return which rows of the input some rows of the trunk depend on."""
+        # Row i of a halving convolution reads rows 2i - 1, 2i and 2i + 1.
+        start, stop = trunk_rows.start, trunk_rows.stop
+        if self.scale < 1:  # row j of the stem reads j - 1, j and j + 1; the first input row is -1
+            return slice(max(2 * start - 1, 0), 2 * stop + 2)
+        return slice(max(4 * start - 3, 0), 4 * stop)
+
+    def halved(self, x: Tensor, *, is_top: bool) -> Tensor:
+        """Run both convolutions that halve, on some rows of the input."""
+        pad = int(is_top)
+        if isinstance(self.stem, EnlargedStem):
+            x = self.stem(x, is_top=is_top)
+        else:
+            x = self.stem(x, pad)
+        return self.block.halvings[1](x, pad)
 
 
 def make_levels(
@@ -82,19 +106,22 @@ def make_levels(
     positions = layout.input_positions(network.config)
     scales = network.config.block_scales
     for block, full_scale in zip(network.flow_blocks(), scales, strict=True):
-        scale = int(full_scale / flow_scale)
+        scale = full_scale / flow_scale
         is_last = len(levels) == len(scales) - 1
         # Of the last block only flow and mask are needed.
         channels = 5 if is_last else 5 + network.config.hidden_features
-        reduction = int(block.enlargement(scale))
-        update = UpdateGrid.of(height, width, reduction, block.head_side, channels)
+        factor = block.enlargement(scale)
+        head, side = block_head(block, channels, factor)
+        # An update above the frame's resolution is reduced by the head.
+        update = UpdateGrid.of(height, width, max(1, int(factor)), side, channels)
+        stem = reordered_stem(block.halvings[0], positions, layout.pixel)
         levels.append(
             Level(
                 block,
-                reordered_stem(block.halvings[0], positions, layout.pixel),
-                block_head(block, channels, block.enlargement(scale)),
+                EnlargedStem(stem) if scale < 1 else stem,
+                head,
                 scale,
-                *(height // scale, width // scale),
+                *_input_size(height, width, scale),
                 *_tables(height, width, scale, updates),
                 update,
             )
@@ -103,16 +130,30 @@ def make_levels(
     return levels
 
 
+def _input_size(height: int, width: int, scale: float) -> tuple[int, int]:
+    if scale < 1:  # with a border of one pixel
+        return height + 2, width + 2
+    return height // int(scale), width // int(scale)
+
+
 def _tables(
-    height: int, width: int, scale: int, updates: list[UpdateGrid]
+    height: int, width: int, scale: float, updates: list[UpdateGrid]
 ) -> tuple[np.ndarray, np.ndarray, list[Enlargement], Enlargement]:
     """Prepare what a block of this scale reads of the frames and of the blocks before it."""
-    rows, cols = read_positions(height, scale), read_positions(width, scale)
-    all_pixels = torch.arange(height // scale), torch.arange(width // scale)
+    reduction = max(1, int(scale))
+    rows, cols = read_positions(height, reduction), read_positions(width, reduction)
+    pixels = torch.arange(height // reduction), torch.arange(width // reduction)
+    if scale < 1:
+        rows, cols = pixels = _bordered(rows), _bordered(cols)
     if updates:
         last = updates[-1]
-        carry = last.grid.enlarged(*all_pixels, last.reduction // scale)
+        carry = last.grid.enlarged(*pixels, last.reduction // reduction)
     else:
-        carry = Grid(np.zeros(1, np.int64), np.zeros(1, np.int64)).enlarged(*all_pixels, height)
+        carry = Grid(np.zeros(1, np.int64), np.zeros(1, np.int64)).enlarged(*pixels, height)
     enlargements = [update.grid.enlarged(rows, cols, update.reduction) for update in updates]
     return rows.float().numpy(), cols.float().numpy(), enlargements, carry
+
+
+def _bordered(positions: Tensor) -> Tensor:
+    """Repeat the first and the last position."""
+    return torch.cat((positions[:1], positions, positions[-1:]))

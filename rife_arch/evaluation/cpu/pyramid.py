@@ -130,14 +130,13 @@ class _Evaluation:
         row_bytes = level.width * self._layout.pixel * self._dtype.itemsize
 
         def stem(rows: slice) -> Tensor:
-            # Row i of a halving convolution reads rows 2i - 1, 2i and 2i + 1.
-            first_row, pad = (4 * rows.start - 3, 0) if rows.start else (0, 1)
-            read = slice(first_row, 4 * rows.stop)
+            read = level.rows_for(rows)
             with self._scratch.lend() as scratch:
                 x = self._input(level, frames, timestep, updates, read, scratch)
-                return level.block.halvings[1](level.stem(x, pad), pad)
+                return level.halved(x, is_top=rows.start == 0)
 
-        strips = self._workers.strips(level.height // 4, 4 * row_bytes)
+        rows_per_row = level.height // level.num_trunk_rows
+        strips = self._workers.strips(level.num_trunk_rows, rows_per_row * row_bytes)
         stems = self._workers.map(stem, strips)
         return level.block.units(stems[0] if len(stems) == 1 else torch.cat(stems, 2))
 

@@ -43,11 +43,30 @@ def test_pyramid_equals_the_plain_forward(version: str, scale: float) -> None:
     assert both_ways(model, img0, img1, 0.3, scale) > 100
 
 
+@pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("pixels", [1, 1000, 1 << 30])
-def test_strips_of_any_height_give_the_same(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strips_of_any_height_give_the_same(
+    pixels: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pyramid_module, "_STRIP_PIXELS", pixels)
     img0, img1 = random_image(1, 192, 128), random_image(2, 192, 128)
-    assert both_ways(random_model(preset_config("4.25")), img0, img1, 0.5, 1) > 100
+    assert both_ways(random_model(preset_config("4.25")), img0, img1, 0.5, scale) > 100
+
+
+@pytest.mark.parametrize("version", ["4.25", "4.6", "4.4"])
+def test_scale_two_gives_the_motion_of_each_pair_of_a_batch(version: str) -> None:
+    network = random_model(preset_config(version)).network
+    assert isinstance(network, IFNet)
+    img0, img1 = (torch.cat([random_image(seed + i, 64, 96) for i in (0, 7)]) for seed in (1, 2))
+    times = torch.tensor([0.2, 0.9]).view(2, 1, 1, 1)
+    with torch.inference_mode():
+        pair = Pair(network.encode_frame(img0), network.encode_frame(img1))
+        found = Pyramid(network).with_motion(pair, times, 2)
+        expected = network.with_motion(pair, times, 2)
+    assert psnr(found.frame, expected.frame) > 100
+    torch.testing.assert_close(found.motion.flow, expected.motion.flow, atol=1e-3, rtol=1e-4)
+    masks = found.motion.mask_logits, expected.motion.mask_logits
+    torch.testing.assert_close(*masks, atol=1e-3, rtol=1e-4)
 
 
 def test_batch_has_its_own_timesteps() -> None:
@@ -60,7 +79,7 @@ def test_batch_has_its_own_timesteps() -> None:
 
 def test_a_change_of_size_or_scale_is_noticed() -> None:
     model = random_model(preset_config("4.25"))
-    for height, width, scale in ((64, 128, 1), (128, 64, 1), (128, 64, 0.5), (64, 128, 1)):
+    for height, width, scale in ((64, 128, 1), (128, 64, 1), (128, 64, 2), (64, 128, 0.5)):
         img0, img1 = random_image(1, height, width), random_image(2, height, width)
         fresh = random_model(preset_config("4.25"))
         out = model(img0, img1, 0.5, scale=scale)
@@ -79,8 +98,8 @@ def test_folded_units_give_the_same(version: str) -> None:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("time", [0.25, 0.5, 0.8])
+@pytest.mark.parametrize(("time", "scale"), [(0.25, 1), (0.5, 1), (0.8, 1), (0.3, 2)])
 def test_released_weights_on_real_frames_agree(
-    time: float, released_model: Callable[[str], RifeModel]
+    time: float, scale: float, released_model: Callable[[str], RifeModel]
 ) -> None:
-    assert both_ways(released_model("4.26"), *real_pair(), time, 1) > 110
+    assert both_ways(released_model("4.26"), *real_pair(), time, scale) > 110

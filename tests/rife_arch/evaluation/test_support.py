@@ -48,9 +48,9 @@ def test_every_released_network_is_in_one_of_the_lists() -> None:
 
 @pytest.mark.parametrize("version", EXACT)
 @pytest.mark.parametrize(
-    ("scale", "expected"), [(0.25, True), (0.5, True), (1, True), (2, False), (4, False)]
+    ("scale", "expected"), [(0.25, True), (0.5, True), (1, True), (2, True), (4, False)]
 )
-def test_exact_networks_take_the_pyramid_unless_a_scale_enlarges(
+def test_exact_networks_take_the_pyramid_unless_a_scale_enlarges_by_more_than_two(
     version: str, scale: float, expected: bool
 ) -> None:
     assert supports_pyramid(preset_config(version), scale) is expected

@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[4]
 CASES = [
     (preset.versions[-1], scale)
     for preset in PRESETS
-    for scale in (0.25, 0.5, 1.0)
+    for scale in (0.25, 0.5, 1.0, 2.0)
     if supports_pyramid(preset.config, scale)
 ]
 
@@ -61,17 +61,19 @@ def test_it_equals_the_plain_forward(version: str, scale: float) -> None:
     assert psnr(model(*images, 0.3, scale=scale), plain(model, *images, 0.3, scale)) > 100
 
 
+@pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("strip_bytes", [1, 100_000, 1 << 30])
 @pytest.mark.parametrize("num_threads", [1, 2, 3])
 def test_strips_and_threads_of_any_number_give_the_same(
-    strip_bytes: int, num_threads: int, monkeypatch: pytest.MonkeyPatch
+    strip_bytes: int, num_threads: int, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads_module, "_STRIP_BYTES", strip_bytes)
     before = torch.get_num_threads()
     torch.set_num_threads(num_threads)
     try:
         model, images = random_model(preset_config("4.25")), pair(192, 128)
-        assert psnr(model(*images, 0.5), plain(model, *images, 0.5)) > 100
+        expected = plain(model, *images, 0.5, scale)
+        assert psnr(model(*images, 0.5, scale=scale), expected) > 100
         assert torch.get_num_threads() == num_threads  # as it was
         with ThreadPoolExecutor(1) as pool:  # and for threads to come
             assert pool.submit(torch.get_num_threads).result() == num_threads
@@ -79,16 +81,18 @@ def test_strips_and_threads_of_any_number_give_the_same(
         torch.set_num_threads(before)
 
 
-def test_batch_has_its_own_timesteps() -> None:
+@pytest.mark.parametrize("scale", [1, 2])
+def test_batch_has_its_own_timesteps(scale: float) -> None:
     model, (img0, img1) = random_model(preset_config("4.25")), pair(64, 64)
-    both = model(img0.expand(2, -1, -1, -1), img1.expand(2, -1, -1, -1), torch.tensor([0.2, 0.9]))
+    batch = [img.expand(2, -1, -1, -1) for img in (img0, img1)]
+    both = model(*batch, torch.tensor([0.2, 0.9]), scale=scale)
     for out, time in zip(both, (0.2, 0.9), strict=True):
-        assert psnr(out, plain(model, img0, img1, time)[0]) > 100
+        assert psnr(out, plain(model, img0, img1, time, scale)[0]) > 100
 
 
 def test_a_change_of_size_or_scale_is_noticed() -> None:
     model = random_model(preset_config("4.25"))
-    for height, width, scale in ((64, 128, 1), (128, 64, 1), (128, 64, 0.5), (64, 128, 1)):
+    for height, width, scale in ((64, 128, 1), (128, 64, 1), (128, 64, 2), (64, 128, 0.5)):
         images = pair(height, width)
         assert psnr(model(*images, 0.5, scale=scale), plain(model, *images, 0.5, scale)) > 100
 
@@ -198,19 +202,20 @@ def test_importing_the_package_does_not_import_numba() -> None:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("time", [0.25, 0.5, 0.8])
+@pytest.mark.parametrize(("time", "scale"), [(0.25, 1), (0.5, 1), (0.8, 1), (0.3, 2)])
 def test_released_weights_on_real_frames_agree(
-    time: float, released_model: Callable[[str], RifeModel]
+    time: float, scale: float, released_model: Callable[[str], RifeModel]
 ) -> None:
     model, images = released_model("4.26"), real_pair()
-    assert psnr(model(*images, time), plain(model, *images, time)) > 110
+    assert psnr(model(*images, time, scale=scale), plain(model, *images, time, scale)) > 110
 
 
 @pytest.mark.weights
+@pytest.mark.parametrize("scale", [1, 2])
 def test_convolutions_in_bfloat16_stay_close(
-    released_model: Callable[[str], RifeModel],
+    scale: float, released_model: Callable[[str], RifeModel]
 ) -> None:
     model, images = released_model("4.26"), real_pair()
-    expected = plain(model, *images, 0.5)
+    expected = plain(model, *images, 0.5, scale)
     set_precision(model.network, torch.bfloat16)
-    assert 55 < psnr(model(*images, 0.5), expected) < 90
+    assert 55 < psnr(model(*images, 0.5, scale=scale), expected) < 90
