@@ -34,6 +34,7 @@ from ..networks import (
     sample,
 )
 from .enlarged_stem import EnlargedStem
+from .orientation import average_of_both, oriented
 from .resampling import neighbours, read_positions
 
 _STRIP_PIXELS = 1 << 16
@@ -52,37 +53,43 @@ class Pyramid:
         """Attach its features to a frame; see ``IFNet``."""
         return self._network.encode_frame(img)
 
-    def __call__(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Tensor:
-        """Interpolate, to rounding the same as ``IFNet.forward`` without ensemble.
+    def __call__(
+        self, pair: Pair, timestep: Tensor, flow_scale: float, averages: bool = False
+    ) -> Tensor:
+        """Interpolate, to rounding the same as ``IFNet.forward``.
 
         Args:
             pair: the encoded frames, of the batch size of ``timestep``.
             timestep: [B, 1, 1, 1] float32 in (0, 1).
             flow_scale: see ``supports_pyramid``.
+            averages: the last block is averaged with its output for the swapped pair.
 
         Returns:
             [B, 3, H, W] float32 in [0, 1].
         """
-        frame_level, updates = self._updates(pair, timestep, flow_scale)
+        frame_level, updates = self._updates(pair, timestep, flow_scale, averages)
         return _blend(frame_level, pair, updates, self._network.config)
 
-    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Interpolated:
+    def with_motion(
+        self, pair: Pair, timestep: Tensor, flow_scale: float, averages: bool = False
+    ) -> Interpolated:
         """Interpolate, and return the motion as well, which takes five planes of memory."""
-        frame_level, updates = self._updates(pair, timestep, flow_scale)
+        frame_level, updates = self._updates(pair, timestep, flow_scale, averages)
         batch, _, height, width = pair.frame0.shape
         planes = pair.frame0.new_empty(batch, 5, height, width)
         frame = _blend(frame_level, pair, updates, self._network.config, planes)
         return Interpolated(frame, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:]))
 
     def _updates(
-        self, pair: Pair, timestep: Tensor, flow_scale: float
+        self, pair: Pair, timestep: Tensor, flow_scale: float, averages: bool
     ) -> tuple[_Level, list[Tensor]]:
         """Run all blocks; returns the geometry of the whole frame and each block's update."""
         *levels, frame_level = self._levels_for(pair.frame0, flow_scale)
         updates: list[Tensor] = []
         for block, level in zip(self._network.flow_blocks(), levels, strict=True):
             is_last = len(updates) == len(levels) - 1
-            stems = _stems(block, level, pair, timestep, updates)
+            both_ways = averages and is_last
+            stems = _stems(block, level, pair, timestep, updates, both_ways)
             updates.append(_run_block(block, stems, level.scale, is_last=is_last))
         return frame_level, updates
 
@@ -211,22 +218,34 @@ class _Enlargement:
 
 
 def _stems(
-    block: FlowBlock, level: _Level, pair: Pair, timestep: Tensor, updates: Sequence[Tensor]
-) -> Iterator[Tensor]:
-    """Yield what a block's first convolution returns, in strips of rows."""
+    block: FlowBlock,
+    level: _Level,
+    pair: Pair,
+    timestep: Tensor,
+    updates: Sequence[Tensor],
+    both_ways: bool,
+) -> Iterator[list[Tensor]]:
+    """Yield what a block's first convolution returns, in strips of rows; see ``oriented``."""
     device, inputs = pair.frame0.device, (pair, timestep, updates, block.config)
     if level.scale < 1:
         enlarged = EnlargedStem(block.halvings[0])
         for rows in level.strips(level.height, device):
             x = _bordered_input(level, rows, *inputs)
-            yield enlarged(x.to(block.dtype), is_top=rows.start == 0)
+            is_top = rows.start == 0
+            yield [
+                enlarged(each.to(block.dtype), is_top=is_top)
+                for each in oriented(x, block.config, both_ways)
+            ]
         return
     # The first convolution halves: its row i reads rows 2i - 1, 2i and 2i + 1.
     for out_rows in level.strips(level.height // 2, device):
         rows = slice(max(2 * out_rows.start - 1, 0), 2 * out_rows.stop)
         x = _block_input(level, rows, *inputs)
-        x = F.pad(x, (0, 0, 1, 0)) if rows.start == 0 else x
-        yield block.first_convolution(x.to(block.dtype), pad_rows=0)
+        pad = (0, 0, int(rows.start == 0), 0)
+        yield [
+            block.first_convolution(F.pad(each, pad).to(block.dtype), pad_rows=0)
+            for each in oriented(x, block.config, both_ways)
+        ]
 
 
 def _bordered_input(
@@ -278,13 +297,20 @@ def _summed_parts(updates: Sequence[Tensor], config: IFNetConfig) -> list[Tensor
     return [update[:, :num_summed] for update in updates]
 
 
-def _run_block(block: FlowBlock, stems: Iterable[Tensor], scale: float, *, is_last: bool) -> Tensor:
-    """Run a block; returns its update at its own resolution, flow in px of the frame."""
-    parts = list(stems)
-    x = block.trunk(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
+def _run_block(
+    block: FlowBlock, stems: Iterable[list[Tensor]], scale: float, *, is_last: bool
+) -> Tensor:
+    """Run a block; returns its update at its own resolution, flow in px of the frame.
+
+    Where ``stems`` are of both orientations, the update is the average of both.
+    """
     num_channels = 5 if is_last else 5 + block.config.hidden_features
     factor = block.enlargement(scale)
-    out = block.head(x, num_channels, halves=factor < 1).float().contiguous()
+    outs: list[Tensor] = []
+    for parts in zip(*stems, strict=True):
+        x = block.trunk(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
+        outs.append(block.head(x, num_channels, halves=factor < 1).float().contiguous())
+    out = outs[0] if len(outs) == 1 else average_of_both(*outs)
     out[:, :4] *= factor
     return out
 

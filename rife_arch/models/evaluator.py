@@ -104,8 +104,10 @@ class Evaluator:
             result = self.with_motion(pair, timesteps, flow_scale, averaging=averaging)
             return torch.cat((result.frame, pair.alphas.blended(result.motion)), 1)
         pyramid = self._pyramid_for(flow_scale)
-        if pyramid is not None and averaging == "none":
-            return self._compiled(pyramid.__call__)(pair, timesteps, flow_scale)
+        if pyramid is not None and averaging != "all":
+            return self._compiled(pyramid.__call__)(
+                pair, timesteps, flow_scale, averaging == "last"
+            )
         return self._compiled(self._network.forward)(pair, timesteps, flow_scale, averaging)
 
     def with_motion(
@@ -113,8 +115,10 @@ class Evaluator:
     ) -> Interpolated:
         """Interpolate the colours, and return the motion as well."""
         pyramid = self._pyramid_for(flow_scale)
-        if pyramid is not None and averaging == "none":
-            return self._compiled(pyramid.with_motion)(pair, timesteps, flow_scale)
+        if pyramid is not None and averaging != "all":
+            return self._compiled(pyramid.with_motion)(
+                pair, timesteps, flow_scale, averaging == "last"
+            )
         return self._compiled(self._network.with_motion)(pair, timesteps, flow_scale, averaging)
 
     def _compiled(self, run: Callable[..., ResultT]) -> Callable[..., ResultT]:

@@ -59,6 +59,14 @@ class Layout:
             *range(flow, flow + 4),
         ]
 
+    def swapped(self, positions: Sequence[int]) -> list[int]:
+        """List where the channels lie that a block reads of the swapped pair; see there."""
+        frames, flow = self.frame, 2 * self.frame
+        exchanged = {flow + i: flow + (i + 2) % 4 for i in range(4)}
+        for i in range(frames):
+            exchanged[i], exchanged[frames + i] = frames + i, i
+        return [exchanged.get(position, position) for position in positions]
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -125,6 +133,30 @@ def block_head(
     weight = out[:, :-1].reshape(len(out), -1, 2, 2)
     weight = weight.contiguous(memory_format=torch.channels_last)
     return (weight, out[:, -1].contiguous()), side
+
+
+def averaging_head(weight: Tensor, bias: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """Make the head of the trunks of a pair and of the swapped pair, which averages their updates.
+
+    Args:
+        weight: of the head, [N C, I, 2, 2]; the C ``channels`` are flow, mask, then features.
+        bias: [N C].
+        channels: C.
+
+    Returns:
+        Weight [N C, 2 I, 2, 2] and bias.
+    """
+    order = [2, 3, 0, 1, *range(4, channels)]
+    sign = torch.ones(channels)
+    sign[4] = -1
+
+    def swapped(x: Tensor) -> Tensor:
+        parts = x.unflatten(0, (-1, channels))[:, order]
+        return (parts * sign.view(-1, *[1] * (parts.ndim - 2))).flatten(0, 1)
+
+    both = torch.cat((weight, swapped(weight)), 1) / 2
+    both = both.contiguous(memory_format=torch.channels_last)
+    return both, (bias + swapped(bias)) / 2
 
 
 def _round_up_to_four(number: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +14,9 @@ from ...networks import ActivatedConv, FlowBlock, IFNet
 from ..enlarged_stem import EnlargedStem
 from ..resampling import read_positions
 from .kernels import Enlargement
-from .layout import Grid, Layout, block_head, reordered_stem
+from .layout import Grid, Layout, averaging_head, block_head, reordered_stem
+
+Stem = ActivatedConv | EnlargedStem
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,12 @@ class Level:
         enlargements: of all earlier updates, to the sampled pixels.
         carry: of the update before, to the pixels of the input.
         update: where its own update lies.
+        swapped_stem: makes the stem that reads a pixel as the swapped pair's, for a timestep.
+        head_of_both: reads the trunks of both orientations of the pair, and returns the average.
     """
 
     block: FlowBlock
-    stem: ActivatedConv | EnlargedStem
+    stem: Stem
     head: tuple[Tensor, Tensor]
     scale: float
     height: int
@@ -68,6 +74,8 @@ class Level:
     enlargements: list[Enlargement]
     carry: Enlargement
     update: UpdateGrid
+    swapped_stem: Callable[[float], Stem]
+    head_of_both: tuple[Tensor, Tensor]
 
     @property
     def samples(self) -> int:
@@ -87,13 +95,10 @@ class Level:
             return slice(max(2 * start - 1, 0), 2 * stop + 2)
         return slice(max(4 * start - 3, 0), 4 * stop)
 
-    def halved(self, x: Tensor, *, is_top: bool) -> Tensor:
-        """Run both convolutions that halve, on some rows of the input."""
+    def halved(self, x: Tensor, stem: Stem, *, is_top: bool) -> Tensor:
+        """Run both convolutions that halve, the first as ``stem``, on some rows of the input."""
         pad = int(is_top)
-        if isinstance(self.stem, EnlargedStem):
-            x = self.stem(x, is_top=is_top)
-        else:
-            x = self.stem(x, pad)
+        x = stem(x, is_top=is_top) if isinstance(stem, EnlargedStem) else stem(x, pad)
         return self.block.halvings[1](x, pad)
 
 
@@ -114,20 +119,41 @@ def make_levels(
         head, side = block_head(block, channels, factor)
         # An update above the frame's resolution is reduced by the head.
         update = UpdateGrid.of(height, width, max(1, int(factor)), side, channels)
-        stem = reordered_stem(block.halvings[0], positions, layout.pixel)
         levels.append(
             Level(
                 block,
-                EnlargedStem(stem) if scale < 1 else stem,
+                _stem(block, positions, layout.pixel, scale),
                 head,
                 scale,
                 *_input_size(height, width, scale),
                 *_tables(height, width, scale, updates),
                 update,
+                partial(_swapped_stem, block, layout.swapped(positions), layout.pixel, scale),
+                averaging_head(*head, channels),
             )
         )
         updates.append(update)
     return levels
+
+
+def _stem(block: FlowBlock, positions: Sequence[int], pixel: int, scale: float) -> Stem:
+    stem = reordered_stem(block.halvings[0], positions, pixel)
+    return EnlargedStem(stem) if scale < 1 else stem
+
+
+def _swapped_stem(
+    block: FlowBlock, positions: Sequence[int], pixel: int, scale: float, timestep: float
+) -> Stem:
+    """Make a stem that sees, in the pixels of a pair, those of the swapped pair."""
+    stem = reordered_stem(block.halvings[0], positions, pixel)
+    mask, time = (
+        positions[-5 - block.config.hidden_features],
+        positions[-6 - block.config.hidden_features],
+    )
+    with torch.no_grad():
+        stem.layer.weight[:, mask] *= -1
+        stem.layer.weight[:, time] *= (1 - timestep) / timestep
+    return EnlargedStem(stem) if scale < 1 else stem
 
 
 def _input_size(height: int, width: int, scale: float) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from ...networks import IFNet, Interpolated, Motion, Pair
 from .encoding import FrameEncoder
 from .kernels import Enlargement, Frames
 from .layout import Layout
-from .levels import Level, make_levels
+from .levels import Level, Stem, make_levels
 from .memory import Scratch, ScratchPool, empty_frames, flattened
 from .threads import Workers, chunks
 
@@ -56,20 +56,24 @@ class FusedPyramid:
         """
         return self._encode(img)
 
-    def __call__(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Tensor:
+    def __call__(
+        self, pair: Pair, timestep: Tensor, flow_scale: float, averages: bool = False
+    ) -> Tensor:
         """Interpolate; see ``Pyramid``."""
         evaluation = self._evaluation_of(pair, flow_scale)
         items = zip(pair.items(), timestep.flatten().tolist(), strict=True)
-        results = [evaluation(item, time) for item, time in items]
+        results = [evaluation(item, time, averages) for item, time in items]
         return results[0] if len(results) == 1 else torch.cat(results)
 
-    def with_motion(self, pair: Pair, timestep: Tensor, flow_scale: float) -> Interpolated:
+    def with_motion(
+        self, pair: Pair, timestep: Tensor, flow_scale: float, averages: bool = False
+    ) -> Interpolated:
         """Interpolate, and return the motion as well; see ``Pyramid``."""
         evaluation = self._evaluation_of(pair, flow_scale)
         parts: list[Interpolated] = []
         for item, time in zip(pair.items(), timestep.flatten().tolist(), strict=True):
             planes = empty_frames(1, 5, *pair.frame0.shape[2:])
-            frame = evaluation(item, time, planes[0].numpy())
+            frame = evaluation(item, time, averages, planes[0].numpy())
             parts.append(Interpolated(frame, Motion(planes[:, :4], planes[:, 4:], planes[:, 5:])))
         return Interpolated.concatenated(parts)
 
@@ -100,20 +104,25 @@ class _Evaluation:
         updates = [level.update for level in self._levels]
         self._final = [update.grid.enlarged(*all_pixels, update.reduction) for update in updates]
 
-    def __call__(self, pair: Pair, timestep: float, planes: np.ndarray | None = None) -> Tensor:
+    def __call__(
+        self, pair: Pair, timestep: float, averages: bool, planes: np.ndarray | None = None
+    ) -> Tensor:
         """Interpolate one pair: [1, 3, H, W] float32, interleaved in memory.
 
-        Flow and mask logits are written to ``planes`` [5, H, W] if given.
+        The last block is averaged with its output for the swapped pair if ``averages``. Flow and mask logits are written to ``planes`` [5, H, W] if given.
         """
         height, width = pair.frame0.shape[2:]
         frames = Frames(self._flat(pair.frame0), self._flat(pair.frame1), height, width)
         *levels, last = self._levels
         updates: list[np.ndarray] = []
         for level in levels:
-            x = self._trunk(level, frames, timestep, updates)
+            (x,) = self._trunks(level, frames, timestep, updates, [level.stem])
             updates.append(flattened(F.conv2d(x.float(), *level.head, padding=1)))
-        x = self._trunk(last, frames, timestep, updates)
-        return self._blend(last, x, frames, updates, planes)
+        stems, head = [last.stem], last.head
+        if averages:
+            stems, head = [last.stem, last.swapped_stem(timestep)], last.head_of_both
+        x = torch.cat(self._trunks(last, frames, timestep, updates, stems), 1)
+        return self._blend(last, x, head, frames, updates, planes)
 
     def _flat(self, frame: Tensor) -> np.ndarray:
         """View an interleaved frame as a flat array."""
@@ -123,22 +132,33 @@ class _Evaluation:
         assert frame.stride()[1:] == (1, width * self._layout.frame, self._layout.frame)
         return frame.as_strided((size,), (1,)).numpy()
 
-    def _trunk(
-        self, level: Level, frames: Frames, timestep: float, updates: Sequence[np.ndarray]
-    ) -> Tensor:
-        """Run a block up to its head; its input is assembled and halved twice in strips of rows."""
+    def _trunks(
+        self,
+        level: Level,
+        frames: Frames,
+        timestep: float,
+        updates: Sequence[np.ndarray],
+        stems: Sequence[Stem],
+    ) -> list[Tensor]:
+        """Run a block up to its head, once for each of ``stems``.
+
+        Its input is assembled and halved twice in strips of rows.
+        """
         row_bytes = level.width * self._layout.pixel * self._dtype.itemsize
 
-        def stem(rows: slice) -> Tensor:
+        def halve(rows: slice) -> list[Tensor]:
             read = level.rows_for(rows)
             with self._scratch.lend() as scratch:
                 x = self._input(level, frames, timestep, updates, read, scratch)
-                return level.halved(x, is_top=rows.start == 0)
+                return [level.halved(x, stem, is_top=rows.start == 0) for stem in stems]
 
         rows_per_row = level.height // level.num_trunk_rows
         strips = self._workers.strips(level.num_trunk_rows, rows_per_row * row_bytes)
-        stems = self._workers.map(stem, strips)
-        return level.block.units(stems[0] if len(stems) == 1 else torch.cat(stems, 2))
+        halved = zip(*self._workers.map(halve, strips), strict=True)
+        return [
+            level.block.units(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
+            for parts in halved
+        ]
 
     def _input(
         self,
@@ -198,6 +218,7 @@ class _Evaluation:
         self,
         level: Level,
         x: Tensor,
+        head: tuple[Tensor, Tensor],
         frames: Frames,
         updates: Sequence[np.ndarray],
         planes: np.ndarray | None,
@@ -208,7 +229,7 @@ class _Evaluation:
 
         def fill(rows: slice) -> None:
             *earlier, enlargement = (e.rows(rows.start, rows.stop) for e in self._final)
-            update, enlargement = self._part_of_update(level, x, enlargement)
+            update, enlargement = self._part_of_update(level, x, head, enlargement)
             parts, enlargements = [*updates, update], [*earlier, enlargement]
             with self._scratch.lend() as scratch:
                 total = scratch.get("total", _CHUNK_ROWS * frames.width * self._layout.summed)
@@ -236,7 +257,7 @@ class _Evaluation:
         out[4] = _enlarged(update[summed:], enlargement) if mask_is_carried else sums[..., 4]
 
     def _part_of_update(
-        self, level: Level, x: Tensor, enlargement: Enlargement
+        self, level: Level, x: Tensor, head: tuple[Tensor, Tensor], enlargement: Enlargement
     ) -> tuple[np.ndarray, Enlargement]:
         """Run a head only where some rows of the result read it, and shift the lookup to there."""
         row_size = level.update.row_size
@@ -244,7 +265,7 @@ class _Evaluation:
         last = int(enlargement.below[-1]) // row_size
         # Output j of the head reads rows j - 1 and j of x; one more on both sides is cut by padding.
         start, stop = max(first - 1, 0), min(last + 1, x.shape[2])
-        update = flattened(F.conv2d(x[:, :, start:stop].float(), *level.head, padding=1))
+        update = flattened(F.conv2d(x[:, :, start:stop].float(), *head, padding=1))
         shift = start * row_size
         above, below = enlargement.above - shift, enlargement.below - shift
         return update, enlargement._replace(above=above, below=below)

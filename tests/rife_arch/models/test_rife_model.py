@@ -304,7 +304,7 @@ def test_a_compiler_that_fails_is_left_alone(
 def test_auto_averages_the_last_step_with_that_of_the_swapped_pair(preset: Preset) -> None:
     model = random_model(narrow(preset.config))
     img0, img1 = random_image(1, 64, 128), random_image(2, 64, 128)
-    pair = Pair(*(model.encode(img).padded for img in (img0, img1)))
+    pair = Pair(model.encode(img0).padded, model.encode(img1).padded)
     half = torch.full((1, 1, 1, 1), 0.5)
     expected = model.network(pair, half, 1.0, "last")[..., :64, :128]
     torch.testing.assert_close(model(img0, img1, scale="auto"), expected, atol=2e-5, rtol=0)
@@ -334,10 +334,10 @@ def test_ultra_averages_two_scales_the_finer_one_a_little_more() -> None:
 
     def estimate(scale: float) -> Tensor:
         views = (img0, img1), (img0.flip(3), img1.flip(3))
-        half = torch.full((1, 1, 1, 1), 0.5)
+        half, encode = torch.full((1, 1, 1, 1), 0.5), model.network.encode_frame
         frames = [
-            model.network(Pair(*map(model.network.encode_frame, view)), half, scale, "last")
-            for view in views
+            model.network(Pair(encode(first), encode(second)), half, scale, "last")
+            for first, second in views
         ]
         return (frames[0] + frames[1].flip(3)) / 2
 
