@@ -934,7 +934,16 @@ def test_quality_changes_new_frames_and_leaves_originals(cli: RunCli, clip: Path
         arguments = ("--video", clip, "--png-only", "--quality", quality, "--output", quality)
         assert cli(*arguments).code == 0
     first, second = ({Path(q, f"000000{i}.png").read_bytes() for q in QUALITIES} for i in (0, 1))
-    assert (len(first), len(second)) == (1, 3)
+    assert (len(first), len(second)) == (1, len(QUALITIES))
+
+
+def test_scale_auto_changes_new_frames_and_leaves_originals(cli: RunCli, clip: Path) -> None:
+    for scale in ("1", "auto"):
+        assert cli("--video", clip, "--png-only", "--scale", scale, "--output", scale).code == 0
+    first, second = (
+        {Path(s, f"000000{i}.png").read_bytes() for s in ("1", "auto")} for i in (0, 1)
+    )
+    assert (len(first), len(second)) == (1, 2)
 
 
 def test_version_that_the_weights_contradict_is_refused(cli: RunCli, clip: Path) -> None:

@@ -228,16 +228,20 @@ def test_result_goes_on_to_the_next_node(comfy: Comfy, talkie: Path) -> None:
 
 
 @pytest.mark.slow  # runs the command line as well
-@pytest.mark.parametrize("dither", [False, True])
+@pytest.mark.parametrize(
+    ("dither", "scale", "quality"),
+    [(False, "1", "fast"), (True, "1", "fast"), (False, "auto", "ultra")],
+)
 def test_command_line_makes_the_same_pixels(
-    comfy: Comfy, talkie: Path, tmp_path: Path, dither: bool
+    comfy: Comfy, talkie: Path, tmp_path: Path, dither: bool, scale: str, quality: str
 ) -> None:
-    folder, out = f"same_{dither}", tmp_path / "out.mkv"
-    run(comfy, folder, "target fps", mode_target_fps=60.0, preset="lossless", dither=dither)
+    folder, out = f"same_{dither}_{quality}", tmp_path / "out.mkv"
+    chosen = {"dither": dither, "scale": scale, "quality": quality}
+    run(comfy, folder, "target fps", mode_target_fps=60.0, preset="lossless", **chosen)
     checkpoint = comfy.models / "frame_interpolation" / "rife_tiny.pth"
     options = ["--video", talkie, "--model", checkpoint, "--precision", "fp32", "--output", out]
     options += ["--target-fps", "60", "--scene-threshold", "0", "--preset", "lossless"]
-    options += ["--dither"] * dither
+    options += ["--scale", scale, "--quality", quality, *["--dither"] * dither]
     # By ComfyUI's own Python: another torch, or one without numba, may round otherwise.
     run_script("inference_video.py", *options)
     assert np.array_equal(decoded(out), decoded(made(comfy, folder)))

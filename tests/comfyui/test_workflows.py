@@ -141,17 +141,22 @@ def test_exports_dither_new_frames_and_leave_originals(comfy: Comfy) -> None:
     assert np.array_equal(np.stack([frame.pixels.numpy() for frame in frames]), dithered)
 
 
-def test_quality_changes_new_frames_and_leaves_originals(comfy: Comfy) -> None:
+@pytest.mark.parametrize(
+    "options", [{"quality": "best"}, {"quality": "ultra"}, {"scale": "auto"}], ids=str
+)
+def test_better_estimates_change_new_frames_and_leave_originals(
+    comfy: Comfy, options: dict[str, str]
+) -> None:
     runs = []
-    for quality in ("fast", "best"):
+    for chosen in ({}, options):
         workflow = smooth_pair()
-        workflow["smooth"]["inputs"]["quality"] = quality
+        workflow["smooth"]["inputs"] |= chosen
         ended = comfy.run({**workflow, "png": png("quality/RIFE", ["smooth", 0])})
         runs.append(read_pictures(shown_files(comfy, ended.outputs["png"])[0].parent))
-    (first, new, last), (best_first, best_new, best_last) = runs
-    assert np.array_equal(first, best_first)
-    assert np.array_equal(last, best_last)
-    assert not np.array_equal(new, best_new)
+    (first, new, last), (better_first, better_new, better_last) = runs
+    assert np.array_equal(first, better_first)
+    assert np.array_equal(last, better_last)
+    assert not np.array_equal(new, better_new)
 
 
 def test_second_export_takes_the_next_number(comfy: Comfy) -> None:
