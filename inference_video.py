@@ -21,6 +21,7 @@ from cli.program import (
     plan_clips,
     render_clip,
 )
+from cli.sources import open_joined, with_parts
 from cli.terminal import prepare_process
 from rife_arch import RifeModel, scale_name
 from vfi import __version__ as __version__
@@ -58,16 +59,20 @@ def run(options: InterpolateOptions, program: Program) -> None:
 
 def interpolate(options: InterpolateOptions, program: Program) -> None:
     """Make the clips smoother: plan all of them, load the model once, then render one by one."""
-    plans = plan_clips(program, options, plan_interpolation)
-    if not plans:
-        return
-    model = load_model(options.network)
-    for note in _notes(options, model):
-        print(f"note: {note}")
-    for plan in plans:
-        is_alone = len(plans) == 1
-        with program.clip(plan.source, Exception, is_alone=is_alone):
-            program.results.append(interpolate_clip(plan, model, options.network))
+    options = with_parts(options)
+    # What is joined needs a file for its sound until all is written.
+    with open_joined(options) as joined:
+        plan_one = partial(plan_interpolation, joined=joined)
+        plans = plan_clips(program, options, plan_one)
+        if not plans:
+            return
+        model = load_model(options.network)
+        for note in _notes(options, model):
+            print(f"note: {note}")
+        for plan in plans:
+            is_alone = len(plans) == 1
+            with program.clip(plan.source, Exception, is_alone=is_alone):
+                program.results.append(interpolate_clip(plan, model, options.network))
 
 
 def interpolate_clip(

@@ -77,6 +77,15 @@ def count(text: str) -> int:
     return int(text)
 
 
+def count_or_none(text: str) -> int:
+    """Read ``--overlap`` or ``--match-frames``; 0 is none."""
+    if not _WHOLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 0 to {_MOST}, got {quoted(text)}"
+        )
+    return int(text)
+
+
 def exponent(text: str) -> int:
     """Read ``--exp``."""
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 6:

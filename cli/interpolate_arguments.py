@@ -24,6 +24,7 @@ from .arguments import (
     add_precision_options,
     add_start_option,
 )
+from .join_arguments import add_join, add_join_options
 
 _DESCRIPTION = (
     "Make a video, or a folder of numbered images, smoother with RIFE. See README.md for more."
@@ -37,6 +38,7 @@ def build_parser() -> Parser:
         required=True
     )
     add_clips(source, "make smoother")
+    add_join(source)
     source.add_argument("--demo", action="store_true", help="make demo.mp4 and interpolate it")
     source.add_argument("--inspect", type=Path, metavar="FILE", help="describe a checkpoint")
     source.add_argument(
@@ -52,6 +54,7 @@ def build_parser() -> Parser:
         help="list the released versions and where they can be had",
     )
     add_listings(source)
+    add_join_options(parser)
     _add_trim_options(parser)
     _add_time_options(parser)
     _add_frame_options(parser)

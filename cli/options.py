@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,7 +14,7 @@ from rife_arch.load import Precision
 from vfi.encode import EncodingSettings
 from vfi.errors import InputError
 from vfi.jobs import HdrMode
-from vfi.preprocess import CutList, Duplicates
+from vfi.preprocess import DEFAULT_FADE, CutList, Duplicates, Match, Statistics
 from vfi.synthesis import AtCut
 from vfi.timing import EndRule, SpeedCurve
 from vfi.tracks import AudioMode
@@ -36,12 +36,13 @@ class SourceOptions:
     """Which clips are worked on.
 
     Attributes:
-        video: files, or folders of them; empty if there is ``img``.
+        video: files, or folders of them; empty if there is ``img`` or ``join``.
         img: a folder of numbered images, None for videos.
         start: seconds; frames before are left out.
         end: seconds; frames from there on are left out. None: to the last one.
         source_fps: of the images, as the user gave it.
         image_rate: of the images, from the other rates where ``source_fps`` is not given.
+        join: files, or folders of them, that are joined in this order; empty otherwise.
     """
 
     video: tuple[Path, ...]
@@ -50,6 +51,7 @@ class SourceOptions:
     end: Fraction | None
     source_fps: Fraction | None
     image_rate: Fraction = DEFAULT_IMAGE_RATE
+    join: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,19 @@ class RifeOptions(NetworkOptions):
 
 
 @dataclass(frozen=True)
+class JoinOptions:
+    """How the parts of ``SourceOptions.join`` follow each other.
+
+    Attributes:
+        overlap: how many frames at the end of a part the next one repeats; 0: one is detected.
+        match: whether and how each part gets the colours of the one before.
+    """
+
+    overlap: int = 0
+    match: Match = field(default_factory=Match)
+
+
+@dataclass(frozen=True)
 class EnhanceOptions:
     """What ``inference_video_enhance.py`` is asked for."""
 
@@ -162,6 +177,7 @@ class InterpolateOptions:
     convert: tuple[Path, Path] | None
     list_models: bool
     list_presets: bool
+    joining: JoinOptions = field(default_factory=JoinOptions)
 
 
 @dataclass(frozen=True)
@@ -206,6 +222,7 @@ def parse_interpolation(argv: Sequence[str]) -> InterpolateOptions:
     args = build_parser().parse_args(argv)
     if args.montage_labels and not args.montage:
         raise InputError("--montage-labels requires --montage.")
+    joining = _joining(args)
     if args.UHD and args.scale == 1:
         args.scale = 0.5
     multi = 2**args.exp if args.exp else args.multi
@@ -221,6 +238,7 @@ def parse_interpolation(argv: Sequence[str]) -> InterpolateOptions:
         duplicates=Duplicates(args.duplicates),
         montage=Layout(args.montage) if args.montage else None,
         convert=tuple(args.convert) if args.convert else None,
+        joining=joining,
     )
 
 
@@ -261,11 +279,35 @@ def with_video(options: InterpolateOptions, path: Path) -> InterpolateOptions:
     return replace(options, source=replace(options.source, video=(path,)))
 
 
+def _joining(args: argparse.Namespace) -> JoinOptions:
+    """Read how parts are joined, and refuse what does not go together with joining."""
+    given = {
+        name: value
+        for name in ("overlap", "match", "match_frames")
+        if (value := getattr(args, name)) is not None
+    }
+    if given and not args.join:
+        raise InputError(f"--{next(iter(given)).replace('_', '-')} requires --join.")
+    if args.join and (args.start or args.end is not None):
+        raise InputError(
+            "--start and --end times cannot be used with --join. Cut the parts before, or the result."
+        )
+    if args.join and args.source_fps:
+        raise InputError("--source-fps requires --img: videos have a frame rate of their own.")
+    statistics = Statistics(given.get("match", Statistics.OFF.value).replace("-", " "))
+    if "match_frames" in given and statistics is Statistics.OFF:
+        raise InputError("--match-frames requires --match.")
+    return JoinOptions(
+        given.get("overlap", 0), Match(statistics, given.get("match_frames", DEFAULT_FADE))
+    )
+
+
 def _source(args: argparse.Namespace, image_rate: Fraction) -> SourceOptions:
     return _pick(
         args,
         SourceOptions,
         video=tuple(args.video or ()),
+        join=tuple(getattr(args, "join", None) or ()),
         image_rate=args.source_fps or image_rate,
     )
 

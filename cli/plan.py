@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from vfi.encode import FrameFormat, find_container
 from vfi.errors import InputError
-from vfi.files import is_taken, list_media
+from vfi.files import is_taken
 from vfi.jobs import (
     EnhancementJob,
     FrameSink,
@@ -19,28 +19,16 @@ from vfi.jobs import (
     plan_video,
 )
 from vfi.preprocess import Preparation
-from vfi.read import Clip, open_folder, open_video, read_mask
+from vfi.read import Clip, read_mask
 from vfi.timing import Schedule, format_rate
 from vfi.visualize import Montage, label_texts
 from vfi.write import ImageSequenceWriter, PipeWriter, VideoWriter, fit_name
 
-from .options import (
-    STANDARD_OUTPUT,
-    EnhanceOptions,
-    InterpolateOptions,
-    OutputOptions,
-    SourceOptions,
-)
+from .options import STANDARD_OUTPUT, EnhanceOptions, InterpolateOptions, OutputOptions
+from .sources import open_clip
 
 _STDOUT = 1  # the descriptor itself: sys.stdout is for messages then
 _IMAGE_FOLDER = "vid_out"
-# What is taken out of a folder; a file that is named is read whatever its extension.
-_VIDEO_SUFFIXES = frozenset(
-    {
-        *(".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
-        *(".mts", ".ogv", ".ts", ".webm", ".webp", ".wmv"),
-    }
-)
 
 JobT = TypeVar("JobT", InterpolationJob, EnhancementJob)
 
@@ -57,6 +45,7 @@ class Plan(Generic[JobT]):
         images: the folder of images, None for video only.
         notes: what people should know of it, one sentence each.
         format: of the video file, once the plan is ready.
+        parts: the files that are joined, ``source`` is the first; none where nothing is.
     """
 
     source: Path
@@ -66,6 +55,13 @@ class Plan(Generic[JobT]):
     images: Path | None
     notes: Sequence[str] = ()
     format: FrameFormat | None = None
+    parts: Sequence[Path] = ()
+
+    @property
+    def inputs(self) -> dict[str, str | list[str]]:
+        """What goes in, for ``--json``."""
+        parts = {"parts": [str(part) for part in self.parts]} if self.parts else {}
+        return {"input": str(self.source), **parts}
 
     @property
     def targets(self) -> list[Path]:
@@ -146,54 +142,20 @@ class Plan(Generic[JobT]):
         return plan
 
 
-def list_sources(source: SourceOptions, output: OutputOptions) -> list[Path]:
-    """List the clips; a folder of videos stands for the videos in it."""
-    if source.img:
-        return [source.img]
-    sources: list[Path] = []
-    for path in source.video:
-        sources += _videos_in(path) if path.is_dir() else [path]
-    if len(sources) > 1 and output.output:
-        raise InputError(
-            f"--output {output.output} names one result, but there are {len(sources)} inputs. "
-            "Name a folder for the results with --out-dir."
-        )
-    return sources
-
-
-def _videos_in(folder: Path) -> list[Path]:
-    videos = list_media(folder, _VIDEO_SUFFIXES)
-    if not videos:
-        raise InputError(
-            f"{folder}: there is no video in this folder. "
-            "To read a folder of numbered images, use --img."
-        )
-    return videos
-
-
-def open_clip(path: Path, source: SourceOptions, output: OutputOptions) -> Clip:
-    """Look at a clip; nothing is read yet."""
-    trim, alpha = (source.start, source.end), output.keeps_alpha
-    if source.img:
-        return open_folder(path, source.image_rate, *trim, alpha=alpha)
-    if source.source_fps:
-        raise InputError(
-            f"--source-fps requires --img: the video {path} has a frame rate of its own. Remove it."
-        )
-    return open_video(path, *trim, alpha=alpha, may_refer=True)
-
-
 def _open_fitting(
-    path: Path, options: InterpolateOptions | EnhanceOptions, notify: Callable[[str], object]
+    path: Path,
+    options: InterpolateOptions | EnhanceOptions,
+    notify: Callable[[str], object],
+    joined: Clip | None = None,
 ) -> Clip:
     """Look at a clip, and see to it that the result can hold its colours."""
     output = options.output
-    clip = open_clip(path, options.source, output)
+    clip = joined or open_clip(path, options.source, output)
     return fit_color(clip, output.video_encoding, output.hdr, notify)
 
 
 def plan_interpolation(
-    source: Path, options: InterpolateOptions, is_alone: bool
+    source: Path, options: InterpolateOptions, is_alone: bool, joined: Clip | None = None
 ) -> Plan[InterpolationJob]:
     """Decide how a clip is interpolated, and where the result goes.
 
@@ -201,9 +163,10 @@ def plan_interpolation(
         source: the clip.
         options: of the command line.
         is_alone: it is the only clip.
+        joined: what all parts have become; None: the source is taken.
     """
     notes: list[str] = []
-    clip = _open_fitting(source, options, notes.append)
+    clip = _open_fitting(source, options, notes.append, joined)
     rate = options.target_fps or clip.rate * options.multi
     shown_rate = options.fps or rate
     job = plan_job(
@@ -222,8 +185,9 @@ def plan_interpolation(
         dither=options.output.encoding.dither,
     )
     multi = "" if options.target_fps else f"{options.multi}X_"
-    label = f"{multi}{format_rate(shown_rate)}fps"
-    return _plan(source, job, options.output, label, notes, is_alone=is_alone)
+    label = f"{'joined_' if joined else ''}{multi}{format_rate(shown_rate)}fps"
+    plan = _plan(source, job, options.output, label, notes, is_alone=is_alone)
+    return replace(plan, parts=options.source.join)
 
 
 def _plan_montage(options: InterpolateOptions, clip: Clip) -> Montage | None:
@@ -307,7 +271,8 @@ def choose_unfinished(
     _refuse_one_name_for_two(plans)
     for plan in plans:
         for target in plan.targets:
-            _refuse_source(target, plan.source)
+            for source in plan.parts or [plan.source]:
+                _refuse_source(target, source)
             if is_alone and not output.overwrite:
                 _refuse_existing(target)
     if is_alone or output.overwrite:

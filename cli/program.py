@@ -27,7 +27,8 @@ from vfi.tracks import AudioMode
 from .arguments import ArgumentsError
 from .explain import EXIT_FAILED, EXIT_USAGE, exit_code, explain
 from .options import EnhanceOptions, InterpolateOptions
-from .plan import JobT, Plan, choose_unfinished, list_sources
+from .plan import JobT, Plan, choose_unfinished
+from .sources import list_sources
 from .terminal import message_streams
 
 EXIT_INTERRUPTED = 130
@@ -191,7 +192,7 @@ def render_clip(
         print(_describe_cuts(cuts))
     width, height = plan.size
     return {
-        "input": str(plan.source),
+        **plan.inputs,
         "output": str(plan.video) if plan.video else None,
         "pngs": str(plan.images) if plan.images else None,
         "frames": num_frames,

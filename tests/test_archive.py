@@ -43,7 +43,6 @@ REVIEWED = {
 # them from ComfyUI: below its output folder, or its temporary folder.
 WRITERS = {
     "nodes/support/foreign_video.py": "sound, to a temporary folder that is removed",
-    "nodes/support/joined_video.py": "sound, to a temporary folder that is removed",
     "nodes/support/output_files.py": "sound, to a temporary folder; a still, to ComfyUI's",
     "nodes/support/progress.py": "a live picture, to ComfyUI's temporary folder",
     "nodes/support/video_source.py": "a video in memory, to a temporary folder that is removed",
@@ -53,6 +52,7 @@ WRITERS = {
     "rife_arch/checkpoints/canonicalize.py": "to memory",
     "rife_arch/evaluation/cpu/kernels.py": "compiled loops, to the cache of numba",
     "vfi/image_files/png.py": "to memory",
+    "vfi/jobs/join.py": "sound, to a temporary folder that is removed",
     "vfi/write/encoding_thread.py": "segments of a video, beside it",
     "vfi/write/exif.py": "the workflow, into the output",
     "vfi/write/finished.py": "a converted checkpoint or workflow, to the path that was asked for",
@@ -62,7 +62,7 @@ WRITERS = {
     "vfi/write/segments.py": "segments of a video, beside it",
     "vfi/write/spool.py": "frames that wait for their segment, beside the video",
     "vfi/write/video.py": "a video, to the output",
-    "vfi/write/wav.py": "sound, to a path that it is given by a node",
+    "vfi/write/wav.py": "sound, to a path that it is given",
     "cli/terminal.py": "messages, to the terminal",
     "cli/demo_clip.py": "the demo, to the current folder",
     "cli/evaluation.py": "the folder for sheets that was asked for",

@@ -5,7 +5,7 @@ constant. So the file behind it is read directly, and trimmed here. Where that i
 to a VIDEO, it is read in one of these ways:
 
 - edits that are not in the file: ``edited_video``;
-- several VIDEOs in a row: ``joined_video``, each of them in its own way;
+- several VIDEOs in a row (*Concatenate Video* of ComfyUI after 0.25): each of them in its own way;
 - images in memory: as they are;
 - any other class: ``foreign_video``; if it cannot be trimmed, all its frames at once.
 """
@@ -27,12 +27,14 @@ from torch import Tensor
 
 from ...vfi.color import HLG, PQ
 from ...vfi.frames import Frame, finite
+from ...vfi.jobs import joined
 from ...vfi.read import Clip, open_video
+from ...vfi.tracks import SourceTracks
 from .edited_video import with_alpha, with_edits
 from .foreign_video import can_be_trimmed, open_foreign
 from .images import as_images
-from .joined_video import joined
 from .output_files import audio_file
+from .progress import check_cancelled
 from .sound import read_audio_input
 from .values import ask
 from .video_object import (
@@ -116,7 +118,16 @@ def _from_parts(
         ]
         audio = getattr(video, "complete_audio", None)
         sound = read_audio_input(audio, _SOUND, notify)
-        yield stack.enter_context(joined(clips, sound))
+        whole = partial(audio_file, sound) if sound else None
+        yield stack.enter_context(
+            joined(clips, sound=whole, listen=_last_known, check=check_cancelled)
+        )
+
+
+def _last_known(tracks: SourceTracks) -> int | None:
+    """Return which stream of a file is heard: the last that FFmpeg knows, as in ComfyUI."""
+    known = [number for number, s in enumerate(tracks.audio) if s.codec != "unknown"]
+    return known[-1] if known else None
 
 
 @contextmanager

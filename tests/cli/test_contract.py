@@ -18,8 +18,8 @@ SHARED = """
 --start --version --video -h
 """
 INTERPOLATION = """
---UHD --at-cut --convert --demo --duplicates --ensemble --exp --fps --inspect --list-models --loop
---mask --model-version --montage --montage-labels --multi --quality --ramp --refine --scale --skip
+--UHD --at-cut --convert --demo --duplicates --ensemble --exp --fps --inspect --join --list-models --loop
+--mask --match --match-frames --model-version --montage --montage-labels --multi --overlap --quality --ramp --refine --scale --skip
 --speed --target-fps --torch-compile
 """
 EVALUATION = """
@@ -32,6 +32,7 @@ CHOICES = {
     "--duplicates": ["keep", "smooth", "redraw"],
     "--encoder-speed": ["fast", "normal", "slow"],
     "--ext": ["gif", "mkv", "mov", "mp4", "webm", "webp"],
+    "--match": ["off", "mean-and-spread", "histogram"],
     "--montage": ["side-by-side", "stacked", "split"],
     "--hdr": ["tonemap", "refuse"],
     "--picture-format": ["png", "exr"],

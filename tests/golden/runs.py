@@ -83,6 +83,9 @@ INTERPOLATE_RUNS = {
     "gpu": "--video clip.mkv --output out.mp4 --preset share-gpu",
     "demo": "--demo",
     "convert": "--convert tiny.pth clean.safetensors",
+    "joined": "--join clip.mkv clip.mkv --output out.mkv --preset lossless",
+    "joined with sound": "--join talkie.mp4 talkie.mp4 --overlap 2 --output out.mp4",
+    "matched": "--join clip.mkv clip.mkv --match histogram --match-frames 3 --output out.mkv --preset lossless",
     "nothing there": "--video nothing.mkv",
     "wrong part": "--video clip.mkv --start 9",
 }

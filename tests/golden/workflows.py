@@ -101,6 +101,8 @@ def _workflows() -> Iterator[tuple[str, Nodes]]:
         yield _exported(key, out=_node("RIFEInterpolate", **mode, **images))
     clips = {"clips.clip_1": ["parts", 0], "clips.clip_2": ["cut", 0]}
     yield _exported("join", out=_node("JoinClipsRIFE", overlap=0, **clips))
+    matched = {"match": "mean and spread", "match_frames": 3}
+    yield _exported("matched", out=_node("JoinClipsRIFE", overlap=2, **matched, **clips))
     yield _exported("overlap", out=_node("JoinClipsRIFE", overlap=2, **clips))
     found = _node("DetectCutsRIFE", images=["cut", 0], scene_threshold=0.2, fps=24.0)
     texts = {f"text{n}": _node("PreviewAny", source=["found", n]) for n in (0, 1)}

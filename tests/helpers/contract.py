@@ -28,7 +28,7 @@ CONTRACT = {
         ],
         ["VIDEO", "FLOAT", "INT"],
     ),
-    "JoinClipsRIFE": (["clips", "overlap"], ["IMAGE", "INT"]),
+    "JoinClipsRIFE": (["clips", "overlap", "match", "match_frames"], ["IMAGE", "INT"]),
     "DetectCutsRIFE": (["images", "scene_threshold", "fps"], ["STRING", "INT", "IMAGE"]),
     "PreviewMotionRIFE": (
         ["model", "images", "frame", "timestep", "scale"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,7 +13,8 @@ from torch import Tensor
 from tests.helpers.stand_in_models import Blend
 from vfi.alpha import cross_fade, mix_images, premultiply, premultiply_image, unpremultiply_image
 from vfi.frames import Frame, to_uint8
-from vfi.preprocess.concatenate import begins_with_repeat, concatenate
+from vfi.preprocess import Part, Seam, concatenate
+from vfi.preprocess.seams import begins_with_repeat
 from vfi.synthesis.interpolate import AtCut, interpolate_stream
 from vfi.timing.schedule import EndRule, Schedule
 from vfi.visualize.comparison import Layout, Montage
@@ -219,6 +220,10 @@ def test_repeat_is_told_by_what_is_seen() -> None:
 
 
 def test_overlap_of_clips_fades_without_the_hidden_colours() -> None:
-    clips = [[Frame(plain(RED, 1), Fraction(0))], [Frame(plain(GREEN, 0), Fraction(0))]]
-    (frame,) = concatenate(clips, Fraction(1), overlap=1)
+    def only(pixels: Tensor) -> Generator[Frame, None, None]:
+        yield Frame(pixels, Fraction(0))
+
+    first = Part(lambda: only(plain(RED, 1)), Fraction(1))
+    second = Part(lambda: only(plain(GREEN, 0)), Fraction(1), Seam(1, is_faded=True))
+    (frame,) = concatenate([first, second])
     assert values(frame.pixels) == pytest.approx([1, 0, 0, 0.5], abs=1e-5)

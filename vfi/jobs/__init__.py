@@ -6,6 +6,7 @@ May import every other room. The command line and the nodes start here.
 from .enhancement import EnhancementJob
 from .hdr import HdrMode, fit_color
 from .interpolation import InterpolationJob, plan_job
+from .join import find_clip_seams, joined
 from .render import FrameSink, FrameSource, RenderJob, RenderPlan, plan_video, render
 from .same_frames import ConversionJob
 
@@ -18,7 +19,9 @@ __all__ = [
     "InterpolationJob",
     "RenderJob",
     "RenderPlan",
+    "find_clip_seams",
     "fit_color",
+    "joined",
     "plan_job",
     "plan_video",
     "render",

@@ -7,35 +7,18 @@ on its first frame. Shown twice, that frame makes the motion stutter.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain, islice
 
 from torch import Tensor
 
 from ..alpha import cross_fade
-from ..errors import InputError
 from ..frames import Frame
-from .similarity import block_change
-
-# Measured on four real clips cut in two, both halves encoded by x264: the repeated frame changes by 3
-# to 4 of 255 levels at CRF 18 and by 5 to 8 at CRF 28, the frames around it by 15 to 70. So there is
-# no fixed limit: a frame is a repeat if it changes less than half as much as its neighbours do.
-_REPEAT = 0.5
-_STEP_IF_UNKNOWN = 8 / 255  # of a clip of one frame
-
-
-def begins_with_repeat(ending: Sequence[Tensor], beginning: Sequence[Tensor]) -> bool:
-    """Tell whether a clip begins with the last frame of the clip before.
-
-    Args:
-        ending: the last two frames of the clip before, [H, W, C]; one will do.
-        beginning: the first two frames of the clip; one will do.
-    """
-    change = block_change(ending[-1], beginning[0])
-    steps = [block_change(*pair[:2]) for pair in (ending, beginning) if len(pair) > 1]
-    return change == 0 or change < _REPEAT * min(steps, default=_STEP_IF_UNKNOWN)
+from .color_match import Correction, Match
+from .seams import Seam, begins_with_repeat, correction_at
 
 
 def closed_loop(frames: Iterable[Frame], last_duration: Fraction) -> Iterator[Frame]:
@@ -67,57 +50,89 @@ def closed_loop(frames: Iterable[Frame], last_duration: Fraction) -> Iterator[Fr
         yield replace(first, time=last.time, duration=None)
         return
     yield last
-    due = last.time + (last_duration if last.duration is None else last.duration)
+    due = last.time + _duration(last, last_duration)
     yield replace(first, time=due, duration=None)
 
 
-def concatenate(
-    clips: Iterable[Iterable[Frame]], frame_duration: Fraction, overlap: int = 0
-) -> Iterator[Frame]:
+@dataclass(frozen=True)
+class Part:
+    """A clip that is joined to others.
+
+    Attributes:
+        frames: opens it and yields its frames, times increasing from 0; at least one.
+        frame_duration: seconds a frame is shown, unless it says so itself.
+        seam: how it follows the part before; of the first one, nothing.
+        start: when the first frame is due that the part before does not have, seconds; the frame
+            comes later if the part before is longer than was thought.
+    """
+
+    frames: Callable[[], Generator[Frame, None, None]]
+    frame_duration: Fraction
+    seam: Seam = field(default_factory=Seam)
+    start: Fraction = Fraction(0)
+
+
+def concatenate(parts: Sequence[Part], match: Match | None = None) -> Generator[Frame, None, None]:
     """Put clips one after the other, so that the seam can be interpolated like any pair.
 
     Args:
-        clips: times of each increasing from 0; consumed lazily.
-        frame_duration: seconds from the last frame of a clip to the first of the next.
-        overlap: how many frames at the end of a clip the next one repeats. They are cross-faded,
-            which hides a step in colour. 0: a repeated boundary frame is detected and dropped.
+        parts: the clips; each is opened when the one before has ended.
+        match: whether, and how, each gets the colours with which the one before ends, as it is
+            shown. None: no frame is changed but those that are cross-faded.
 
     Yields:
-        Frames whose times increase from 0. A few more than ``overlap`` are alive at a time.
-
-    Raises:
-        InputError: a clip is too short for the overlap, or its frames differ in size from those of the
-            clip before.
+        Frames whose times increase from 0. A few more than a clip repeats are alive at a time.
     """
-    held = max(2, overlap)
+    match = match or Match()
+    held = max(2, *(part.seam.num_repeated for part in parts))
     ending: list[Frame] = []  # the last frames so far, not yielded yet
-    for number, clip in enumerate(clips, 1):
-        iterator = iter(clip)
-        beginning = list(islice(iterator, held))
-        _require_fitting(ending, beginning, overlap, number)
-        seam, offset = (beginning, Fraction(0))
-        if ending:
-            seam, offset = _seam(ending, beginning, frame_duration, overlap)
-        ending = []
-        for frame in chain(seam, (_delayed(frame, offset) for frame in iterator)):
-            ending.append(frame)
-            if len(ending) > held:
-                yield ending.pop(0)
+    duration = Fraction(0)
+    for part in parts:
+        with closing(part.frames()) as frames:
+            following = _joined(ending, frames, part, match, duration) if ending else frames
+            for frame in following:
+                ending.append(frame)
+                if len(ending) > held:
+                    yield ending.pop(0)
+        duration = part.frame_duration
     yield from ending
 
 
-def _seam(
-    ending: list[Frame], beginning: list[Frame], frame_duration: Fraction, overlap: int
-) -> tuple[list[Frame], Fraction]:
-    """Join an ending and a beginning; returns both, and the offset of the new clip's times."""
-    num_repeated = overlap or int(begins_with_repeat(_pixels(ending), _pixels(beginning)))
-    if not num_repeated:
-        offset = ending[-1].time + frame_duration - beginning[0].time
-        return [*ending, *(_delayed(frame, offset) for frame in beginning)], offset
-    offset = ending[-1].time - beginning[num_repeated - 1].time
-    if overlap:
-        ending = [*ending[:-overlap], *_cross_faded(ending[-overlap:], beginning[:overlap])]
-    return [*ending, *(_delayed(frame, offset) for frame in beginning[num_repeated:])], offset
+def _joined(
+    ending: list[Frame], frames: Iterator[Frame], part: Part, match: Match, duration: Fraction
+) -> Iterator[Frame]:
+    """Yield what a part adds to an ending, whose last frames are replaced where they are faded.
+
+    ``duration`` is that of a frame of the ending.
+    """
+    seam = part.seam
+    beginning = list(islice(frames, max(2, seam.num_repeated)))
+    correction = correction_at(_pixels(ending), _pixels(beginning), seam, match)
+    frames = chain(beginning, frames)
+    del beginning  # or its frames stay for as long as the part
+    if correction:
+        frames = _corrected(frames, correction, seam, match)
+    repeated = list(islice(frames, seam.num_repeated))
+    if seam.is_faded:
+        ending[-len(repeated) :] = _cross_faded(ending[-len(repeated) :], repeated)
+    last = ending[-1]
+    shared = repeated[-1].time if repeated else None
+    del repeated
+    offset: Fraction | None = None
+    for frame in frames:
+        if offset is None:
+            gap = _duration(last, duration) if shared is None else frame.time - shared
+            offset = max(last.time + gap, part.start) - frame.time
+        yield replace(frame, time=frame.time + offset)
+
+
+def _corrected(
+    frames: Iterable[Frame], correction: Correction, seam: Seam, match: Match
+) -> Iterator[Frame]:
+    """Correct the frames of a clip; the fade begins where the clip is on its own."""
+    for number, frame in enumerate(frames, -seam.num_repeated):
+        weight = match.weight(max(number, 0))
+        yield replace(frame, pixels=correction.apply(frame.pixels, weight)) if weight else frame
 
 
 def _cross_faded(frames0: Sequence[Frame], frames1: Sequence[Frame]) -> Iterator[Frame]:
@@ -127,38 +142,9 @@ def _cross_faded(frames0: Sequence[Frame], frames1: Sequence[Frame]) -> Iterator
         yield replace(frame0, pixels=cross_fade(frame0.pixels, frame1.pixels, weight))
 
 
-def _delayed(frame: Frame, offset: Fraction) -> Frame:
-    return replace(frame, time=frame.time + offset)
+def _duration(frame: Frame, otherwise: Fraction) -> Fraction:
+    return otherwise if frame.duration is None else frame.duration
 
 
 def _pixels(frames: Iterable[Frame]) -> list[Tensor]:
     return [frame.pixels for frame in frames]
-
-
-def _require_fitting(
-    ending: list[Frame], beginning: list[Frame], overlap: int, number: int
-) -> None:
-    needed = max(1, overlap)
-    for frames, which in ((ending, number - 1), (beginning, number)):
-        if len(frames) < needed and which:
-            raise _too_short(which, len(frames), overlap)
-    sizes = [tuple(frames[0].pixels.shape) for frames in (ending, beginning) if frames]
-    if len(set(sizes)) > 1:
-        before, found = (
-            f"{width}x{height} with {channels} channels" for height, width, channels in sizes
-        )
-        raise InputError(
-            f"Clip {number} is {found}, not {before} like the clip before. "
-            "Scale or convert one of them."
-        )
-
-
-def _too_short(number: int, num_frames: int, overlap: int) -> InputError:
-    if not num_frames:
-        return InputError(
-            f"Clip {number} has no frames. Leave it out, or check where it comes from."
-        )
-    return InputError(
-        f"Clip {number} is too short for an overlap of {overlap} frames: it has {num_frames}. "
-        "Use a longer clip or a smaller overlap."
-    )

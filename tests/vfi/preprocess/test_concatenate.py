@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from vfi.errors import InputError
 from vfi.frames import Frame
-from vfi.preprocess.concatenate import begins_with_repeat, closed_loop, concatenate
+from vfi.preprocess.color_match import Match, Statistics
+from vfi.preprocess.concatenate import Part, closed_loop, concatenate
+from vfi.preprocess.seams import begins_with_repeat, find_seams, read_edges
 
 TICK = Fraction(1, 16)
 
@@ -35,6 +38,24 @@ def clip(positions: list[int], *, noisy: bool = False) -> Iterator[Frame]:
     for index, position in enumerate(positions):
         pixels = image(position)
         yield Frame(coded_again(pixels) if noisy else pixels, index * TICK)
+
+
+def joined(clips: Sequence[Iterable[Frame]], overlap: int = 0) -> list[Frame]:
+    parts = [list(clip) for clip in clips]
+    edges = [read_edges((frame.pixels for frame in part), overlap) for part in parts]
+    seams = find_seams(edges, overlap)
+
+    def frames_of(part: list[Frame]) -> Generator[Frame, None, None]:
+        yield from part
+
+    return list(
+        concatenate(
+            [
+                Part(partial(frames_of, part), TICK, seam)
+                for part, seam in zip(parts, seams, strict=True)
+            ]
+        )
+    )
 
 
 def positions(frames: list[Frame]) -> list[float]:
@@ -95,53 +116,58 @@ def test_nothing_loops_with_less_than_two_frames(count: int) -> None:
 
 
 def test_repeated_boundary_frame_is_dropped_once() -> None:
-    out = list(concatenate([clip([0, 1, 2]), clip([2, 3], noisy=True), clip([3, 4, 5])], TICK))
+    out = joined([clip([0, 1, 2]), clip([2, 3], noisy=True), clip([3, 4, 5])])
     assert positions(out) == [0, 1, 2, 3, 4, 5]
     assert even(out)
 
 
 def test_clips_that_do_not_repeat_keep_all_frames() -> None:
-    out = list(concatenate([clip([0, 1, 2]), clip([3, 4])], TICK))
+    out = joined([clip([0, 1, 2]), clip([3, 4])])
     assert positions(out) == [0, 1, 2, 3, 4]
     assert even(out)
 
 
 def test_overlap_is_cross_faded() -> None:
-    clips = ([Frame(torch.full((8, 8, 3), float(v)), i * TICK) for i in range(4)] for v in (0, 1))
-    out = list(concatenate(clips, TICK, overlap=3))
+    clips = [[Frame(torch.full((8, 8, 3), float(v)), i * TICK) for i in range(4)] for v in (0, 1)]
+    out = joined(clips, overlap=3)
     assert [frame.pixels[0, 0, 0].item() for frame in out] == [0, 0.25, 0.5, 0.75, 1]
     assert even(out)
 
 
 def test_image_of_a_single_frame_can_be_joined() -> None:
-    assert positions(list(concatenate([clip([0]), clip([1]), clip([1])], TICK))) == [0, 1]
+    assert positions(joined([clip([0]), clip([1]), clip([1])])) == [0, 1]
 
 
-def test_joining_keeps_a_few_frames_only() -> None:
+@pytest.mark.parametrize("match", [Match(), Match(Statistics.MEAN_AND_SPREAD, 0)])
+def test_joining_keeps_a_few_frames_only(match: Match) -> None:
     alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
 
-    def counted() -> Iterator[Frame]:
+    def counted() -> Generator[Frame, None, None]:
         for frame in clip([0, 1, 2] * 100):
             alive.add(frame.pixels)
             yield frame
 
-    most = max(len(alive) for _ in concatenate([counted(), counted()], TICK, overlap=4))
-    assert most <= 12
+    edges = read_edges((frame.pixels for frame in counted()), 4)
+    assert len(alive) <= 2 * (4 + 4)
+    seams = find_seams([edges, edges], 4, match)
+    del edges
+    parts = [Part(counted, TICK, seam) for seam in seams]
+    assert max(len(alive) for _ in concatenate(parts, match)) <= 12
 
 
 @pytest.mark.parametrize(("counts", "guilty"), [((2, 5), 1), ((5, 2), 2), ((5, 5, 1), 3)])
 def test_clip_shorter_than_the_overlap_is_named(counts: tuple[int, ...], guilty: int) -> None:
     clips = [clip(list(range(count))) for count in counts]
     with pytest.raises(InputError, match=f"Clip {guilty} is too short for an overlap of 3 frames"):
-        list(concatenate(clips, TICK, overlap=3))
+        joined(clips, overlap=3)
 
 
 def test_empty_clip_is_named() -> None:
     with pytest.raises(InputError, match=r"Clip 2 has no frames\."):
-        list(concatenate([clip([0]), clip([]), clip([1])], TICK))
+        joined([clip([0]), clip([]), clip([1])])
 
 
 def test_clip_of_another_size_is_named() -> None:
     wide = [Frame(image(0, size=96), Fraction(0))]
     with pytest.raises(InputError, match=r"Clip 2 is 96x32 .*, not 64x32 .* like the clip before"):
-        list(concatenate([clip([0, 1]), wide], TICK))
+        joined([clip([0, 1]), wide])
