@@ -656,7 +656,7 @@ def wrong_inputs(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> 
 
 
 WRONG = {
-    "no source": ("", 2, "one of the arguments --video --img --demo"),
+    "no source": ("", 2, "one of the arguments --video --img --join --demo"),
     "two sources": ("--video clip.mkv --demo", 2, "not allowed with"),
     "missing file": ("--video none.mp4", 2, "none.mp4: there is no such file"),
     "folder as video": ("--video sizes", 2, "sizes: there is no video in this folder"),

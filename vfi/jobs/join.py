@@ -6,7 +6,7 @@ Each part is read as it would be alone, one after the other.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -44,11 +44,16 @@ def find_clip_seams(
     """
     _require_alike(clips, in_rate=True)
     has_alpha = all(clip.has_alpha for clip in clips)
-    edges = [_read_edges(clip, overlap, has_alpha=has_alpha) for clip in clips]
-    counted = [
-        replace(clip, num_frames=edge.num_frames) for clip, edge in zip(clips, edges, strict=True)
-    ]
-    return counted, find_seams(edges, overlap, match)
+    counted: list[Clip] = []
+
+    def edges() -> Iterator[Edges]:
+        for clip in clips:
+            found = _read_edges(clip, overlap, has_alpha=has_alpha)
+            counted.append(replace(clip, num_frames=found.num_frames))
+            yield found
+
+    seams = find_seams(edges(), overlap, match)
+    return counted, seams
 
 
 def _read_edges(clip: Clip, overlap: int, *, has_alpha: bool) -> Edges:

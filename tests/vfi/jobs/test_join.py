@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Generator
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import pytest
 import torch
@@ -55,6 +57,21 @@ def test_a_few_frames_are_alive_and_one_part_is_open_at_a_time() -> None:
             most[1] = max(most[1], sum(source.num_open for source in sources))
     assert most[0] <= 10
     assert most[1] == 1
+
+
+def test_looking_for_seams_holds_the_edges_of_two_parts_at_most() -> None:
+    sources = [Source() for _ in range(8)]
+    most = 0
+
+    def watched(source: Source) -> Generator[Frame, None, None]:
+        nonlocal most
+        for frame in source.frames():
+            most = max(most, sum(len(one.alive) for one in sources))
+            yield frame
+
+    clips = [replace(source.clip(), frames=partial(watched, source)) for source in sources]
+    find_clip_seams(clips, 0, KEPT)
+    assert most <= 24
 
 
 def test_what_is_open_is_closed_with_the_result() -> None:
