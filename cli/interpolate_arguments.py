@@ -191,7 +191,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         choices=QUALITIES,
         default="fast",
         help="better: average with the pair reversed in time, twice the time; best: also with it flipped, "
-        "four times; ultra: estimates at two scales, some twelve times (default fast)",
+        "four times; ultra: estimates at two scales, ten times (default fast)",
     )
     group.add_argument("--UHD", action="store_true", help="the same as --scale 0.5")
     group.add_argument(
