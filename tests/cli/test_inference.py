@@ -727,7 +727,11 @@ WRONG = {
         "from 2 to 999999999, got '9999999999'",
     ),
     "exp": ("--video clip.mkv --exp 7", 2, "must be a whole number from 1 to 6, got '7'"),
-    "scale": ("--video clip.mkv --scale 3", 2, "argument --scale: invalid choice: 3.0"),
+    "scale": (
+        "--video clip.mkv --scale 3",
+        2,
+        "argument --scale: scale must be one of 0.25, 0.5, 1, 2, 4, auto",
+    ),
     "fps": ("--video clip.mkv --fps 0", 2, "'0' is no frame rate"),
     "speed": ("--video clip.mkv --speed 0", 2, "A speed must be a number above 0"),
     "ramp": ("--video clip.mkv --ramp 0-1", 2, "Invalid speed ramp: '0-1' has no colon"),

@@ -455,7 +455,7 @@ def test_join_without_a_part_is_refused(comfy: Comfy) -> None:
 @pytest.mark.parametrize(
     ("parts", "cuts", "count"),
     [
-        (3 * ("first",) + 3 * ("black",) + 3 * ("first",), "3, 6", "2"),
+        (5 * ("first",) + 5 * ("black",) + 5 * ("first",), "5, 10", "2"),  # longer than a hold
         (("first", "first", "first"), "", "0"),
     ],
     ids=["two", "none"],
