@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -228,8 +229,17 @@ def test_current_folder_that_is_gone_is_one_message(folder: Path, name: str) -> 
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.fixture
+def heard_hangups() -> Iterator[None]:
+    """Let child processes hear SIGHUP, also where these tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal")
+@pytest.mark.usefixtures("heard_hangups")
 @pytest.mark.parametrize("is_ignored", [False, True], ids=["closed terminal", "nohup"])
 def test_terminal_that_is_closed_ends_a_job_cleanly(
     folder: Path, checkpoint: Path, is_ignored: bool
