@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rife_arch import QUALITIES
+from rife_arch import QUALITIES, SCALES
 
 from . import argument_types as types
 from .arguments import Group, Parser, add_precision_options, add_start_option
-from .interpolate_arguments import build_parser
 
 _DESCRIPTION = (
     "Which checkpoint, scale and quality suits a clip? Leaves frames of it out, makes them again with "
@@ -64,7 +63,6 @@ def _add_place_options(group: Group) -> None:
 
 
 def _add_entrant_options(group: Group) -> None:
-    scale = build_parser().option("--scale")
     group.add_argument(
         "--model",
         nargs="+",
@@ -76,9 +74,9 @@ def _add_entrant_options(group: Group) -> None:
     group.add_argument(
         "--scale",
         nargs="+",
-        type=scale.type or str,
-        choices=scale.choices,
-        default=[scale.default],
+        type=types.flow_scale,
+        choices=SCALES,
+        default=[1.0],
         help="resolutions of motion estimation (default 1)",
     )
     group.add_argument(

@@ -135,23 +135,21 @@ def block_head(
     return (weight, out[:, -1].contiguous()), side
 
 
-def averaging_head(weight: Tensor, bias: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+def averaging_head(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Make the head of the trunks of a pair and of the swapped pair, which averages their updates.
 
     Args:
-        weight: of the head, [N C, I, 2, 2]; the C ``channels`` are flow, mask, then features.
-        bias: [N C].
-        channels: C.
+        weight: of the last block's head, [5 N, I, 2, 2]; the five channels are flow and mask.
+        bias: [5 N].
 
     Returns:
-        Weight [N C, 2 I, 2, 2] and bias.
+        Weight [5 N, 2 I, 2, 2] and bias.
     """
-    order = [2, 3, 0, 1, *range(4, channels)]
-    sign = torch.ones(channels)
-    sign[4] = -1
+    order = [2, 3, 0, 1, 4]
+    sign = torch.tensor((1.0, 1.0, 1.0, 1.0, -1.0))
 
     def swapped(x: Tensor) -> Tensor:
-        parts = x.unflatten(0, (-1, channels))[:, order]
+        parts = x.unflatten(0, (-1, 5))[:, order]
         return (parts * sign.view(-1, *[1] * (parts.ndim - 2))).flatten(0, 1)
 
     both = torch.cat((weight, swapped(weight)), 1) / 2

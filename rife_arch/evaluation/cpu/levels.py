@@ -14,7 +14,7 @@ from ...networks import ActivatedConv, FlowBlock, IFNet
 from ..enlarged_stem import EnlargedStem
 from ..resampling import read_positions
 from .kernels import Enlargement
-from .layout import Grid, Layout, averaging_head, block_head, reordered_stem
+from .layout import Grid, Layout, block_head, reordered_stem
 
 Stem = ActivatedConv | EnlargedStem
 
@@ -60,7 +60,6 @@ class Level:
         carry: of the update before, to the pixels of the input.
         update: where its own update lies.
         swapped_stem: makes the stem that reads a pixel as the swapped pair's, for a timestep.
-        head_of_both: reads the trunks of both orientations of the pair, and returns the average.
     """
 
     block: FlowBlock
@@ -75,7 +74,6 @@ class Level:
     carry: Enlargement
     update: UpdateGrid
     swapped_stem: Callable[[float], Stem]
-    head_of_both: tuple[Tensor, Tensor]
 
     @property
     def samples(self) -> int:
@@ -129,7 +127,6 @@ def make_levels(
                 *_tables(height, width, scale, updates),
                 update,
                 partial(_swapped_stem, block, layout.swapped(positions), layout.pixel, scale),
-                averaging_head(*head, channels),
             )
         )
         updates.append(update)

@@ -19,7 +19,7 @@ from torch import Tensor
 from ...networks import IFNet, Interpolated, Motion, Pair
 from .encoding import FrameEncoder
 from .kernels import Enlargement, Frames
-from .layout import Layout
+from .layout import Layout, averaging_head
 from .levels import Level, Stem, make_levels
 from .memory import Scratch, ScratchPool, empty_frames, flattened
 from .threads import Workers, chunks
@@ -109,7 +109,8 @@ class _Evaluation:
     ) -> Tensor:
         """Interpolate one pair: [1, 3, H, W] float32, interleaved in memory.
 
-        The last block is averaged with its output for the swapped pair if ``averages``. Flow and mask logits are written to ``planes`` [5, H, W] if given.
+        The last block is averaged with its output for the swapped pair if ``averages``. Flow and
+        mask logits are written to ``planes`` [5, H, W] if given.
         """
         height, width = pair.frame0.shape[2:]
         frames = Frames(self._flat(pair.frame0), self._flat(pair.frame1), height, width)
@@ -120,7 +121,7 @@ class _Evaluation:
             updates.append(flattened(F.conv2d(x.float(), *level.head, padding=1)))
         stems, head = [last.stem], last.head
         if averages:
-            stems, head = [last.stem, last.swapped_stem(timestep)], last.head_of_both
+            stems, head = [last.stem, last.swapped_stem(timestep)], averaging_head(*last.head)
         x = torch.cat(self._trunks(last, frames, timestep, updates, stems), 1)
         return self._blend(last, x, head, frames, updates, planes)
 
