@@ -80,6 +80,16 @@ def add_start_option(group: Group) -> None:
     )
 
 
+def add_end_option(group: Group) -> None:
+    """Add ``--end`` where it is a time and nothing else."""
+    group.add_argument(
+        "--end",
+        type=types.timestamp,
+        metavar="T",
+        help="stop here: seconds, or 1:02.5 (default: the end)",
+    )
+
+
 def add_image_rate_option(group: Group, default: str) -> None:
     """Add ``--source-fps``."""
     group.add_argument(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from . import argument_types as types
 from .arguments import (
     Parser,
     add_clips,
     add_cut_options,
     add_debug_options,
+    add_end_option,
     add_image_rate_option,
     add_listings,
     add_output_options,
@@ -33,12 +33,7 @@ def build_enhance_parser() -> argparse.ArgumentParser:
     add_listings(source)
     trim = parser.add_argument_group("trim and scene cuts")
     add_start_option(trim)
-    trim.add_argument(
-        "--end",
-        type=types.timestamp,
-        metavar="T",
-        help="stop here: seconds, or 1:02.5 (default: the end)",
-    )
+    add_end_option(trim)
     add_image_rate_option(trim, "24")
     add_cut_options(trim)
     model = parser.add_argument_group("model")

@@ -7,7 +7,7 @@ from pathlib import Path
 from rife_arch import QUALITIES, SCALES
 
 from . import argument_types as types
-from .arguments import Group, Parser, add_precision_options, add_start_option
+from .arguments import Group, Parser, add_end_option, add_precision_options, add_start_option
 
 _DESCRIPTION = (
     "Which checkpoint, scale and quality suits a clip? Leaves frames of it out, makes them again with "
@@ -54,12 +54,7 @@ def _add_place_options(group: Group) -> None:
         help="take each N-th frame only, for larger motion or repeated frames (default 1)",
     )
     add_start_option(group)
-    group.add_argument(
-        "--end",
-        type=types.timestamp,
-        metavar="T",
-        help="stop here: seconds, or 1:02.5 (default: the end)",
-    )
+    add_end_option(group)
 
 
 def _add_entrant_options(group: Group) -> None:
