@@ -35,6 +35,7 @@ class Frame:
         mask: [H, W] floating point in [0, 1], 1 where the frame is protected from interpolation
             (text, logos); None protects nothing.
         duration: seconds for which its file shows it; None if the file does not say.
+        source_time: ``time`` in its clip, where it is shown at another one now; else None.
     """
 
     pixels: Tensor
@@ -42,6 +43,16 @@ class Frame:
     begins_scene: bool = False
     mask: Tensor | None = None
     duration: Fraction | None = None
+    source_time: Fraction | None = None
+
+    @property
+    def read_at(self) -> Fraction:
+        """Time at which its clip has these pixels."""
+        return self.time if self.source_time is None else self.source_time
+
+    def shown_at(self, time: Fraction) -> Frame:
+        """Return the same frame, shown at another time."""
+        return replace(self, time=time, source_time=None if time == self.read_at else self.read_at)
 
 
 def to_planar(pixels: Tensor, device: torch.device) -> Tensor:

@@ -7,6 +7,7 @@ from .enhancement import EnhancementJob
 from .hdr import HdrMode, fit_color
 from .interpolation import InterpolationJob, plan_job
 from .join import find_clip_seams, joined
+from .pieces import Piece
 from .render import FrameSink, FrameSource, RenderJob, RenderPlan, plan_video, render
 from .same_frames import ConversionJob
 
@@ -17,6 +18,7 @@ __all__ = [
     "FrameSource",
     "HdrMode",
     "InterpolationJob",
+    "Piece",
     "RenderJob",
     "RenderPlan",
     "find_clip_seams",

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..frames import Frame, with_float_pixels
 from ..preprocess import DEFAULT_THRESHOLD, Cut, CutList, with_cuts
 from ..synthesis import FeaturesT, FrameEnhancer, enhance_stream
+from .pieces import Piece, cut_frames, read_planned, write_down
 from .prefetch import prefetched
 from .render import hash_settings
 from .same_frames import SameFrames, steady
@@ -48,6 +49,22 @@ class EnhancementJob(SameFrames):
         """Read the clip and yield the frames of the result; see ``RenderJob``."""
         with closing(prefetched(self._source(on_cut, bit_depth), check=check)) as source:
             yield from enhance_stream(source, enhancer, first=first)
+
+    def pieces(
+        self, on_cut: Callable[[Cut], object], *, length: int
+    ) -> Generator[Piece, None, None]:
+        """Look at all frames of the clip, and yield the result in pieces; see ``SplitJob``."""
+        with closing(self._source(on_cut, 8)) as frames:
+            yield from cut_frames(write_down(frames), length)
+
+    def frames_of(
+        self, enhancer: FrameEnhancer[FeaturesT], piece: Piece, *, bit_depth: int = 8
+    ) -> Generator[Tensor, None, None]:
+        """Yield the frames of a piece; see ``SplitJob``."""
+        frames = read_planned(self.clip, piece, bit_depth=bit_depth)
+        with closing(prefetched(frames)) as source:
+            num_before = len(piece.frames) - piece.num_frames
+            yield from enhance_stream(source, enhancer, first=num_before)
 
     def _source(
         self, on_cut: Callable[[Cut], object], bit_depth: int

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice
 
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from ..synthesis import AtCut, FeaturesT, Interpolator, interpolate_stream
 from ..timing import Schedule
 from ..tracks import AudioMode, SourceTracks
 from ..visualize import Montage
+from .pieces import Piece, cut_schedule, read_planned, write_down
 from .prefetch import prefetched
 from .render import hash_settings
 
@@ -129,6 +131,35 @@ class InterpolationJob:
                 compare=self.montage and self.montage.compose,
                 first=first,
             )
+
+    def pieces(
+        self,
+        on_cut: Callable[[Cut], object],
+        *,
+        on_redrawn: Callable[[int], object] = lambda _: None,
+        length: int,
+    ) -> Generator[Piece, None, None]:
+        """Look at all frames of the clip, and yield the result in pieces; see ``SplitJob``."""
+        with closing(self.clip.frames()) as frames:
+            prepared, schedule = self.preparation.apply(frames, self.schedule, on_cut, on_redrawn)
+            planned = write_down(prepared, self.preparation.masks)
+            yield from cut_schedule(planned, schedule, length)
+
+    def frames_of(
+        self, interpolator: Interpolator[FeaturesT], piece: Piece, *, bit_depth: int = 8
+    ) -> Generator[Tensor, None, None]:
+        """Yield the frames of a piece; see ``SplitJob``."""
+        frames = read_planned(self.clip, piece, self.preparation.masks, bit_depth=bit_depth)
+        with closing(prefetched(frames)) as source:
+            made = interpolate_stream(
+                source,
+                interpolator,
+                self.preparation.fit(self.schedule),
+                at_cut=self.at_cut,
+                compare=self.montage and self.montage.compose,
+                first=piece.first,
+            )
+            yield from islice(made, piece.num_frames)
 
     def _source(
         self,

@@ -47,11 +47,11 @@ def closed_loop(frames: Iterable[Frame], last_duration: Fraction) -> Iterator[Fr
         return
     first, last = beginning[0], ending[-1]
     if begins_with_repeat(_pixels(ending), _pixels(beginning)):
-        yield replace(first, time=last.time, duration=None)
+        yield replace(first.shown_at(last.time), duration=None)
         return
     yield last
     due = last.time + _duration(last, last_duration)
-    yield replace(first, time=due, duration=None)
+    yield replace(first.shown_at(due), duration=None)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from statistics import median
@@ -197,11 +197,11 @@ def _retime(runs: Iterator[_Run]) -> Iterator[Frame]:
 def _frames_of(run: _Run, time: Fraction, *, is_end: bool) -> Iterator[Frame]:
     """Yield the frame of a run at its new time; the last frame of the clip at its own."""
     if not is_end:
-        yield replace(run.frame, time=time)
+        yield run.frame.shown_at(time)
     elif run.last is None:
         yield run.frame
     else:
-        yield replace(run.frame, time=time)
+        yield run.frame.shown_at(time)
         yield run.last
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -14,9 +13,10 @@ from ..color import SDR, Color
 from ..errors import InputError
 from ..frames import Frame
 from ..tracks import SourceTracks
-from .image_sequence import FolderInfo, probe_image_folder, read_image_folder
+from .image_sequence import FolderInfo, probe_image_folder
+from .seekable import FolderFrames, SeekableFrames, VideoFrames
 from .tone_map import ToneMapper
-from .video import probe_video, read_video, trim_video
+from .video import probe_video, trim_video
 from .video_info import VideoInfo, length_of
 
 
@@ -69,16 +69,59 @@ class Clip:
         return replace(
             self,
             identity=self.identity and f"{self.identity}, tone-mapped",
-            frames=partial(_tone_mapped, self),
+            frames=_ToneMapped(self),
             color=SDR,
         )
 
+    def frames_from(self, start: Fraction) -> Generator[Frame, None, None]:
+        """Yield the frames from ``start`` on, the time of one of them; seeks if the source can."""
+        if isinstance(self.frames, SeekableFrames):
+            yield from self.frames.starting_at(start)
+            return
+        with closing(self.frames()) as frames:
+            for frame in frames:
+                if frame.time >= start:
+                    yield frame
 
-def _tone_mapped(clip: Clip) -> Generator[Frame, None, None]:
-    mapper = ToneMapper(clip.color)
-    with closing(clip.frames()) as frames:
-        for frame in frames:
-            yield replace(frame, pixels=mapper(frame.pixels))
+    def files(self, start: Fraction, end: Fraction) -> list[Path]:
+        """List the files that are read for frames at ``start <= time <= end``.
+
+        Raises:
+            TypeError: it is not read from files.
+        """
+        return self._seekable().files(start, end)
+
+    def moved(self, copies: Mapping[Path, Path]) -> Clip:
+        """Return the same clip, whose frames are read from copies of its files, file -> copy.
+
+        Raises:
+            TypeError: it is not read from files.
+        """
+        return replace(self, frames=self._seekable().moved(copies))
+
+    def _seekable(self) -> SeekableFrames:
+        if not isinstance(self.frames, SeekableFrames):
+            raise TypeError(f"{self.name} is not read from files")
+        return self.frames
+
+
+@dataclass(frozen=True)
+class _ToneMapped(SeekableFrames):
+    """The frames of a clip of HDR, as SDR."""
+
+    clip: Clip
+
+    def starting_at(self, start: Fraction) -> Generator[Frame, None, None]:
+        mapper = ToneMapper(self.clip.color)
+        with closing(self.clip.frames_from(start)) as frames:
+            for frame in frames:
+                yield replace(frame, pixels=mapper(frame.pixels))
+
+    def files(self, start: Fraction, end: Fraction) -> list[Path]:
+        return self.clip.files(start, end)
+
+    def moved(self, copies: Mapping[Path, Path]) -> _ToneMapped:
+        return _ToneMapped(self.clip.moved(copies))
 
 
 def open_video(
@@ -109,7 +152,7 @@ def open_video(
     return Clip(
         name=str(path),
         identity=_identify([path], start, end, has_alpha),
-        frames=partial(read_video, info, alpha=has_alpha),
+        frames=VideoFrames(info, has_alpha),
         width=info.width,
         height=info.height,
         rate=info.rate,
@@ -167,7 +210,7 @@ def open_folder(
     return Clip(
         name=str(path),
         identity=_identify(info.files, rate, has_alpha),
-        frames=partial(read_image_folder, info, rate, alpha=has_alpha),
+        frames=FolderFrames(info, rate, has_alpha),
         width=info.width,
         height=info.height,
         rate=rate,

@@ -75,7 +75,7 @@ def probe_image_folder(folder: Path) -> FolderInfo:
 
 
 def read_image_folder(
-    info: FolderInfo, rate: Fraction, *, alpha: bool = False
+    info: FolderInfo, rate: Fraction, *, alpha: bool = False, first: int = 0
 ) -> Generator[Frame, None, None]:
     """Decode the images in order; image ``k`` is at ``k / rate`` seconds.
 
@@ -86,6 +86,7 @@ def read_image_folder(
         rate: frames per second.
         alpha: keep transparency if any image has it; otherwise it is dropped, with a note in the
             log.
+        first: number of the first image that is wanted.
 
     Yields:
         Frames of [H, W, 3] RGB: uint8, or float32 in [0, 1] if ``info.bit_depth`` is above 8. With
@@ -98,7 +99,7 @@ def read_image_folder(
     if info.has_alpha and not alpha:
         logger.info("%s: transparency is dropped", info.path)
     is_clipped = False
-    for number, file in enumerate(info.files):
+    for number, file in enumerate(info.files[first:], first):
         pixels = read_image(file, bit_depth=info.bit_depth, alpha=alpha and info.has_alpha)
         if info.bit_depth > 8 and pixels.max() > 1:
             if not is_clipped:

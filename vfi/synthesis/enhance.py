@@ -54,9 +54,12 @@ def _with_references(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Frame]]:
     if before is None:
         return
     frame = next(iterator, None)
-    yield before, before if frame is None or frame.begins_scene else frame
+    reference = before if frame is None or frame.begins_scene else frame
+    yield before, reference
     while frame is not None:
-        yield frame, frame if frame.begins_scene else before
+        if frame.pixels is not before.pixels:  # or it is the same picture, wherever a run starts
+            reference = frame if frame.begins_scene else before
+        yield frame, reference
         before, frame = frame, next(iterator, None)
 
 

@@ -49,7 +49,8 @@ def interpolate_stream(
     output has straight alpha again.
 
     Args:
-        frames: at least two, RGB or RGBA, times strictly increasing from 0; consumed lazily.
+        frames: at least two, RGB or RGBA, times strictly increasing from 0; consumed lazily. Those
+            before the pair of the output ``first`` may be missing.
         interpolator: the model.
         schedule: the times of the outputs.
         at_cut: what is shown between the two frames of a scene cut.
@@ -80,7 +81,7 @@ def _interpolate_on_device(
     if current is None:
         raise _too_few("no frames")
     is_alone = True
-    num_scheduled = 0  # outputs of the pairs so far
+    num_scheduled = schedule.count_before(current.time)  # outputs of the pairs so far
     number = first  # of the next output
     held_back: list[Tensor] = []  # at most one, which the end of the clip may cut off
     for following in iterator:

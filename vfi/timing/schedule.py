@@ -73,6 +73,10 @@ class Schedule:
             )
         return [(index - first) / (last - first) for index in range(ceil(first), ceil(last))]
 
+    def count_before(self, time: Fraction) -> int:
+        """Count the outputs shown before ``time``, a frame's."""
+        return ceil(self._position(time))
+
     def count(self, last: Fraction, duration: Fraction | None = None) -> int:
         """Count the outputs of a clip.
 
