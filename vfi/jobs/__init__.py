@@ -8,7 +8,17 @@ from .hdr import HdrMode, fit_color
 from .interpolation import InterpolationJob, plan_job
 from .join import find_clip_seams, joined
 from .pieces import Piece
-from .render import FrameSink, FrameSource, RenderJob, RenderPlan, plan_video, render
+from .render import (
+    FrameSink,
+    FrameSource,
+    RenderJob,
+    RenderPlan,
+    SplitJob,
+    complete,
+    plan_video,
+    render,
+    render_piece,
+)
 from .same_frames import ConversionJob
 
 __all__ = [
@@ -21,10 +31,13 @@ __all__ = [
     "Piece",
     "RenderJob",
     "RenderPlan",
+    "SplitJob",
+    "complete",
     "find_clip_seams",
     "fit_color",
     "joined",
     "plan_job",
     "plan_video",
     "render",
+    "render_piece",
 ]

@@ -16,11 +16,13 @@ from torch import Tensor
 
 from .. import __version__
 from ..encode import EncodingSettings, FrameFormat
-from ..errors import InputError
+from ..errors import DecodeError, InputError
 from ..frames import to_bit_depth
 from ..preprocess import Cut
 from ..read import Clip
 from ..tracks import AudioMode, SourceTracks
+from ..write import RunStore
+from .pieces import Piece
 
 ModelT = TypeVar("ModelT", contravariant=True)
 
@@ -145,6 +147,27 @@ class RenderJob(RenderPlan, Protocol[ModelT]):
         ...
 
 
+class SplitJob(RenderJob[ModelT], Protocol[ModelT]):
+    """A job whose result can be made in pieces, by several processes; see ``Piece``."""
+
+    def pieces(
+        self, on_cut: Callable[[Cut], object], *, length: int
+    ) -> Generator[Piece, None, None]:
+        """Look at all frames of the clip, and yield the result in pieces, as soon as each is known.
+
+        Args:
+            on_cut: called with each scene cut, in order.
+            length: frames in a piece, at least 2; only the last one has fewer.
+        """
+        ...
+
+    def frames_of(
+        self, model: ModelT, piece: Piece, /, *, bit_depth: int = 8
+    ) -> Generator[Tensor, None, None]:
+        """Read what a piece is made of, and yield its frames: exactly those of ``frames``."""
+        ...
+
+
 def plan_video(job: RenderPlan, path: Path, encoding: EncodingSettings) -> FrameFormat:
     """Check encoding settings against the result of a job; see ``EncodingSettings.resolve``."""
     return encoding.resolve(
@@ -202,6 +225,65 @@ def render(
     return number
 
 
+def render_piece(
+    frames: Callable[[int], Generator[Tensor, None, None]],
+    piece: Piece,
+    stores: Sequence[RunStore],
+    *,
+    on_frame: Callable[[], object],
+    dither: bool = False,
+) -> None:
+    """Write a piece of a result to where others write the other pieces.
+
+    Args:
+        frames: makes the frames of the piece, with more than 8 bits if wanted.
+        piece: the piece.
+        stores: where it goes; what is there already is not written again.
+        on_frame: called after each frame. What it raises ends the work.
+        dither: see :func:`render`.
+
+    Raises:
+        DecodeError: the source has fewer frames than when it was looked at.
+    """
+    run = piece.first, piece.stop
+    missing = [store for store in stores if not store.has(*run)]
+    if not missing:
+        return
+    bit_depth = 16 if dither else max(store.bit_depth for store in stores)
+    with ExitStack() as stack:
+        writers = [store.writer(*run) for store in missing]
+        for writer in writers:
+            stack.enter_context(writer)
+        source = stack.enter_context(closing(frames(bit_depth)))
+        count = 0
+        for pixels in source:
+            count += 1
+            for store, writer in zip(missing, writers, strict=True):
+                writer.write(_for_sink(pixels, store, dither=dither))
+            on_frame()
+        if count != piece.num_frames:
+            raise DecodeError(
+                f"Of the {piece.num_frames} frames from number {piece.first} on {count} were made. Was the "
+                "source changed meanwhile? Start again."
+            )
+
+
+def complete(sinks: Sequence[FrameSink]) -> int:
+    """Complete a result whose frames are all there, as if a run had been interrupted just then.
+
+    Args:
+        sinks: of the result, with the key of those that let others write.
+
+    Returns:
+        How many frames the result has.
+    """
+
+    def no_more(*, first: int, bit_depth: int) -> Generator[Tensor, None, None]:  # noqa: ARG001
+        yield from ()
+
+    return render(no_more, sinks, on_frame=lambda _number, _pixels: None)
+
+
 def _start(sinks: Sequence[FrameSink]) -> int:
     """Start all sinks at the last frame from which each of them can resume."""
     first = min(sink.num_finished for sink in sinks)
@@ -212,7 +294,7 @@ def _start(sinks: Sequence[FrameSink]) -> int:
     return first
 
 
-def _for_sink(pixels: Tensor, sink: FrameSink, *, dither: bool) -> npt.NDArray[Any]:
+def _for_sink(pixels: Tensor, sink: FrameSink | RunStore, *, dither: bool) -> npt.NDArray[Any]:
     kept = pixels if sink.has_alpha else pixels[..., :3]
     return to_bit_depth(kept, sink.bit_depth, dither=dither).cpu().numpy()
 

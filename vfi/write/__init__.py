@@ -3,6 +3,7 @@
 May import the package's root modules, ``image_files``, ``encode`` and ``read``.
 """
 
+from .apart import Apart, RunStore
 from .finished import whole_file, write_whole
 from .image_sequence import ImageSequenceWriter
 from .names import fit_name
@@ -11,8 +12,10 @@ from .video import VideoWriter
 from .wav import WavFile, wav_tracks, write_wav
 
 __all__ = [
+    "Apart",
     "ImageSequenceWriter",
     "PipeWriter",
+    "RunStore",
     "VideoWriter",
     "WavFile",
     "fit_name",

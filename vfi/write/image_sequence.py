@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
-from collections import deque
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import EncodeError, InputError
 from ..files import is_left_by_macos
-from ..image_files import encode_exr, encode_png, is_complete
+from ..image_files import is_complete
+from .apart import Apart, ImageStore
 from .lock import only_writer, require_writable
+from .numbered_images import BIT_DEPTHS, ImageFormat, ImagePool
 
 logger = logging.getLogger(__name__)
 
 _KEY_FILE = "job.txt"
-_UNFINISHED = ".part"
 _REPLACED = ".replaced"  # what the folder is called that a new one takes the place of
-_IMAGE_NAME = re.compile(r"([0-9]{7,})\.(?:png|exr)(\.part)?")
-_BIT_DEPTHS = {".png": (8, 16), ".exr": (32,)}  # extension -> bits of a value
-_DTYPES = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
-_NUM_WORKERS = min(4, os.cpu_count() or 1)
+_IMAGE_NAME = re.compile(r"([0-9]{7,})\.(?:png|exr)((?:\.[0-9a-f]{8})?\.part)?")
 
 
 @dataclass
@@ -78,8 +73,7 @@ class ImageSequenceWriter:
 
     _next: int = field(init=False, default=0, repr=False)
     _is_started: bool = field(init=False, default=False, repr=False)
-    _pending: deque[Future[None]] = field(init=False, default_factory=deque, repr=False)
-    _pool: ThreadPoolExecutor = field(init=False, repr=False)
+    _pool: ImagePool = field(init=False, repr=False)
     _lock: ExitStack = field(init=False, default_factory=ExitStack, repr=False)
 
     def validate(self) -> None:
@@ -92,11 +86,11 @@ class ImageSequenceWriter:
         if (
             self.start < 0
             or not 0 <= self.compress_level <= 9
-            or self.bit_depth not in _BIT_DEPTHS[self.suffix]
+            or self.bit_depth not in BIT_DEPTHS[self.suffix]
         ):
             raise InputError(
                 f"{self.suffix[1:]} needs start >= 0, compress_level 0 to 9 and bit depth "
-                f"{' or '.join(map(str, _BIT_DEPTHS[self.suffix]))}, "
+                f"{' or '.join(map(str, BIT_DEPTHS[self.suffix]))}, "
                 f"got {self.start}, {self.compress_level} and {self.bit_depth}."
             )
         _require_replaceable(self.folder, self.overwrite)
@@ -143,10 +137,28 @@ class ImageSequenceWriter:
                 "full?"
             ) from error
 
+    @contextmanager
+    def apart(self) -> Generator[Apart, None, None]:
+        """Let other processes write the images, in any order; what they have written is kept.
+
+        Another writer with the same key completes the folder. Needs a ``resume_key``; metadata is
+        left out.
+        """
+        self.validate()
+        with only_writer(self.folder):
+            if _read_key(self._partial) != self.resume_key:
+                self.start_at(0)
+            try:
+                store = ImageStore(self._partial, self.start, self._format)
+                yield Apart(store, _need_nothing_more)
+            finally:
+                if not any(self._partial.glob(f"*{self.suffix}")):
+                    shutil.rmtree(self._partial)
+
     def __enter__(self) -> ImageSequenceWriter:
         self.validate()
         self._lock.enter_context(only_writer(self.folder))
-        self._pool = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="images")
+        self._pool = ImagePool(self._format)
         return self
 
     def write(self, pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32]) -> None:
@@ -162,18 +174,9 @@ class ImageSequenceWriter:
         """
         if not self._is_started:
             self.start_at(0)
-        pixels = np.array(pixels)
-        channels, kind = 4 if self.has_alpha else 3, _DTYPES[self.bit_depth]
-        if pixels.ndim != 3 or pixels.shape[2] != channels or pixels.dtype != kind:
-            raise ValueError(
-                f"pixels must be [H, W, {channels}] {kind}, got {list(pixels.shape)} {pixels.dtype}"
-            )
-        while self._pending and (self._pending[0].done() or len(self._pending) >= 2 * _NUM_WORKERS):
-            self._pending.popleft().result()
         has_text = self.metadata_in == "all" or self._next == 0
         text = (self.metadata or {}) if has_text else {}
-        path = self._path(self.start + self._next)
-        self._pending.append(self._pool.submit(self._save, path, pixels, text))
+        self._pool.write(self._path(self.start + self._next), pixels, text)
         self._next += 1
 
     def __exit__(
@@ -191,12 +194,10 @@ class ImageSequenceWriter:
             if not is_interrupted:
                 if not self._is_started:
                     self.start_at(0)
-                for future in self._pending:
-                    future.result()
+                self._pool.finish()
                 is_written = True
         finally:  # also when the wait is interrupted
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pending.clear()
+            self._pool.stop()
             if self._is_started and not is_written and not self._is_worth_keeping:
                 shutil.rmtree(self._partial)
         if is_written:
@@ -212,29 +213,22 @@ class ImageSequenceWriter:
         return self.folder.with_name(self.folder.name + ".partial")
 
     def _path(self, number: int) -> Path:
-        return self._partial / f"{number:07}{self.suffix}"
+        return self._format.path(self._partial, number)
 
-    def _encode(self, pixels: npt.NDArray[Any], text: Mapping[str, str]) -> bytes:
-        if self.suffix == ".exr":
-            return encode_exr(pixels)
-        return encode_png(pixels, compress_level=self.compress_level, text=text)
-
-    def _save(self, path: Path, pixels: npt.NDArray[Any], text: Mapping[str, str]) -> None:
-        unfinished = path.with_name(path.name + _UNFINISHED)
-        try:
-            unfinished.write_bytes(self._encode(pixels, text))
-            unfinished.replace(path)
-        except OSError as error:
-            raise EncodeError(
-                f"{path} could not be written ({error.strerror or error}). Is the disk full?"
-            ) from error
+    @property
+    def _format(self) -> ImageFormat:
+        return ImageFormat(self.suffix, self.bit_depth, self.has_alpha, self.compress_level)
 
     def _remove_from(self, number: int) -> None:
         """Remove the files with this number and later ones, and unfinished ones."""
         for path in self._partial.iterdir():
             name = _IMAGE_NAME.fullmatch(path.name)
-            if name and (name[2] == _UNFINISHED or int(name[1]) >= number):
+            if name and (name[2] or int(name[1]) >= number):
                 path.unlink(missing_ok=True)  # "._1.png" goes with its file on some drives
+
+
+def _need_nothing_more(_num_frames: int) -> None:
+    """The files say by themselves that they are all there."""
 
 
 def _read_key(partial: Path) -> str | None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import uuid
+from pathlib import Path
 
 _LONGEST = 255  # bytes, on nearly every file system
 LONGEST_ENDING = ".segments"
 """Of what is written beside a result."""
+
+UNFINISHED = ".part"
+
+
+def unfinished_name(path: Path) -> Path:
+    """Return a new name beside a file, to write it under; no two writers get the same."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
 
 
 def fit_name(stem: str, ending: str) -> str:

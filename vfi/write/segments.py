@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -67,6 +68,11 @@ class _Manifest:
     num_frames: int | None = None
     note: str = _NOTE
 
+    @property
+    def job(self) -> tuple[str, int]:
+        """What must be the same for its segments to be of use."""
+        return self.key, self.segment_length
+
 
 class SegmentsFolder:
     """The folder with the segments of one video.
@@ -106,7 +112,9 @@ class SegmentsFolder:
         self._key = key
         _require_own(path)
         manifest = _read_manifest(path)
-        if key and manifest and (manifest.key, manifest.segment_length) == (key, segment_length):
+        wanted = (key, segment_length)
+        self._is_this_job = bool(key) and manifest is not None and manifest.job == wanted
+        if manifest and self._is_this_job:
             self.finished = list(_finished_segments(path, segment_length))
             self.is_complete = self.num_finished == manifest.num_frames
             self.spooled = list(self._find_spooled())
@@ -140,17 +148,40 @@ class SegmentsFolder:
             for spooled in self.spooled
             if is_spooled and spooled.first < first
         ]
-        try:
+        with self._changes():
             self.path.mkdir(parents=True, exist_ok=True)
             self._write_manifest(self.num_finished if self.is_complete else None)
             self._remove_all_but(*(part.path for part in (*self.finished, *self.spooled)))
             for spooled in self.spooled:
                 trim_spool(spooled.path, spooled.stop - spooled.first)
-        except OSError as error:  # on Windows: another run has a file of it open
-            raise InputError(
-                f"{self.path}: the folder for segments of the video cannot be used: "
-                f"{error.strerror} ({error.filename}). Is another run writing the same video?"
-            ) from error
+
+    def begin_apart(self) -> None:
+        """Make the folder for segments in any order; those of this job are kept wherever they are.
+
+        Raises:
+            InputError: a file cannot be removed or written.
+        """
+        kept = self._segments_of_job()
+        with self._changes():
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._write_manifest(None)
+            self._remove_all_but(*kept)
+
+    def complete_apart(self, num_frames: int) -> None:
+        """Note that all frames of the video are in segments, after ``begin_apart``."""
+        self._write_manifest(num_frames)
+
+    def _segments_of_job(self) -> list[Path]:
+        if not self._is_this_job:
+            return []
+        named = _named_segments(self.path)
+        return [
+            segment.path
+            for segment in named
+            if segment.first % self.segment_length == 0
+            and segment.stop <= segment.first + self.segment_length
+            and _is_whole(segment)
+        ]
 
     def unfinished(self, first: int) -> Path:
         """Return where the segment that begins at frame ``first`` is written."""
@@ -163,7 +194,7 @@ class SegmentsFolder:
     def add(self, first: int, stop: int) -> None:
         """Rename a segment that was written to its final name; its spool is needed no more."""
         written = self.unfinished(first)
-        path = self.path / f"{first:07}-{stop - 1:07}{self._format.segment_suffix}"
+        path = self.path / segment_name(first, stop, self._format)
         give_name(written, path)
         self.finished.append(Segment(first, stop, path))
         self.spool(first).unlink(missing_ok=True)
@@ -189,6 +220,16 @@ class SegmentsFolder:
         (self.path / _MANIFEST).unlink()  # goes last: it marks the folder as ours
         self.path.rmdir()
 
+    @contextmanager
+    def _changes(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except OSError as error:  # on Windows: another run has a file of it open
+            raise InputError(
+                f"{self.path}: the folder for segments of the video cannot be used: "
+                f"{error.strerror} ({error.filename}). Is another run writing the same video?"
+            ) from error
+
     def _find_spooled(self) -> Iterator[Segment]:
         first = self.num_finished
         while first % self.segment_length == 0:  # not after the last segment, which is short
@@ -209,6 +250,11 @@ class SegmentsFolder:
         new = self.path / (_MANIFEST + _UNFINISHED)
         new.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
         new.replace(self.path / _MANIFEST)
+
+
+def segment_name(first: int, stop: int, frames: FrameFormat) -> str:
+    """Name the file of a finished segment: frames ``first`` up to ``stop``."""
+    return f"{first:07}-{stop - 1:07}{frames.segment_suffix}"
 
 
 def _require_own(path: Path) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from av.error import FFmpegError
 from ..encode import Container, FrameFormat, find_container
 from ..errors import EncodeError, InputError
 from ..tracks import SourceTracks
+from .apart import Apart, SegmentStore
 from .encoding_thread import EncodingThread, encoding_failed
 from .exif import add_exif
 from .finished import find_fault_of_animation, give_name, sync_file
@@ -139,7 +140,7 @@ class VideoWriter:
         with ExitStack() as lock:
             lock.enter_context(only_writer(self._locked))
             if not self._container.is_frames_only:
-                self._find_segments()
+                self._segments = self._find_segments()
             self._lock = lock.pop_all()
         self._is_open = True
         return self
@@ -147,10 +148,26 @@ class VideoWriter:
     def _say_no_tags(self) -> None:
         self._say(f"{self.path.suffix.lower()} files hold no tags: they were left out")
 
-    def _find_segments(self) -> None:
+    def _find_segments(self) -> SegmentsFolder:
         folder = self.segments_folder or self.path.with_name(self.path.name + ".segments")
         key = self._key_of_segments()
-        self._segments = SegmentsFolder(folder, self.format, self.segment_length, key)
+        return SegmentsFolder(folder, self.format, self.segment_length, key)
+
+    @contextmanager
+    def apart(self) -> Generator[Apart, None, None]:
+        """Let other processes write the segments, in any order; what they have written is kept.
+
+        Another writer with the same key completes the video. Needs a ``resume_key``.
+        """
+        self.validate()
+        with only_writer(self._locked):
+            segments = self._find_segments()
+            segments.begin_apart()
+            try:
+                store = SegmentStore(segments.path, self.format, self.path)
+                yield Apart(store, segments.complete_apart)
+            finally:
+                segments.keep_finished()
 
     def can_start_at(self, number: int) -> bool:
         """Tell whether :meth:`start_at` takes a number.

@@ -243,3 +243,12 @@ def test_piece_is_known_before_the_clip_ends() -> None:
 )
 def test_nothing_has_no_pieces(cut: Callable[[Sequence[PlannedFrame]], Any], found: Any) -> None:
     assert list(cut([])) == found
+
+
+@pytest.mark.parametrize("number", [0, 1, 11, 12, 13, 39])
+def test_video_is_entered_at_any_frame(video: Path, number: int) -> None:
+    clip = open_video(video)
+    expected = list(clip.frames())[number:]
+    found = list(clip.frames_from(expected[0].time))
+    assert [frame.time for frame in found] == [frame.time for frame in expected]
+    assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(found, expected, strict=True))

@@ -12,7 +12,7 @@ from PIL import Image
 from vfi.errors import EncodeError, InputError
 from vfi.frames import to_uint8, to_uint16
 from vfi.read.image_sequence import probe_image_folder, read_image_folder
-from vfi.write import image_sequence
+from vfi.write import image_sequence, numbered_images
 from vfi.write.image_sequence import ImageSequenceWriter
 
 GREY = np.full((4, 6, 3), 128, np.uint8)
@@ -212,7 +212,7 @@ def full_disk(monkeypatch):
     def encode(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(image_sequence, "encode_png", encode)
+    monkeypatch.setattr(numbered_images, "encode_png", encode)
 
 
 def test_error_in_a_thread_reaches_the_end_of_the_block(tmp_path, full_disk):
@@ -239,7 +239,7 @@ def test_waiting_frames_are_bounded(tmp_path, monkeypatch):
         gate.wait(10)
         return b""
 
-    monkeypatch.setattr(image_sequence, "encode_png", encode)
+    monkeypatch.setattr(numbered_images, "encode_png", encode)
     writer = ImageSequenceWriter(tmp_path / "out").__enter__()
 
     def feed():
