@@ -6,28 +6,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  before torch
-from cli.checkpoints import convert_checkpoint, inspect_checkpoint, list_models, load_model
+from cli.checkpoints import convert_checkpoint, find_rife, inspect_checkpoint, list_models
 from cli.demo_clip import make_demo
-from cli.options import InterpolateOptions, RifeOptions, parse_interpolation, with_video
-from cli.plan import Plan, plan_interpolation
-from cli.program import (
-    Program,
-    Result,
-    describe_clip,
-    list_presets,
-    plan_clips,
-    render_clip,
-)
+from cli.loaded import RifeNetwork
+from cli.options import InterpolateOptions, parse_interpolation, with_video
+from cli.plan import plan_interpolation
+from cli.program import Program, list_presets, plan_clips, render_clips
 from cli.sources import open_joined, with_parts
 from cli.terminal import prepare_process
-from rife_arch import RifeModel, scale_name
+from rife_arch.load import Recognised
+from rife_arch.models import note_on_multiplier
 from vfi import __version__ as __version__
-from vfi.jobs import InterpolationJob
-from vfi.preprocess import Duplicates
-from vfi.synthesis import Interpolator
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,53 +57,18 @@ def interpolate(options: InterpolateOptions, program: Program) -> None:
         plans = plan_clips(program, options, plan_one)
         if not plans:
             return
-        model = load_model(options.network)
-        for note in _notes(options, model):
+        found = find_rife(options.network)
+        for note in _notes(options, found):
             print(f"note: {note}")
-        for plan in plans:
-            is_alone = len(plans) == 1
-            with program.clip(plan.source, Exception, is_alone=is_alone):
-                program.results.append(interpolate_clip(plan, model, options.network))
+        render_clips(program, plans, RifeNetwork(found, options.network))
 
 
-def interpolate_clip(
-    plan: Plan[InterpolationJob], model: RifeModel, options: RifeOptions
-) -> Result:
-    """Make one clip smoother, and say so."""
-    print(describe_clip(plan))
-    scale = scale_name(options.scale)
-    print(f"model   RIFE {model.name}, {model.device}, {model.precision}, scale {scale}")
-    redrawn: list[int] = []
-    frames = partial(plan.job.frames, make_interpolator(model, options), on_redrawn=redrawn.append)
-    key = plan.job.resume_key(*_model_settings(model, options)) if plan.output.resume else None
-    result = render_clip(plan, frames, key, model.name)
-    if plan.job.preparation.duplicates is Duplicates.REDRAW:
-        print(f"redrawn: {sum(redrawn)} repeated frames")
-    return {**result, "redrawn": sum(redrawn)}
-
-
-def make_interpolator(model: RifeModel, options: RifeOptions) -> Interpolator[Any]:
-    """Make of a model what a job needs of it."""
-    return Interpolator(
-        partial(model.encode, scale=options.scale),
-        partial(model.interpolate_each, ensemble=options.ensemble, quality=options.quality),
-        model.device,
-    )
-
-
-def _model_settings(model: RifeModel, options: RifeOptions) -> list[str]:
-    """List what decides the pixels beside the clip's own settings."""
-    scale = options.scale
-    return [
-        model.identity,
-        repr((model.evaluation(scale), scale, options.ensemble, options.quality)),
-    ]
-
-
-def _notes(options: InterpolateOptions, model: RifeModel) -> Iterator[str]:
+def _notes(options: InterpolateOptions, found: Recognised) -> Iterator[str]:
     if options.skip:
         yield "--skip is ignored; --duplicates redraw replaces repeated frames."
-    if not options.target_fps and (note := model.note_on_multiplier(options.multi)):
+    if options.target_fps:
+        return
+    if note := note_on_multiplier(found.name, found.config, options.multi):
         yield note
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from rife_arch import Enhancer, NetworkConfig, RifeModel, load_enhancer, load_rife
+from rife_arch import NetworkConfig
 from rife_arch.catalog import (
     MODEL_FOLDERS,
     CatalogEntry,
@@ -28,7 +28,7 @@ from rife_arch.checkpoints import (
     canonical_sha256,
     sha256_of_file,
 )
-from rife_arch.load import recognise
+from rife_arch.load import Recognised, RecognisedEnhancer, recognise, recognise_enhancer
 from vfi.errors import InputError
 from vfi.write import write_whole
 
@@ -41,31 +41,26 @@ _FIRST_USE = (
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def load_model(options: RifeOptions) -> RifeModel:
-    """Find or download the checkpoint and load it onto the device."""
-    device = choose_device(options.device)
+def find_rife(options: RifeOptions) -> Recognised:
+    """Find or download the checkpoint, and recognise its network.
+
+    Raises:
+        InputError: the options do not go with it.
+        RifeError: it cannot be had, or cannot be used.
+    """
     path = _choose_checkpoint(options.model, load_catalog())
-    model = load_rife(
-        path,
-        device=device,
-        precision=options.precision,
-        version=options.model_version,
-        refine=options.refine,
-        torch_compile=options.torch_compile,
-    )
-    if options.ensemble and not model.config.supports_ensemble:
+    found = recognise(path, version=options.model_version, refine=options.refine)
+    if options.ensemble and not found.config.supports_ensemble:
         raise InputError(
-            f"RIFE {model.name} has no ensemble; 3.8, 4.0-4.20 and 4.24 have one. "
+            f"RIFE {found.name} has no ensemble; 3.8, 4.0-4.20 and 4.24 have one. "
             "Remove --ensemble, or choose another --model."
         )
-    return model
+    return found
 
 
-def load_enhancing_model(options: NetworkOptions) -> Enhancer:
+def find_enhancer(options: NetworkOptions) -> RecognisedEnhancer:
     """The same for a network that enhances."""
-    device = choose_device(options.device)
-    path = _choose_checkpoint(options.model, load_enhancers())
-    return load_enhancer(path, device=device, precision=options.precision)
+    return recognise_enhancer(_choose_checkpoint(options.model, load_enhancers()))
 
 
 def choose_checkpoints(names: Sequence[str]) -> dict[str, Path]:

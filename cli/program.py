@@ -8,10 +8,9 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import av
 from torch import Tensor
@@ -19,33 +18,21 @@ from tqdm import tqdm
 
 from vfi.encode import available_presets
 from vfi.errors import DecodeError
-from vfi.jobs import render
-from vfi.preprocess import Cut
 from vfi.timing import format_rate
 from vfi.tracks import AudioMode
 
 from .arguments import ArgumentsError
 from .explain import EXIT_FAILED, EXIT_USAGE, exit_code, explain
+from .loaded import LoadableNetwork, Loaded
 from .options import EnhanceOptions, InterpolateOptions
 from .plan import JobT, Plan, choose_unfinished
+from .rendering import Result, describe_result, render_plan, report
 from .sources import list_sources
 from .terminal import message_streams
 
 EXIT_INTERRUPTED = 130
-_MOST_CUTS_SHOWN = 20
 
-Result = dict[str, Any]  # of one clip, for --json
 OptionsT = TypeVar("OptionsT", InterpolateOptions, EnhanceOptions)
-
-
-class FramesWithCuts(Protocol):
-    """Makes the frames of one clip's result: a job's ``frames`` with its model."""
-
-    def __call__(
-        self, on_cut: Callable[[Cut], object], *, first: int, bit_depth: int
-    ) -> Generator[Tensor, None, None]:
-        """Yield [H, W, C]; see ``RenderJob.frames``."""
-        ...
 
 
 @dataclass
@@ -154,67 +141,45 @@ def plan_clips(
     return [plan.make_ready() for plan in unfinished]
 
 
-def render_clip(
-    plan: Plan[JobT], frames: FramesWithCuts, resume_key: str | None, model_name: str
-) -> Result:
-    """Write what a plan says, with a progress bar.
+def render_clips(program: Program, plans: Sequence[Plan[JobT]], network: LoadableNetwork) -> None:
+    """Load the network once, then write clip by clip; one that fails does not stop the others."""
+    loaded = network.load()
+    for plan in plans:
+        with program.clip(plan.source, Exception, is_alone=len(plans) == 1):
+            program.results.append(render_clip(plan, loaded))
+
+
+def render_clip(plan: Plan[JobT], loaded: Loaded[Any]) -> Result:
+    """Write what a plan says, with a progress bar, and say what was made.
 
     Args:
         plan: ready to be written.
-        frames: makes the frames.
-        resume_key: of the job, to go on with what an interrupted run has left; None: start over.
-        model_name: for the result.
+        loaded: makes the frames.
     """
-    job = plan.job
-    cuts: list[Cut] = []
+    print(describe_clip(plan))
+    print(f"model   {loaded.description}")
     started = perf_counter()
     try:
-        with _Progress(job.num_frames) as progress:
-            num_frames = render(
-                partial(frames, cuts.append),
-                plan.sinks(resume_key, tqdm.write),
-                on_frame=progress,
-                dither=job.dither,
-            )
+        with _Progress(plan.job.num_frames) as progress:
+            rendered = render_plan(plan, loaded, on_frame=progress, notify=tqdm.write)
     except BaseException:
         if plan.has_leftovers():
             print(
                 "Finished frames were kept; run the same command again to resume.", file=sys.stderr
             )
         raise
-    seconds = perf_counter() - started
-    resumed = f"{progress.resumed_at} of them from an earlier run, " if progress.resumed_at else ""
-    print(
-        f"done: {plan.describe_targets()} ({num_frames} frames, {resumed}{seconds:.1f} s, "
-        f"{(num_frames - progress.resumed_at) / seconds:.1f} fps)"
-    )
-    if cuts:
-        print(_describe_cuts(cuts))
-    width, height = plan.size
-    return {
-        **plan.inputs,
-        "output": str(plan.video) if plan.video else None,
-        "pngs": str(plan.images) if plan.images else None,
-        "frames": num_frames,
-        "resumed_at": progress.resumed_at,
-        "width": width,
-        "height": height,
-        "fps": str(job.shown_rate),
-        "cuts": [cut.number for cut in cuts],
-        "model": model_name,
-        "seconds": round(seconds, 3),
-    }
+    rendered.seconds = perf_counter() - started
+    print(describe_result(plan, rendered))
+    return report(plan, rendered, loaded.name)
 
 
 class _Progress:
     """Shows a bar while a result is rendered; a context manager, and ``on_frame`` of ``render``.
 
-    Attributes:
-        resumed_at: how many frames an earlier run has left. They are not part of the speed.
+    Frames that an earlier run has left are not part of the speed.
     """
 
     def __init__(self, num_frames: int | None) -> None:
-        self.resumed_at = 0
         self._num_frames = num_frames
         self._bar: tqdm[NoReturn] | None = None
 
@@ -223,7 +188,6 @@ class _Progress:
 
     def __call__(self, number: int, _pixels: Tensor | None) -> None:
         if self._bar is None:
-            self.resumed_at = number
             self._bar = tqdm(total=self._num_frames, initial=number, unit="frame")
         self._bar.update(number - self._bar.n)
 
@@ -261,13 +225,6 @@ def _describe_audio(plan: Plan[JobT]) -> str:
 
 def _count(number: int | None) -> str:
     return "?" if number is None else str(number)
-
-
-def _describe_cuts(cuts: Sequence[Cut]) -> str:
-    """Say where scenes begin; ``--cuts`` takes the frame numbers."""
-    shown = [f"{cut.number} ({float(cut.time):.2f} s)" for cut in cuts[:_MOST_CUTS_SHOWN]]
-    more = ["..."] if len(cuts) > _MOST_CUTS_SHOWN else []
-    return f"cuts: {len(cuts)}, at frame {', '.join(shown + more)}"
 
 
 def list_presets() -> str:

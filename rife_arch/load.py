@@ -82,9 +82,11 @@ def load_checkpoint(
     """
     canonical = read_weights(path)
     if looks_like_safa(canonical.weights):
-        return _make_enhancer(_recognise_enhancer(Path(path), canonical), device, precision)
+        return build_enhancer_model(
+            _recognise_enhancer_in(Path(path), canonical), device, precision
+        )
     found = _recognise(Path(path), canonical, version, refine=refine)
-    return _make_model(found, device, precision, torch_compile=torch_compile)
+    return build_model(found, device, precision, torch_compile=torch_compile)
 
 
 def load_rife(
@@ -98,20 +100,20 @@ def load_rife(
 ) -> RifeModel:
     """Load a RIFE network; see ``load_checkpoint``. An enhancer is refused."""
     found = recognise(path, version=version, refine=refine)
-    return _make_model(found, device, precision, torch_compile=torch_compile)
+    return build_model(found, device, precision, torch_compile=torch_compile)
 
 
 def load_enhancer(
     path: Path | str, *, device: torch.device | str = "cpu", precision: Precision = "fp32"
 ) -> Enhancer:
     """Load SAFA; see ``load_checkpoint``. A RIFE network is refused."""
-    canonical = read_weights(path)
-    return _make_enhancer(_recognise_enhancer(Path(path), canonical), device, precision)
+    return build_enhancer_model(recognise_enhancer(path), device, precision)
 
 
-def _make_model(
+def build_model(
     found: Recognised, device: torch.device | str, precision: Precision, *, torch_compile: bool
 ) -> RifeModel:
+    """Build the network of a checkpoint that was recognised; see ``load_rife``."""
     weights = found.canonical.weights
     if found.config.refines:
         weights = found.canonical.everything()
@@ -120,9 +122,10 @@ def _make_model(
     return RifeModel(network, found.name, torch_compile=torch_compile)
 
 
-def _make_enhancer(
+def build_enhancer_model(
     found: RecognisedEnhancer, device: torch.device | str, precision: Precision
 ) -> Enhancer:
+    """Build the network of a checkpoint that enhances."""
     network = build_enhancer(found.config, found.canonical.weights)
     _place(network, device, precision, found.config)
     return Enhancer(network, found.name)
@@ -172,6 +175,11 @@ def recognise(path: Path | str, *, version: str | None = None, refine: bool = Fa
     return _recognise(Path(path), canonical, version, refine=refine)
 
 
+def recognise_enhancer(path: Path | str) -> RecognisedEnhancer:
+    """The same for SAFA; see ``load_enhancer``."""
+    return _recognise_enhancer_in(Path(path), read_weights(path))
+
+
 def _recognise(
     path: Path, canonical: CanonicalWeights, version: str | None, *, refine: bool
 ) -> Recognised:
@@ -183,7 +191,7 @@ def _recognise(
     return Recognised(name, config, canonical)
 
 
-def _recognise_enhancer(path: Path, canonical: CanonicalWeights) -> RecognisedEnhancer:
+def _recognise_enhancer_in(path: Path, canonical: CanonicalWeights) -> RecognisedEnhancer:
     with _named(path):
         config = detect_enhancer(canonical.weights)
     name = SAFA_RELEASE if config == SafaConfig() else "SAFA, unnamed"

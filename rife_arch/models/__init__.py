@@ -6,7 +6,7 @@ May import ``networks`` and ``evaluation``.
 from .enhancer import EncodedFrame, Enhancer
 from .evaluator import Evaluation
 from .features import Features, MotionBetween
-from .rife_model import RifeModel
+from .rife_model import RifeModel, note_on_multiplier
 from .scale import FLOW_SCALES, SCALES, Scale, parse_scale, scale_name
 from .views import QUALITIES, Quality
 
@@ -22,6 +22,7 @@ __all__ = [
     "Quality",
     "RifeModel",
     "Scale",
+    "note_on_multiplier",
     "parse_scale",
     "scale_name",
 ]

@@ -73,12 +73,7 @@ class RifeModel(LoadedNetwork[Network]):
 
     def note_on_multiplier(self, multiplier: int) -> str | None:
         """Say what happens to a multiplier whose timesteps this network cannot hit exactly."""
-        if self.config.supports_any_timestep or multiplier.bit_count() == 1:
-            return None
-        return (
-            f"RIFE {self.name} knows the middle of two frames only; with {multiplier} times the "
-            "frames the new ones lie at the nearest sixteenths. 2, 4, 8, ... are exact."
-        )
+        return note_on_multiplier(self.name, self.config, multiplier)
 
     @torch.inference_mode()
     def encode(self, img: Tensor, *, scale: Scale = 1.0) -> Features:
@@ -336,3 +331,13 @@ def _timestep_tensor(timestep: float | Tensor, frames: Tensor) -> Tensor:
     if not bool(((timesteps > 0) & (timesteps < 1)).all()):
         raise ValueError(f"timestep must lie in (0, 1), got {timesteps.tolist()}")
     return timesteps.to(frames.device).expand(len(frames)).reshape(-1, 1, 1, 1)
+
+
+def note_on_multiplier(name: str, config: NetworkConfig, multiplier: int) -> str | None:
+    """Say what happens to a multiplier whose timesteps a network cannot hit exactly."""
+    if config.supports_any_timestep or multiplier.bit_count() == 1:
+        return None
+    return (
+        f"RIFE {name} knows the middle of two frames only; with {multiplier} times the "
+        "frames the new ones lie at the nearest sixteenths. 2, 4, 8, ... are exact."
+    )

@@ -246,7 +246,7 @@ def test_full_gpu_is_explained(
     def fill_the_gpu(*_: object, **__: object) -> int:
         raise torch.OutOfMemoryError("Tried to allocate 9 GiB.")
 
-    monkeypatch.setattr("cli.program.render", fill_the_gpu)
+    monkeypatch.setattr("cli.rendering.render", fill_the_gpu)
     assert "9 GiB. Try --precision fp16." in enhance("--video", clip).err
 
 

@@ -807,7 +807,7 @@ def test_full_gpu_is_explained(cli: RunCli, clip: Path, monkeypatch: pytest.Monk
     def fill_the_gpu(*_: object, **__: object) -> int:
         raise torch.OutOfMemoryError("Tried to allocate 9 GiB.\ndetails")
 
-    monkeypatch.setattr("cli.program.render", fill_the_gpu)
+    monkeypatch.setattr("cli.rendering.render", fill_the_gpu)
     ended = cli("--video", clip)
     assert ended.code == 1
     assert ended.err.endswith(

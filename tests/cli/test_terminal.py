@@ -16,6 +16,7 @@ from av.error import BlockingIOError as NoThreadError
 
 import inference_video
 import migrate_workflow
+from cli import program
 from cli.terminal import MessageStream
 from tests.helpers.clips import moving_pictures, write_clip
 from tests.helpers.running import ONE_THREAD, RunCli, running, script, wait_until
@@ -93,7 +94,7 @@ def test_error_nobody_planned_for_is_one_message(
     def fail(*_: object, **__: object) -> int:
         raise error
 
-    monkeypatch.setattr("cli.program.render", fail)
+    monkeypatch.setattr("cli.rendering.render", fail)
     ended = cli("--video", clip)
     assert (ended.code, "Traceback" in ended.err) == (1, False)
     assert message in ended.err
@@ -105,14 +106,14 @@ def test_error_nobody_planned_for_does_not_stop_the_other_clips(
     cli: RunCli, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("b.mkv").write_bytes(clip.read_bytes())
-    render, errors = inference_video.render_clip, [OSError(errno.EIO, "Input/output error", "x")]
+    render, errors = program.render_clip, [OSError(errno.EIO, "Input/output error", "x")]
 
     def fail_once(*args: object) -> object:
         if errors:
             raise errors.pop()
         return render(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("inference_video.render_clip", fail_once)
+    monkeypatch.setattr("cli.program.render_clip", fail_once)
     ended = cli("--video", clip, "b.mkv", "--preset", "lossless")
     assert ended.code == 1
     assert "error: 1 of 2 clips failed" in ended.err
