@@ -60,7 +60,8 @@ def interpolate(options: InterpolateOptions, program: Program) -> None:
         found = find_rife(options.network)
         for note in _notes(options, found):
             print(f"note: {note}")
-        render_clips(program, plans, RifeNetwork(found, options.network))
+        network = RifeNetwork(found, options.network)
+        render_clips(program, plans, network, options.cluster)
 
 
 def _notes(options: InterpolateOptions, found: Recognised) -> Iterator[str]:

@@ -30,7 +30,8 @@ def run(options: EnhanceOptions, program: Program) -> None:
     plans = plan_clips(program, options, plan_enhancement)
     if not plans:
         return
-    render_clips(program, plans, EnhancingNetwork(find_enhancer(options.network), options.network))
+    network = EnhancingNetwork(find_enhancer(options.network), options.network)
+    render_clips(program, plans, network, options.cluster)
 
 
 if __name__ == "__main__":

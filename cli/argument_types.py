@@ -24,6 +24,7 @@ from vfi.visualize import parse_labels
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _MOST = 999_999_999
+_MOST_WORKERS = 10_000
 ResultT = TypeVar("ResultT")
 
 
@@ -84,6 +85,28 @@ def count_or_none(text: str) -> int:
             f"must be a whole number from 0 to {_MOST}, got {quoted(text)}"
         )
     return int(text)
+
+
+def num_workers(text: str) -> int:
+    """Read the number of workers."""
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= _MOST_WORKERS:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 1 to {_MOST_WORKERS}, got {quoted(text)}"
+        )
+    return int(text)
+
+
+def share_of_gpu(text: str) -> float:
+    """Read how much of a GPU a worker takes; whole ones, or a part of one."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not (0 <= share < 1 or share in range(1, 65)):
+        raise argparse.ArgumentTypeError(
+            f"must be a part of a GPU such as 0.5, or a whole number of them, got {quoted(text)}"
+        )
+    return share
 
 
 def exponent(text: str) -> int:

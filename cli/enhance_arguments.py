@@ -16,6 +16,7 @@ from .arguments import (
     add_precision_options,
     add_start_option,
 )
+from .cluster_arguments import add_cluster_options
 
 _DESCRIPTION = (
     "Clean up a video, or a folder of numbered images, with SAFA, at the same size and rate. "
@@ -45,5 +46,6 @@ def build_enhance_parser() -> argparse.ArgumentParser:
     )
     add_precision_options(model)
     add_output_options(parser, "<input>_enhanced")
+    add_cluster_options(parser)
     add_debug_options(parser)
     return parser

@@ -24,6 +24,7 @@ from .arguments import (
     add_precision_options,
     add_start_option,
 )
+from .cluster_arguments import add_cluster_options
 from .join_arguments import add_join, add_join_options
 
 _DESCRIPTION = (
@@ -61,6 +62,7 @@ def build_parser() -> Parser:
     _add_model_options(parser)
     output = add_output_options(parser, "<input>_<N>X_<fps>fps")
     _add_montage_options(output)
+    add_cluster_options(parser)
     add_debug_options(parser)
     return parser
 

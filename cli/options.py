@@ -132,6 +132,23 @@ class JoinOptions:
 
 
 @dataclass(frozen=True)
+class ClusterOptions:
+    """Where several processes work.
+
+    Attributes:
+        ray: "local", "auto" or an address.
+        workers: how many; None: as many as there is room for.
+        gpus_per_worker: a part of one, or several; None: one where there are any.
+        ship: the machines share no folder.
+    """
+
+    ray: str
+    workers: int | None
+    gpus_per_worker: float | None
+    ship: bool
+
+
+@dataclass(frozen=True)
 class EnhanceOptions:
     """What ``inference_video_enhance.py`` is asked for."""
 
@@ -141,6 +158,7 @@ class EnhanceOptions:
     scene_threshold: float
     cuts: CutList
     list_presets: bool
+    cluster: ClusterOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +196,7 @@ class InterpolateOptions:
     list_models: bool
     list_presets: bool
     joining: JoinOptions = field(default_factory=JoinOptions)
+    cluster: ClusterOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -239,6 +258,7 @@ def parse_interpolation(argv: Sequence[str]) -> InterpolateOptions:
         montage=Layout(args.montage) if args.montage else None,
         convert=tuple(args.convert) if args.convert else None,
         joining=joining,
+        cluster=_cluster(args),
     )
 
 
@@ -255,6 +275,7 @@ def parse_enhancement(argv: Sequence[str]) -> EnhanceOptions:
         source=_source(args, DEFAULT_IMAGE_RATE),
         output=_output(args),
         network=_pick(args, NetworkOptions),
+        cluster=_cluster(args),
     )
 
 
@@ -300,6 +321,23 @@ def _joining(args: argparse.Namespace) -> JoinOptions:
     return JoinOptions(
         given.get("overlap", 0), Match(statistics, given.get("match_frames", DEFAULT_FADE))
     )
+
+
+def _cluster(args: argparse.Namespace) -> ClusterOptions | None:
+    """Read where work is spread to, and refuse what cannot be spread."""
+    if args.ray is None:
+        for name in ("workers", "gpus_per_worker", "ship"):
+            if getattr(args, name):
+                raise InputError(f"--{name.replace('_', '-')} requires --ray.")
+        return None
+    if args.output == STANDARD_OUTPUT:
+        raise InputError("--ray cannot be used with --output -: name a file, or a folder.")
+    if getattr(args, "join", None):
+        raise InputError(
+            "--ray cannot be used with --join. Join the parts first, with --preset lossless, and use "
+            "--ray on the result."
+        )
+    return _pick(args, ClusterOptions)
 
 
 def _source(args: argparse.Namespace, image_rate: Fraction) -> SourceOptions:

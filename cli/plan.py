@@ -12,7 +12,6 @@ from vfi.errors import InputError
 from vfi.files import is_taken
 from vfi.jobs import (
     EnhancementJob,
-    FrameSink,
     InterpolationJob,
     fit_color,
     plan_job,
@@ -30,6 +29,7 @@ from .sources import open_clip
 _STDOUT = 1  # the descriptor itself: sys.stdout is for messages then
 _IMAGE_FOLDER = "vid_out"
 
+Sink = ImageSequenceWriter | VideoWriter | PipeWriter
 JobT = TypeVar("JobT", InterpolationJob, EnhancementJob)
 
 
@@ -95,14 +95,14 @@ class Plan(Generic[JobT]):
 
     def sinks(
         self, resume_key: str | None = None, notify: Callable[[str], object] | None = None
-    ) -> list[FrameSink]:
+    ) -> list[Sink]:
         """Make a writer for each target; nothing is opened yet.
 
         Args:
             resume_key: of the job, to go on with what an interrupted run has left; None: start over.
             notify: called with a sentence for each thing that cannot be kept as it is.
         """
-        sinks: list[FrameSink] = []
+        sinks: list[Sink] = []
         if self.images:
             sinks.append(self._image_writer(self.images, resume_key))
         if self.video == STANDARD_OUTPUT:

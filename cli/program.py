@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from types import ModuleType
 from typing import Any, NoReturn, TypeVar
 
 import av
@@ -17,15 +18,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vfi.encode import available_presets
-from vfi.errors import DecodeError
+from vfi.errors import DecodeError, InputError
 from vfi.timing import format_rate
 from vfi.tracks import AudioMode
 
 from .arguments import ArgumentsError
 from .explain import EXIT_FAILED, EXIT_USAGE, exit_code, explain
 from .loaded import LoadableNetwork, Loaded
-from .options import EnhanceOptions, InterpolateOptions
+from .options import ClusterOptions, EnhanceOptions, InterpolateOptions
 from .plan import JobT, Plan, choose_unfinished
+from .ray_environment import prepare_ray
 from .rendering import Result, describe_result, render_plan, report
 from .sources import list_sources
 from .terminal import message_streams
@@ -141,12 +143,39 @@ def plan_clips(
     return [plan.make_ready() for plan in unfinished]
 
 
-def render_clips(program: Program, plans: Sequence[Plan[JobT]], network: LoadableNetwork) -> None:
-    """Load the network once, then write clip by clip; one that fails does not stop the others."""
+def render_clips(
+    program: Program,
+    plans: Sequence[Plan[JobT]],
+    network: LoadableNetwork,
+    cluster: ClusterOptions | None = None,
+) -> None:
+    """Write clips, one by one or with a cluster; one that fails does not stop the others."""
+    if cluster is not None:
+        import_cluster(cluster).render_on_cluster(program, plans, network, cluster)
+        return
     loaded = network.load()
     for plan in plans:
         with program.clip(plan.source, Exception, is_alone=len(plans) == 1):
             program.results.append(render_clip(plan, loaded))
+
+
+def import_cluster(options: ClusterOptions) -> ModuleType:
+    """Import what needs Ray, which is an extra.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    prepare_ray(options)
+    try:
+        from . import cluster
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise InputError(
+            "--ray needs Ray, which is not installed. Install it with: pip install -r "
+            "requirements-ray.txt"
+        ) from error
+    return cluster
 
 
 def render_clip(plan: Plan[JobT], loaded: Loaded[Any]) -> Result:

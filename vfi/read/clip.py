@@ -92,12 +92,15 @@ class Clip:
         return self._seekable().files(start, end)
 
     def moved(self, copies: Mapping[Path, Path]) -> Clip:
-        """Return the same clip, whose frames are read from copies of its files, file -> copy.
+        """Return the same clip, read from copies of its files, file -> copy.
 
         Raises:
             TypeError: it is not read from files.
         """
-        return replace(self, frames=self._seekable().moved(copies))
+        tracks = self.tracks and replace(
+            self.tracks, path=copies.get(self.tracks.path, self.tracks.path)
+        )
+        return replace(self, frames=self._seekable().moved(copies), tracks=tracks)
 
     def _seekable(self) -> SeekableFrames:
         if not isinstance(self.frames, SeekableFrames):

@@ -4,9 +4,10 @@ May import the package's root modules, ``image_files``, ``encode`` and ``read``.
 """
 
 from .apart import Apart, RunStore
-from .finished import whole_file, write_whole
+from .finished import give_name, whole_file, write_whole
 from .image_sequence import ImageSequenceWriter
-from .names import fit_name
+from .lock import only_writer
+from .names import fit_name, unfinished_name
 from .pipe import PipeWriter
 from .video import VideoWriter
 from .wav import WavFile, wav_tracks, write_wav
@@ -19,6 +20,9 @@ __all__ = [
     "VideoWriter",
     "WavFile",
     "fit_name",
+    "give_name",
+    "only_writer",
+    "unfinished_name",
     "wav_tracks",
     "whole_file",
     "write_wav",

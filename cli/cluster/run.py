@@ -1,0 +1,139 @@
+"""Planned clips are written by a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+import ray
+from ray.exceptions import RayError
+
+from vfi.errors import InputError, VfiError
+
+from ..explain import EXIT_USAGE
+from ..loaded import LoadableNetwork
+from ..options import ClusterOptions
+from ..plan import JobT, Plan
+from ..program import Program
+from ..rendering import report
+from .clip_run import ClipRun, new_key
+from .connection import Cluster, check_nodes, connected, first_line
+from .dispatch import Dispatcher
+from .summary import summarize
+from .watch import Watch
+from .worker import Failure, Stored, Worker, WorkerInfo
+
+
+def render_on_cluster(
+    program: Program,
+    plans: Sequence[Plan[JobT]],
+    network: LoadableNetwork,
+    options: ClusterOptions,
+) -> None:
+    """Write clips with the workers of a cluster; one that fails does not stop the others.
+
+    Raises:
+        InputError: there is no such cluster, or it cannot do this.
+    """
+    with connected(options) as cluster:
+        if not cluster.is_local:
+            check_nodes(cluster, [] if options.ship else _needed(plans))
+        with _workers(cluster, network, program.memory_advice) as workers:
+            info = _load(workers)
+            where = f"{len(cluster.nodes)} machine{'s' * (len(cluster.nodes) > 1)}"
+            print(f"cluster {len(workers)} worker{'s' * (len(workers) > 1)} on {where}")
+            print(f"model   {info.description}")
+            clips = [ClipRun(plan, _key(plan, info)) for plan in plans]
+            try:
+                with Watch(clips, workers, is_debug=program.shows_tracebacks) as watch:
+                    Dispatcher(cluster, workers, watch, ships=options.ship).run(clips)
+            finally:
+                _report(program, clips, info)
+    _fail_alone(clips)
+
+
+def _needed(plans: Sequence[Plan[Any]]) -> list[Path]:
+    """Name what all machines need: the first source, and the folders of results."""
+    folders = {target.absolute().parent for plan in plans for target in plan.targets}
+    return [plans[0].source.absolute(), *sorted(folders)]
+
+
+def _key(plan: Plan[Any], info: WorkerInfo) -> str:
+    key = plan.job.resume_key(*info.settings) if plan.output.resume else None
+    return key or new_key()
+
+
+@contextmanager
+def _workers(
+    cluster: Cluster, network: LoadableNetwork, memory_advice: str
+) -> Generator[list[Any], None, None]:
+    """Start workers for the block; the network travels once to each machine."""
+    share = cluster.share
+    actor = ray.remote(
+        num_cpus=share.cpus,
+        num_gpus=share.gpus,
+        max_restarts=-1,
+        max_task_retries=0,  # the dispatcher does that
+        concurrency_groups={"status": 1},  # type: ignore[call-overload]  it is documented
+    )(Worker)
+    stored, run = Stored(ray.put(network), network.sha256), uuid4().hex[:6]
+    workers = [
+        actor.options(name=f"rife-{run}-{number}").remote(stored, share, memory_advice)
+        for number in range(cluster.num_workers)
+    ]
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            ray.kill(worker)
+
+
+def _load(workers: Sequence[Any]) -> WorkerInfo:
+    """Wait until all workers have loaded the network.
+
+    Raises:
+        InputError: one cannot, or they would not make the same frames.
+    """
+    first: WorkerInfo | None = None
+    for loading in [worker.load.remote() for worker in workers]:
+        try:
+            found = cast(WorkerInfo | Failure, ray.get(loading))
+        except RayError as error:
+            raise InputError(
+                f"A worker cannot be started: {first_line(error)}. Is there enough memory? Try fewer "
+                "--workers."
+            ) from error
+        if isinstance(found, Failure):
+            raise InputError(found.message)
+        first = first or found
+        if found.settings != first.settings:
+            raise InputError(
+                f"Workers differ: {found.host} has {found.description}, {first.host} has "
+                f"{first.description}. Frames would not be alike: choose the same --precision and "
+                "--device for all, such as --precision fp32."
+            )
+    assert first is not None
+    return first
+
+
+def _fail_alone(clips: Sequence[ClipRun]) -> None:
+    """Raise the error of a clip that is the only one: it ends the program."""
+    failure = clips[0].failure
+    if len(clips) == 1 and failure is not None:
+        raise (InputError if failure.exit_code == EXIT_USAGE else VfiError)(failure.message)
+
+
+def _report(program: Program, clips: Sequence[ClipRun], info: WorkerInfo) -> None:
+    """Say of each clip what happened, for people and for ``--json``."""
+    for clip in clips:
+        if clip.failure is not None:
+            if len(clips) > 1:
+                error = clip.failure.message
+                program.results.append({"input": str(clip.plan.source), "error": error})
+        elif clip.is_over:
+            program.results.append(report(clip.plan, clip.rendered, info.name))
+    if len(clips) > 1:
+        print(summarize(clips))

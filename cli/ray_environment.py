@@ -1,0 +1,24 @@
+"""What Ray reads from the environment when it is imported, so it has to be there before."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from .options import ClusterOptions
+
+
+def prepare_ray(options: ClusterOptions) -> None:
+    """Make Ray quiet, and a cluster of this process private to it; what the user has set stays."""
+    wanted = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # "A worker died" goes to standard output otherwise; such a worker begins its unit anew.
+        "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+        # One attempt to reach an address. It makes twenty, of 40 s each, and says nothing meanwhile.
+        "RAY_gcs_server_port_wait_time_s": "1",
+    }
+    if options.ray == "local":
+        # Without a token of its own Ray writes one to the user's home folder, with a warning.
+        wanted |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
