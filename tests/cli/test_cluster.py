@@ -210,6 +210,7 @@ def test_interrupted_run_keeps_what_is_finished_and_goes_on(
         command, capture_output=True, text=True, env=run.environment, check=False
     )
     assert ended.returncode == 1
+    assert ".cc:" not in ended.stderr  # nor has Ray a word to say
     assert "bad.avi: frame 4 does not decode" in ended.stderr
     assert "error: 2 of 3 clips failed, see above." in ended.stderr
     table = ended.stdout.splitlines()[-4:-1]
