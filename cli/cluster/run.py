@@ -17,7 +17,7 @@ from ..explain import EXIT_USAGE
 from ..loaded import LoadableNetwork
 from ..options import ClusterOptions
 from ..plan import JobT, Plan
-from ..program import Program
+from ..program import Program, tell_what_is_kept
 from ..rendering import report
 from .clip_run import ClipRun, new_key
 from .connection import Cluster, check_nodes, connected, first_line
@@ -135,5 +135,6 @@ def _report(program: Program, clips: Sequence[ClipRun], info: WorkerInfo) -> Non
                 program.results.append({"input": str(clip.plan.source), "error": error})
         elif clip.is_over:
             program.results.append(report(clip.plan, clip.rendered, info.name))
+    tell_what_is_kept(clip.plan for clip in clips if clip.failure or not clip.is_over)
     if len(clips) > 1:
         print(summarize(clips))

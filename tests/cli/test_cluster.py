@@ -201,6 +201,8 @@ def test_interrupted_run_keeps_what_is_finished_and_goes_on(
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
+    assert "Finished frames were kept; run the same command again to resume." in err
+    assert err.endswith("interrupted; nothing was written under the final name.\n")
     assert "long.mkv" in out
     assert "not finished; the same command goes on" in out
     assert [path.name for path in (folder / "out").iterdir()] == [segments.name]
