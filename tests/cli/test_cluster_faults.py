@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean
@@ -29,7 +30,8 @@ from tests.helpers.clips import (
 )
 from tests.helpers.clusters import ROOT, Cluster, Run, kill, own_run
 from tests.helpers.results import Content, content_of
-from tests.helpers.running import running, script, wait_until
+from tests.helpers.running import running, script
+from tests.helpers.running import wait_until as wait_briefly
 
 if sys.platform != "linux":
     pytest.skip("processes of a run are found in /proc", allow_module_level=True)
@@ -38,9 +40,10 @@ if find_spec("ray") is None:
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
+wait_until = partial(wait_briefly, seconds=300)  # more than a segment, on a busy machine
 LOSSLESS = ("--preset", "lossless")
 LOCAL = ("--ray", "local", "--workers", "2")
-NUM_FRAMES = 2400  # ten segments
+NUM_FRAMES = 1500  # six segments
 MOMENTS = range(10)
 
 
@@ -80,7 +83,7 @@ def command(checkpoint: Path, undisturbed: Undisturbed, *more: object) -> list[s
 
 def run_again(run: Run, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     ended = subprocess.run(
-        arguments, capture_output=True, text=True, env=run.environment, check=False, timeout=300
+        arguments, capture_output=True, text=True, env=run.environment, check=False, timeout=600
     )
     assert ended.returncode == 0, ended.stderr
     return ended
@@ -109,7 +112,7 @@ def test_killed_worker_costs_its_segment_only(
         workers = run.processes("ray::Worker")
         if workers:  # else it has ended
             kill(chance.choice(workers))
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert json.loads(out.splitlines()[-1])["results"][0]["frames"] == NUM_FRAMES
@@ -140,7 +143,7 @@ def test_killed_driver_goes_on_with_the_same_command(
         finished = sum(path.stat().st_size > 0 for path in folder.glob("*.segments/*-*.mkv"))
         ended = run_again(run, arguments)  # at once: workers of the first run may live still
         resumed = json.loads(ended.stdout.splitlines()[-1])["results"][0]["resumed_at"]
-        assert resumed >= finished * (NUM_FRAMES // 10 - 1) or finished == 10
+        assert resumed >= 250 * finished
     else:  # whatever the first run has left is swept by the next
         shutil.rmtree(folder / "out.mkv.segments", ignore_errors=True)
         subprocess.run(
@@ -285,7 +288,7 @@ def spread(run: Run, cluster: Cluster, arguments: list[str]) -> subprocess.Compl
         text=True,
         env=on_cluster(run, cluster),
         check=False,
-        timeout=300,
+        timeout=600,
     )
 
 
@@ -297,7 +300,7 @@ def test_two_nodes_with_a_shared_path(
     arguments += ["--ray", cluster.address, "--workers", "2"]
     with running(arguments, on_cluster(run, cluster), stdout=subprocess.PIPE) as process:
         wait_until(lambda: all(node.processes("ray::Worker") for node in nodes), process)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "cluster 2 workers on 2 machines" in out
     require_result(run, folder, undisturbed)
@@ -332,7 +335,7 @@ def test_nodes_that_see_neither_sources_nor_results(
         wait_until(
             lambda: all(list(node.temporary.glob("practical-rife-*")) for node in nodes), process
         )
-        _, err = process.communicate(timeout=300)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     if pictures:
         assert content_of(folder / "made") == undisturbed.pictures
@@ -361,7 +364,7 @@ def test_killed_machine_costs_its_segment_only(
         wait_until(lambda: list(folder.glob("out.mkv.segments/*")), process)
         time.sleep(random.Random(seed).uniform(0, 3))
         doomed.kill()
-        _, err = process.communicate(timeout=300)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     require_result(run, folder, undisturbed)

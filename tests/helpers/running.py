@@ -61,8 +61,10 @@ def running(
             process.kill()
 
 
-def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+def wait_until(
+    condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60
+) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, f"ended too early, with exit code {process.returncode}"
         assert time.monotonic() < deadline
