@@ -11,8 +11,7 @@ from typing import Any
 
 from vfi.encode import find_container
 from vfi.jobs import Piece
-from vfi.write import Apart, PipeWriter, RunStore
-from vfi.write.segments import SEGMENT_LENGTH
+from vfi.write import SEGMENT_LENGTH, Apart, PipeWriter, RunStore
 
 from ..plan import Plan
 from ..rendering import Rendered
@@ -71,7 +70,7 @@ class ClipRun:
         """
         for sink in self.plan.sinks(self.key):
             assert not isinstance(sink, PipeWriter), "refused with the options"
-            self._opened.append(self._stack.enter_context(sink.apart()))
+            self._opened.append(self._stack.enter_context(sink.apart(keep=self.plan.output.resume)))
 
     def needs(self, piece: Piece) -> bool:
         """Tell whether a piece has to be made; one that an earlier run has left is counted."""

@@ -19,7 +19,7 @@ from ray.exceptions import RayError
 
 from vfi.errors import VfiError
 from vfi.jobs import Piece
-from vfi.write.segments import SEGMENT_LENGTH
+from vfi.write import SEGMENT_LENGTH
 
 from ..explain import EXIT_FAILED
 from ..rendering import Rendered

@@ -6,7 +6,6 @@ complete, and what is complete already is not made again.
 
 from __future__ import annotations
 
-import os
 import socket
 import traceback
 from collections.abc import Callable, Generator
@@ -29,6 +28,7 @@ from ..loaded import LoadableNetwork, Loaded
 from ..plan import Plan
 from ..rendering import Rendered, render_plan, watched
 from .connection import Share
+from .environment import hide_gpus
 from .metrics import FramesMade
 from .shipping import Shipment, Shipped, Workbench, pack
 
@@ -114,7 +114,7 @@ class Worker:
         """
         torch.set_num_threads(share.num_threads)
         if not share.gpus:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all of them to see
+            hide_gpus()
         self._network = network
         self._memory_advice = memory_advice
         self._built: Loaded[Any] | None = None
@@ -239,7 +239,6 @@ def failure_of(error: Exception, memory_advice: str = "") -> Failure:
 
 def look_at_clip(job: Any, length: int) -> Generator[Piece | Rendered | Failure, None, None]:
     """Yield a job's result in pieces, then what was found out on the way."""
-    torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS") or 1)))
     found = Rendered()
     try:
         yield from job.pieces(found.cuts.append, **watched(job, found), length=length)
