@@ -25,9 +25,9 @@ from ..explain import EXIT_FAILED
 from ..rendering import Rendered
 from .clip_run import ClipRun
 from .connection import Cluster, first_line, on_node
-from .shipping import Shipment, Shipped, unload
+from .shipping import Shipped, unload
 from .watch import Watch
-from .worker import Failure, Stopped, complete_clip, failure_of, look_at_clip
+from .worker import Failure, Stopped, Stored, Work, complete_clip, failure_of, look_at_clip
 
 MOST_RETRIES = 3
 """Of a unit whose worker died: what kills each of four is the unit."""
@@ -63,18 +63,26 @@ class Dispatcher:
     """Works through clips with a cluster's workers."""
 
     def __init__(
-        self, cluster: Cluster, workers: Sequence[Any], watch: Watch, *, ships: bool
+        self,
+        cluster: Cluster,
+        workers: Sequence[Any],
+        network: Stored,
+        watch: Watch,
+        *,
+        ships: bool,
     ) -> None:
         """Prepare.
 
         Args:
             cluster: where the workers are.
-            workers: the actors, which have loaded the network.
+            workers: the actors.
+            network: which they have loaded.
             watch: is told what happens.
             ships: the machines share no folder.
         """
         self._cluster = cluster
         self._workers = workers
+        self._network = network
         self._watch = watch
         self._ships = ships
         self._idle = deque(workers)
@@ -166,18 +174,14 @@ class Dispatcher:
 
     def _start(self, unit: Unit) -> None:
         clip, piece = unit.clip, unit.piece
-        shipment: Shipment | None = None
-        if self._ships:
-            shipment = clip.ship(piece)
+        shipment = clip.ship(piece) if self._ships else None
+        work = Work(unit.number, self._network, shipment)
         worker = self._idle.popleft()
         if piece is None:
-            result = worker.make_clip.options(name=unit.label).remote(
-                unit.number, clip.plan, shipment
-            )
+            result = worker.make_clip.options(name=unit.label).remote(work, clip.plan)
         else:
-            result = worker.make_piece.options(name=unit.label).remote(
-                unit.number, clip.plan.job, piece, list(clip.stores), shipment
-            )
+            method = worker.make_piece.options(name=unit.label)
+            result = method.remote(work, clip.plan.job, piece, list(clip.stores))
         self._running[unit.number] = worker, unit
         self._pending[result] = partial(self._take_result, worker, unit)
 
@@ -188,7 +192,7 @@ class Dispatcher:
             made = ray.get(result)
         except RayError as error:
             # It answers once it runs again.
-            self._pending[worker.load.remote()] = partial(self._welcome, worker)
+            self._pending[worker.load.remote(self._network)] = partial(self._welcome, worker)
             self._try_again(unit, error)
             return
         self._idle.append(worker)

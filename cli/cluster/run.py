@@ -41,15 +41,18 @@ def render_on_cluster(
     with connected(options) as cluster:
         if not cluster.is_local:
             check_nodes(cluster, [] if options.ship else _needed(plans))
-        with _workers(cluster, network, program.memory_advice) as workers:
-            info = _load(workers)
+        # In the store, which brings it to each machine once.
+        stored = Stored(ray.put(network), network.sha256)
+        with _workers(cluster, program.memory_advice) as workers:
+            info = _load(workers, stored)
             where = f"{len(cluster.nodes)} machine{'s' * (len(cluster.nodes) > 1)}"
             print(f"cluster {len(workers)} worker{'s' * (len(workers) > 1)} on {where}")
             print(f"model   {info.description}")
             clips = [ClipRun(plan, _key(plan, info)) for plan in plans]
             try:
                 with Watch(clips, workers, is_debug=program.shows_tracebacks) as watch:
-                    Dispatcher(cluster, workers, watch, ships=options.ship).run(clips)
+                    dispatcher = Dispatcher(cluster, workers, stored, watch, ships=options.ship)
+                    dispatcher.run(clips)
             finally:
                 _report(program, clips, info)
     _fail_alone(clips)
@@ -67,10 +70,8 @@ def _key(plan: Plan[Any], info: WorkerInfo) -> str:
 
 
 @contextmanager
-def _workers(
-    cluster: Cluster, network: LoadableNetwork, memory_advice: str
-) -> Generator[list[Any], None, None]:
-    """Start workers for the block; the network travels once to each machine."""
+def _workers(cluster: Cluster, memory_advice: str) -> Generator[list[Any], None, None]:
+    """Start workers for the block."""
     share = cluster.share
     actor = ray.remote(
         num_cpus=share.cpus,
@@ -79,9 +80,9 @@ def _workers(
         max_task_retries=0,  # the dispatcher does that
         concurrency_groups={"status": 1},  # type: ignore[call-overload]  it is documented
     )(Worker)
-    stored, run = Stored(ray.put(network), network.sha256), uuid4().hex[:6]
+    run = uuid4().hex[:6]
     workers = [
-        actor.options(name=f"rife-{run}-{number}").remote(stored, share, memory_advice)
+        actor.options(name=f"rife-{run}-{number}").remote(share, memory_advice)
         for number in range(cluster.num_workers)
     ]
     try:
@@ -91,14 +92,14 @@ def _workers(
             ray.kill(worker)
 
 
-def _load(workers: Sequence[Any]) -> WorkerInfo:
+def _load(workers: Sequence[Any], network: Stored) -> WorkerInfo:
     """Wait until all workers have loaded the network.
 
     Raises:
         InputError: one cannot, or they would not make the same frames.
     """
     first: WorkerInfo | None = None
-    for loading in [worker.load.remote() for worker in workers]:
+    for loading in [worker.load.remote(network) for worker in workers]:
         try:
             found = cast(WorkerInfo | Failure, ray.get(loading))
         except RayError as error:
@@ -128,6 +129,7 @@ def _fail_alone(clips: Sequence[ClipRun]) -> None:
 
 def _report(program: Program, clips: Sequence[ClipRun], info: WorkerInfo) -> None:
     """Say of each clip what happened, for people and for ``--json``."""
+    refused = [result["input"] for result in program.results]
     for clip in clips:
         if clip.failure is not None:
             if len(clips) > 1:
@@ -135,5 +137,5 @@ def _report(program: Program, clips: Sequence[ClipRun], info: WorkerInfo) -> Non
                 program.results.append({"input": str(clip.plan.source), "error": error})
         elif clip.is_over:
             program.results.append(report(clip.plan, clip.rendered, info.name))
-    if len(clips) > 1:
-        print(summarize(clips))
+    if len(clips) + len(refused) > 1:
+        print(summarize(clips, refused))
