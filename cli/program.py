@@ -32,6 +32,7 @@ from .sources import list_sources
 from .terminal import message_streams
 
 EXIT_INTERRUPTED = 130
+LEFTOVERS = "Finished frames were kept; run the same command again to resume."
 
 OptionsT = TypeVar("OptionsT", InterpolateOptions, EnhanceOptions)
 
@@ -199,9 +200,7 @@ def render_clip(plan: Plan[JobT], loaded: Loaded[Any]) -> Result:
             rendered = render_plan(plan, loaded, on_frame=progress, notify=tqdm.write)
     except BaseException:
         if plan.has_leftovers():
-            print(
-                "Finished frames were kept; run the same command again to resume.", file=sys.stderr
-            )
+            print(LEFTOVERS, file=sys.stderr)
         raise
     rendered.seconds = perf_counter() - started
     print(describe_result(plan, rendered))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +26,7 @@ class ClipRun:
 
     Attributes:
         plan: what is made of it.
+        sent: the same for other processes, whose current folder is another.
         key: of what an interrupted run leaves; a new one where nothing is to be found.
         rendered: what is known of the result so far.
         num_left: pieces that are not made yet, as far as they are known.
@@ -35,6 +37,7 @@ class ClipRun:
 
     plan: Plan[Any]
     key: str
+    sent: Plan[Any] = field(init=False)
     rendered: Rendered = field(default_factory=Rendered)
     num_left: int = 0
     is_looked_at: bool = False
@@ -45,6 +48,15 @@ class ClipRun:
     _stack: ExitStack = field(default_factory=ExitStack)
     _started: float = 0.0
     _shipper: Shipper | None = None
+
+    def __post_init__(self) -> None:
+        clip = self.plan.job.clip.moved(Path.absolute)
+        self.sent = replace(
+            self.plan,
+            job=replace(self.plan.job, clip=clip),
+            video=self.plan.video and self.plan.video.absolute(),
+            images=self.plan.images and self.plan.images.absolute(),
+        )
 
     @property
     def is_split(self) -> bool:
@@ -68,7 +80,7 @@ class ClipRun:
         Raises:
             VfiError: it cannot be written.
         """
-        for sink in self.plan.sinks(self.key):
+        for sink in self.sent.sinks(self.key):
             assert not isinstance(sink, PipeWriter), "refused with the options"
             self._opened.append(self._stack.enter_context(sink.apart(keep=self.plan.output.resume)))
 
@@ -102,7 +114,7 @@ class ClipRun:
     def ship(self, piece: Piece | None) -> Shipment:
         """Hand over what a piece is made of, or all of the source."""
         if self._shipper is None:
-            self._shipper = Shipper(self.plan.job.clip)
+            self._shipper = Shipper(self.sent.job.clip)
         return self._shipper.ship(piece)
 
 

@@ -252,8 +252,9 @@ def check_nodes(cluster: Cluster, paths: Sequence[Path]) -> None:
                 )
         if missing:
             raise InputError(
-                f"{name} does not have {missing[0]}. Use a folder that all machines share under the "
-                "same path, or add --ship, which sends the files."
+                f"{name} does not see {missing[0].parent} as this machine does: {missing[0].name} is not "
+                "there. Use folders that all machines share under the same path, or add --ship, which "
+                "sends the files."
             )
 
 

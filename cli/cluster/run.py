@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -12,19 +13,20 @@ import ray
 from ray.exceptions import RayError
 
 from vfi.errors import InputError, VfiError
+from vfi.write import unfinished_name
 
 from ..explain import EXIT_USAGE
 from ..loaded import LoadableNetwork
 from ..options import ClusterOptions
 from ..plan import JobT, Plan
-from ..program import Program
+from ..program import LEFTOVERS, Program
 from ..rendering import report
 from .clip_run import ClipRun, new_key
 from .connection import Cluster, check_nodes, connected, first_line
 from .dispatch import Dispatcher
 from .summary import summarize
 from .watch import Watch
-from .worker import Failure, Stored, Worker, WorkerInfo
+from .worker import Failure, Made, Stored, Worker, WorkerInfo
 
 
 def render_on_cluster(
@@ -40,7 +42,8 @@ def render_on_cluster(
     """
     with connected(options) as cluster:
         if not cluster.is_local:
-            check_nodes(cluster, [] if options.ship else _needed(plans))
+            with _needed(plans) if not options.ship else nullcontext([]) as paths:
+                check_nodes(cluster, paths)
         # In the store, which brings it to each machine once.
         stored = Stored(ray.put(network), network.sha256)
         with _workers(cluster, program.memory_advice) as workers:
@@ -53,15 +56,30 @@ def render_on_cluster(
                 with Watch(clips, workers, is_debug=program.shows_tracebacks) as watch:
                     dispatcher = Dispatcher(cluster, workers, stored, watch, ships=options.ship)
                     dispatcher.run(clips)
+            except BaseException:
+                if any(plan.has_leftovers() for plan in plans):
+                    print(LEFTOVERS, file=sys.stderr)
+                raise
             finally:
                 _report(program, clips, info)
     _fail_alone(clips)
 
 
-def _needed(plans: Sequence[Plan[Any]]) -> list[Path]:
-    """Name what all machines need: the first source, and the folders of results."""
+@contextmanager
+def _needed(plans: Sequence[Plan[Any]]) -> Generator[list[Path], None, None]:
+    """Yield what all machines must see: the first source, and a file in each folder of results.
+
+    The file is new: a folder of the same name that is not shared does not have it.
+    """
     folders = {target.absolute().parent for plan in plans for target in plan.targets}
-    return [plans[0].source.absolute(), *sorted(folders)]
+    marks = [unfinished_name(folder / "practical-rife") for folder in sorted(folders)]
+    try:
+        for mark in marks:
+            mark.touch()
+        yield [plans[0].source.absolute(), *marks]
+    finally:
+        for mark in marks:
+            mark.unlink(missing_ok=True)
 
 
 def _key(plan: Plan[Any], info: WorkerInfo) -> str:
@@ -101,14 +119,15 @@ def _load(workers: Sequence[Any], network: Stored) -> WorkerInfo:
     first: WorkerInfo | None = None
     for loading in [worker.load.remote(network) for worker in workers]:
         try:
-            found = cast(WorkerInfo | Failure, ray.get(loading))
+            made = cast(Made[WorkerInfo] | Failure, ray.get(loading))
         except RayError as error:
             raise InputError(
                 f"A worker cannot be started: {first_line(error)}. Is there enough memory? Try fewer "
                 "--workers."
             ) from error
-        if isinstance(found, Failure):
-            raise InputError(found.message)
+        if isinstance(made, Failure):
+            raise InputError(made.message)
+        found = made.value
         first = first or found
         if found.settings != first.settings:
             raise InputError(

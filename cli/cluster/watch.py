@@ -33,6 +33,7 @@ class Watch:
         self._answered = [monotonic()] * len(workers)
         self._at_hand: dict[int, int] = {}  # number of a unit -> frames made of it
         self._num_finished = 0
+        self._warnings: set[str] = set()
         self._next_ask = 0.0
 
     def __enter__(self) -> Watch:
@@ -62,6 +63,13 @@ class Watch:
         """Frames were made, all of a unit."""
         self._at_hand.pop(unit, None)
         self._num_finished += num_frames
+
+    def warn(self, messages: Sequence[str]) -> None:
+        """Show what other processes warn of; the same once."""
+        for message in messages:
+            if message not in self._warnings:
+                self._warnings.add(message)
+                tqdm.write(message, file=sys.stderr)
 
     def end(self, clip: ClipRun) -> None:
         """Work on a clip has ended."""

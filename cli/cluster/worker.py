@@ -6,6 +6,7 @@ complete, and what is complete already is not made again.
 
 from __future__ import annotations
 
+import logging
 import socket
 import traceback
 from collections.abc import Callable, Generator
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from time import perf_counter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import ray
 import torch
@@ -32,6 +33,8 @@ from .environment import hide_gpus
 from .metrics import FramesMade
 from .shipping import Shipment, Shipped, Workbench, pack
 
+ValueT = TypeVar("ValueT")
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -46,6 +49,19 @@ class Failure:
     message: str
     exit_code: int
     details: str
+
+
+@dataclass(frozen=True)
+class Made(Generic[ValueT]):
+    """What came of a piece of work.
+
+    Attributes:
+        value: the result.
+        warnings: what the log said on the way.
+    """
+
+    value: ValueT
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -133,11 +149,12 @@ class Worker:
         self._built: Loaded[Any] | None = None
         self._unit, self._num_made = -1, 0
         self._is_stopped = Event()
+        self._warnings = WarningList()
         self._metrics = FramesMade()
         self._bench = Workbench()
 
     @ray.method(max_task_retries=-1)
-    def load(self, network: Stored) -> WorkerInfo | Failure | Stopped:
+    def load(self, network: Stored) -> Made[WorkerInfo] | Failure | Stopped:
         """Build the network, and say what it is."""
         return self._guarded(partial(self._describe, network))
 
@@ -147,7 +164,7 @@ class Worker:
         job: Any,
         piece: Piece,
         stores: list[RunStore],
-    ) -> Shipped | Failure | Stopped | None:
+    ) -> Made[Shipped | None] | Failure | Stopped:
         """Make one piece of a result.
 
         Args:
@@ -161,7 +178,7 @@ class Worker:
 
     def make_clip(
         self, work: Work, plan: Plan[Any]
-    ) -> Rendered | tuple[Rendered, Shipped] | Failure | Stopped:
+    ) -> Made[Rendered | tuple[Rendered, Shipped]] | Failure | Stopped:
         """Make a whole result; see ``make_piece``."""
         self._begin(work)
         return self._guarded(partial(self._make_clip, work, plan))
@@ -182,7 +199,7 @@ class Worker:
     def _guarded(self, make: Callable[[], Any]) -> Any:
         try:
             self._check()
-            return make()
+            return Made(make(), self._warnings.take())
         except KeyboardInterrupt:
             return Stopped()
         except Exception as error:  # noqa: BLE001  returned, and explained to people
@@ -242,31 +259,60 @@ class Worker:
         self._metrics.add(1)
 
 
+class WarningList(logging.Handler):
+    """Collects what this process warns of, where nobody reads its log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        self._messages: dict[str, None] = {}
+        logging.getLogger().addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message; the same one once."""
+        self._messages[self.format(record)] = None
+
+    def take(self) -> tuple[str, ...]:
+        """Return the messages since the last time."""
+        messages, self._messages = tuple(self._messages), {}
+        return messages
+
+    def close(self) -> None:
+        """Collect no more."""
+        logging.getLogger().removeHandler(self)
+        super().close()
+
+
 def failure_of(error: Exception, memory_advice: str = "") -> Failure:
     """Explain an error where it happened."""
     return Failure(explain(error, memory_advice), exit_code(error), traceback.format_exc())
 
 
-def look_at_clip(job: Any, length: int) -> Generator[Piece | Rendered | Failure, None, None]:
+def look_at_clip(job: Any, length: int) -> Generator[Piece | Made[Rendered] | Failure, None, None]:
     """Yield a job's result in pieces, then what was found out on the way."""
-    found = Rendered()
+    found, warnings = Rendered(), WarningList()
     try:
         yield from job.pieces(found.cuts.append, **watched(job, found), length=length)
     except Exception as error:  # noqa: BLE001  returned, and explained to people
         yield failure_of(error)
     else:
-        yield found
+        yield Made(found, warnings.take())
+    finally:
+        warnings.close()
 
 
-def complete_clip(plan: Plan[Any], key: str, num_frames: int) -> list[str] | Failure:
+def complete_clip(plan: Plan[Any], key: str, num_frames: int) -> Made[list[str]] | Failure:
     """Complete a result whose pieces are all there; returns what could not be kept as it was."""
     notes: list[str] = []
+    warnings = WarningList()
     try:
         found = complete(plan.sinks(key, notes.append))
     except Exception as error:  # noqa: BLE001  returned, and explained to people
         return failure_of(error)
+    finally:
+        warnings.close()
     if found == num_frames:
-        return notes
+        return Made(notes, warnings.take())
     return Failure(
         f"{plan.describe_targets()}: {found} of {num_frames} frames are where they were written. Do "
         "all machines share that folder? Run the same command again to go on.",
