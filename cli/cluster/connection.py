@@ -81,7 +81,7 @@ def connected(options: ClusterOptions) -> Generator[Cluster, None, None]:
     with ExitStack() as stack:
         _connect(options.ray, stack)
         nodes = [node for node in ray.nodes() if node["Alive"]]
-        num_workers, share = _share_out([node["Resources"] for node in nodes], options)
+        num_workers, share = share_out([node["Resources"] for node in nodes], options)
         yield Cluster(
             options.ray == _LOCAL,
             {node["NodeID"]: node["NodeManagerHostname"] for node in nodes},
@@ -162,7 +162,7 @@ def first_line(error: BaseException) -> str:
     return text.split("\n", 1)[0].strip().rstrip(".")
 
 
-def _share_out(resources: Sequence[dict[str, float]], options: ClusterOptions) -> tuple[int, Share]:
+def share_out(resources: Sequence[dict[str, float]], options: ClusterOptions) -> tuple[int, Share]:
     """Decide how many workers there are, and what each takes.
 
     Raises:
