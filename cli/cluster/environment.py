@@ -23,6 +23,8 @@ def prepare_ray(options: ClusterOptions) -> None:
     if options.ray == "local":
         # Without a token of its own Ray writes one to the user's home folder, with a warning.
         wanted |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        # Not 15, with which the workers wait for every other program.
+        wanted["RAY_worker_niceness"] = "0"
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
 

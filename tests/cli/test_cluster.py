@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,17 +15,13 @@ import numpy as np
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
-import inference_video_enhance
 from tests.helpers.clips import (
     Picture,
     moving_pictures,
     write_clip,
-    write_damaged_clip,
 )
 from tests.helpers.clusters import ROOT, Run, own_run
-from tests.helpers.networks import save_enhancer
 from tests.helpers.results import Content, contents_of
-from tests.helpers.running import RunCli, running, script, snapshot, wait_until
 
 if sys.platform != "linux":
     pytest.skip("processes of a run are found in /proc", allow_module_level=True)
@@ -100,9 +95,7 @@ def write_variable_rate(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def interpolated(
-    run: Run, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Made:
+def interpolated(run: Run, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """All of these are one run, as a cluster takes seconds to start."""
     folder = tmp_path_factory.mktemp("interpolated")
     talkie = write_clip(folder / "talkie.mp4", moving_pictures(190), sound="aac")
@@ -112,9 +105,7 @@ def interpolated(
         for number in (BOUNDARY - 1, BOUNDARY, BOUNDARY + 1)
     ]
     plain = write_clip(folder / "plain.mkv", moving_pictures(BOUNDARY + 5))
-    threes = write_clip(
-        folder / "threes.mkv", [p for p in moving_pictures(45) for _ in range(3)]
-    )
+    threes = write_clip(folder / "threes.mkv", [p for p in moving_pictures(45) for _ in range(3)])
     commands = {
         "sound": [talkie],
         "variable": [variable, "--target-fps", 50],
@@ -165,5 +156,3 @@ def test_sound_and_cuts_are_among_what_is_compared(interpolated: Made) -> None:
     cuts = {Path(report["input"]).stem: report["cuts"] for report in interpolated.reports}
     for number in (BOUNDARY - 1, BOUNDARY, BOUNDARY + 1):
         assert cuts[f"cut{number}"] == [number]
-
-

@@ -53,7 +53,9 @@ def _video(path: Path) -> Content:
 
 def _pictures(folder: Path) -> Content:
     files = sorted(folder.glob("*.png"))
-    return {"pictures": [(file.name, _hash(np.array(Image.open(file)).tobytes())) for file in files]}
+    return {
+        "pictures": [(file.name, _hash(np.array(Image.open(file)).tobytes())) for file in files]
+    }
 
 
 def _time(frame: av.VideoFrame | av.AudioFrame) -> Fraction | None:
