@@ -35,6 +35,7 @@ class Watch:
         self._num_finished = 0
         self._warnings: set[str] = set()
         self._next_ask = 0.0
+        self._estimates = [clip.plan.job.num_frames or 0 for clip in clips]  # each takes a while
 
     def __enter__(self) -> Watch:
         self._bar = tqdm(total=self._count_planned(), unit="frame", smoothing=0.1)
@@ -46,6 +47,7 @@ class Watch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._show()
         self._bar.close()
 
     def begin(self, clip: ClipRun) -> None:
@@ -81,7 +83,6 @@ class Watch:
             details = f"{clip.failure.details}\n" if self._is_debug else ""
             message = f"{details}error: {_with_source(clip)}"
             tqdm.write(message, file=sys.stderr)
-        self._show()
 
     def look(self, running: Mapping[int, tuple[Any, Any]]) -> None:
         """Ask the workers how far they are, and show it.
@@ -111,6 +112,7 @@ class Watch:
         self._at_hand[unit] = num_made
 
     def _show(self) -> None:
+        """Show what is known; it goes through all clips, so not whenever one ends."""
         num_made = self._num_finished + sum(self._at_hand.values())
         self._bar.total = max(self._count_planned(), num_made)
         since = monotonic() - _SILENCE
@@ -128,8 +130,8 @@ class Watch:
         return sum(
             clip.rendered.num_frames
             if clip.is_over or clip.is_looked_at
-            else max(clip.plan.job.num_frames or 0, clip.rendered.num_frames)
-            for clip in self._clips
+            else max(estimate, clip.rendered.num_frames)
+            for clip, estimate in zip(self._clips, self._estimates, strict=True)
         )
 
 
