@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,7 +27,6 @@ class ClipRun:
 
     Attributes:
         plan: what is made of it.
-        sent: the same for other processes, whose current folder is another.
         key: of what an interrupted run leaves; a new one where nothing is to be found.
         rendered: what is known of the result so far.
         num_left: pieces that are not made yet, as far as they are known.
@@ -37,7 +37,6 @@ class ClipRun:
 
     plan: Plan[Any]
     key: str
-    sent: Plan[Any] = field(init=False)
     rendered: Rendered = field(default_factory=Rendered)
     num_left: int = 0
     is_looked_at: bool = False
@@ -49,13 +48,15 @@ class ClipRun:
     _started: float = 0.0
     _shipper: Shipper | None = None
 
-    def __post_init__(self) -> None:
-        clip = self.plan.job.clip.moved(Path.absolute)
-        self.sent = replace(
-            self.plan,
-            job=replace(self.plan.job, clip=clip),
-            video=self.plan.video and self.plan.video.absolute(),
-            images=self.plan.images and self.plan.images.absolute(),
+    @cached_property
+    def sent(self) -> Plan[Any]:
+        """The plan for other processes, whose current folder is another."""
+        plan = self.plan
+        return replace(
+            plan,
+            job=replace(plan.job, clip=plan.job.clip.moved(Path.absolute)),
+            video=plan.video and plan.video.absolute(),
+            images=plan.images and plan.images.absolute(),
         )
 
     @property
