@@ -141,7 +141,7 @@ def _require_listener(address: str) -> None:
     if not colon or not port.isdigit():
         raise InputError(
             f"--ray {address}: this is no address. Give local, auto, or host:port, such as "
-            "192.168.0.10:6379."
+            "first-machine:6379."
         )
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_LIMIT).close()
