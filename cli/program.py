@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,6 @@ from .sources import list_sources
 from .terminal import message_streams
 
 EXIT_INTERRUPTED = 130
-LEFTOVERS = "Finished frames were kept; run the same command again to resume."
 
 OptionsT = TypeVar("OptionsT", InterpolateOptions, EnhanceOptions)
 
@@ -74,7 +73,7 @@ class Program:
                 print(f"{error.parser.prog}: ", end="", file=sys.stderr)
                 message, self.exit_code = f"error: {error}", EXIT_USAGE
             except KeyboardInterrupt:
-                message = "interrupted; nothing was written under the final name."
+                message = self._describe_interruption()
                 self.exit_code = EXIT_INTERRUPTED
             except Exception as error:
                 if self.shows_tracebacks:
@@ -112,6 +111,11 @@ class Program:
             message = explain(error, self.memory_advice)
             print(f"error: {message}", file=sys.stderr)
             self.results.append({"input": str(source), "error": message})
+
+    def _describe_interruption(self) -> str:
+        if any("error" not in result for result in self.results):
+            return "interrupted; nothing unfinished was written under its final name."
+        return "interrupted; nothing was written under the final name."
 
     def _failures(self) -> str | None:
         num_failed = sum("error" in result for result in self.results)
@@ -199,12 +203,17 @@ def render_clip(plan: Plan[JobT], loaded: Loaded[Any]) -> Result:
         with _Progress(plan.job.num_frames) as progress:
             rendered = render_plan(plan, loaded, on_frame=progress, notify=tqdm.write)
     except BaseException:
-        if plan.has_leftovers():
-            print(LEFTOVERS, file=sys.stderr)
+        tell_what_is_kept([plan])
         raise
     rendered.seconds = perf_counter() - started
     print(describe_result(plan, rendered))
     return report(plan, rendered, loaded.name)
+
+
+def tell_what_is_kept(plans: Iterable[Plan[JobT]]) -> None:
+    """Say that an interrupted run can go on, if it has left something."""
+    if any(plan.has_leftovers() for plan in plans):
+        print("Finished frames were kept; run the same command again to resume.", file=sys.stderr)
 
 
 class _Progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -19,7 +18,7 @@ from ..explain import EXIT_USAGE
 from ..loaded import LoadableNetwork
 from ..options import ClusterOptions
 from ..plan import JobT, Plan
-from ..program import LEFTOVERS, Program
+from ..program import Program, tell_what_is_kept
 from ..rendering import report
 from .clip_run import ClipRun, new_key
 from .connection import Cluster, check_nodes, connected, first_line
@@ -56,10 +55,6 @@ def render_on_cluster(
                 with Watch(clips, workers, is_debug=program.shows_tracebacks) as watch:
                     dispatcher = Dispatcher(cluster, workers, stored, watch, ships=options.ship)
                     dispatcher.run(clips)
-            except BaseException:
-                if any(plan.has_leftovers() for plan in plans):
-                    print(LEFTOVERS, file=sys.stderr)
-                raise
             finally:
                 _report(program, clips, info)
     _fail_alone(clips)
@@ -156,5 +151,6 @@ def _report(program: Program, clips: Sequence[ClipRun], info: WorkerInfo) -> Non
                 program.results.append({"input": str(clip.plan.source), "error": error})
         elif clip.is_over:
             program.results.append(report(clip.plan, clip.rendered, info.name))
+    tell_what_is_kept(clip.plan for clip in clips if clip.failure or not clip.is_over)
     if len(clips) + len(refused) > 1:
         print(summarize(clips, refused))

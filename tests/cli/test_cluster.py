@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from tests.helpers.results import Content, contents_of
 
 if sys.platform != "linux":
     pytest.skip("processes of a run are found in /proc", allow_module_level=True)
-pytest.importorskip("ray", reason="Ray is an extra: pip install -r requirements-ray.txt")
+if find_spec("ray") is None:
+    pytest.skip("Ray is an extra: pip install -r requirements-ray.txt", allow_module_level=True)
 
 LOCAL = ("--ray", "local", "--workers", "2")
 LOSSLESS = ("--preset", "lossless")
@@ -156,3 +158,188 @@ def test_sound_and_cuts_are_among_what_is_compared(interpolated: Made) -> None:
     cuts = {Path(report["input"]).stem: report["cuts"] for report in interpolated.reports}
     for number in (BOUNDARY - 1, BOUNDARY, BOUNDARY + 1):
         assert cuts[f"cut{number}"] == [number]
+
+
+@pytest.mark.slow  # starts Ray and two workers
+def test_two_workers_enhance_as_one_process_does(run: Run, folder: Path) -> None:
+    clip = write_clip(folder / "clip.mkv", pictures_with_cut(260, cut=250), sound="aac")
+    weights = save_enhancer(folder / "flownet.pkl")
+    program = [inference_video_enhance.__file__, "--video", clip, "--model", weights]
+    program += ["--device", "cpu", *LOSSLESS, "--json", "--out-dir"]
+    made = make_both(run, folder, program, {})
+    (result,) = made.by_one.values()
+    assert len(result["pictures"]) == 260
+    assert result["packets"]
+    assert made.reports[0]["cuts"] == [250]
+    assert made.by_two == made.by_one
+
+
+# --- runs that are interrupted, and clips that fail ----------------------------------------------
+
+
+@pytest.mark.slow  # starts Ray and two workers, twice
+@pytest.mark.usefixtures("interruptible")
+def test_interrupted_run_keeps_what_is_finished_and_goes_on(
+    run: Run, folder: Path, checkpoint: Path, cli: RunCli
+) -> None:
+    clips = folder / "clips"
+    clips.mkdir()
+    write_damaged_clip(clips / "bad.avi", num_frames=6, damaged=4)
+    write_clip(clips / "long.mkv", moving_pictures(800), sound="aac")
+    (clips / "text.mp4").write_text("This is not a video.\n" * 100)
+    options = ("--video", clips, "--out-dir", "out", *LOSSLESS)
+    command = script(checkpoint, *options, *LOCAL, "--json")
+    segments = folder / "out" / "long_2X_48fps.mkv.segments"
+    with running(command, run.environment, stdout=subprocess.PIPE) as process:
+        wait_until(lambda: list(segments.glob("*-*.mkv")), process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "Finished frames were kept; run the same command again to resume." in err
+    assert err.endswith("interrupted; nothing was written under the final name.\n")
+    assert "long.mkv" in out
+    assert "not finished; the same command goes on" in out
+    assert [path.name for path in (folder / "out").iterdir()] == [segments.name]
+    assert not [path.name for path in segments.iterdir() if ".partial" in path.name]
+
+    ended = subprocess.run(
+        command, capture_output=True, text=True, env=run.environment, check=False
+    )
+    assert ended.returncode == 1
+    assert ".cc:" not in ended.stderr  # nor has Ray a word to say
+    assert "bad.avi: frame 4 does not decode" in ended.stderr
+    assert "error: 2 of 3 clips failed, see above." in ended.stderr
+    table = ended.stdout.splitlines()[-5:-1]
+    assert table[0].split()[:2] == ["long.mkv", "1600"]
+    assert table[1].split() == ["bad.avi", "failed,", "see", "above"]
+    assert table[2].split() == ["text.mp4", "failed,", "see", "above"]
+    assert table[3] == "1 of 3 clips, 1600 frames"
+    said = {
+        Path(result["input"]).name: result
+        for result in json.loads(ended.stdout.splitlines()[-1])["results"]
+    }
+    assert "FFmpeg cannot read this file" in said["text.mp4"]["error"]
+    assert "frame 4 does not decode" in said["bad.avi"]["error"]
+    assert said["long.mkv"]["resumed_at"] >= 250
+    assert [path.name for path in (folder / "out").iterdir()] == ["long_2X_48fps.mkv"]
+
+    before = snapshot(folder / "out")
+    for bad in ("bad.avi", "text.mp4"):
+        (clips / bad).unlink()
+    write_clip(clips / "more.mkv", moving_pictures(2))
+    made = cli(*options)  # by one process, which has two clips still
+    assert "long_2X_48fps.mkv exists already" in made.out
+    assert before.items() <= snapshot(folder / "out").items()
+    assert cli("--video", clips / "long.mkv", *LOSSLESS, "--out-dir", "whole").code == 0
+    by_two = contents_of(folder / "out")["long_2X_48fps.mkv"]
+    assert by_two == contents_of(folder / "whole")["long_2X_48fps.mkv"]
+
+
+@pytest.mark.slow  # starts Ray and two workers
+def test_no_resume_starts_over(run: Run, folder: Path, checkpoint: Path) -> None:
+    clip = write_clip(folder / "clip.mkv", moving_pictures(300))
+    command = script(checkpoint, "--video", clip, *LOSSLESS, *LOCAL, "--output", "out.mkv")
+    with running(command, run.environment) as process:
+        wait_until(lambda: list(folder.glob("*.segments/*-*.mkv")), process)
+        process.kill()
+        process.wait()
+    ended = subprocess.run(
+        [*command, "--no-resume", "--json"],
+        capture_output=True,
+        text=True,
+        env=run.environment,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout.splitlines()[-1])["results"][0]["resumed_at"] == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["clip.mkv", "out.mkv"]
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--workers", 2), "--workers requires --ray"),
+        (("--gpus-per-worker", 0.5), "--gpus-per-worker requires --ray"),
+        (("--ship",), "--ship requires --ray"),
+        (("--ray", "local", "--output", "-"), "--ray cannot be used with --output -"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    cli: RunCli, clip: Path, options: tuple[object, ...], message: str
+) -> None:
+    ended = cli("--video", clip, *options)
+    assert ended.code == 2
+    assert message in ended.err
+
+
+def test_joining_is_not_spread(cli: RunCli, clip: Path, talkie: Path) -> None:
+    ended = cli("--join", clip, talkie, "--ray", "local")
+    assert ended.code == 2
+    assert "--ray cannot be used with --join. Join the parts first" in ended.err
+
+
+_WITHOUT_RAY = """
+import sys
+sys.modules["ray"] = None
+import inference_video
+sys.exit(inference_video.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow  # a process of its own
+def test_ray_that_is_not_installed_is_asked_for(
+    run: Run, folder: Path, clip: Path, checkpoint: Path
+) -> None:
+    _, _, *options = script(checkpoint, "--video", clip, "--output", "out.mkv", *LOCAL)
+    ended = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_RAY, *options],
+        capture_output=True,
+        text=True,
+        env=run.environment,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "pip install -r requirements-ray.txt" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert [path.name for path in folder.iterdir()] == ["clip.mkv"]
+
+
+_ONE_AFTER_THE_OTHER = """
+import json, sys
+import inference_video
+for argv in json.load(sys.stdin):
+    print(inference_video.main(argv), file=sys.stderr, flush=True)
+"""
+
+
+@pytest.mark.slow  # starts Ray
+def test_cluster_that_cannot_be_used_is_refused(
+    run: Run, folder: Path, clip: Path, checkpoint: Path
+) -> None:
+    cases: list[tuple[tuple[str, ...], str]] = [  # the local one first: it makes a token
+        ((*LOCAL, "--gpus-per-worker", "1"), "The cluster has 0 GPUs, room for 0 workers"),
+        (("--ray", "nowhere"), "--ray nowhere: this is no address."),
+        (("--ray", "127.0.0.1:1"), "there is no cluster to connect to (Connection refused)"),
+        (("--ray", "127.0.0.1:99999"), "there is no cluster to connect to"),
+    ]
+    argvs = [
+        script(checkpoint, "--video", clip, "--output", "out.mkv", *options)[2:]
+        for options, _ in cases
+    ]
+    ended = subprocess.run(
+        [sys.executable, "-c", _ONE_AFTER_THE_OTHER],
+        input=json.dumps(argvs),
+        capture_output=True,
+        text=True,
+        env={**run.environment, "CUDA_VISIBLE_DEVICES": ""},
+        check=True,
+    )
+    said = ended.stderr.splitlines()
+    assert said[1::2] == ["2"] * len(cases), ended.stderr
+    for line, (_, message) in zip(said[::2], cases, strict=True):
+        assert message in line
+    assert [path.name for path in folder.iterdir()] == ["clip.mkv"]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,12 @@ def script(checkpoint: Path, *arguments: object) -> list[str]:
 
 
 @contextmanager
-def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ONE_THREAD) as process:
+def running(
+    command: list[str], environment: Mapping[str, str] = ONE_THREAD, *, stdout: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         try:
             yield process
         finally:
