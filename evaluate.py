@@ -11,7 +11,8 @@ from tqdm import tqdm
 import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  before torch
 from cli.checkpoints import choose_checkpoints
 from cli.evaluation import Entrants, open_parts, refuse_existing, write_report, write_sheets
-from cli.options import EvaluateOptions, parse_evaluation
+from cli.options import EvaluateOptions
+from cli.parse import parse_evaluation
 from cli.program import Program
 from cli.terminal import prepare_process
 from vfi.errors import InputError

@@ -11,7 +11,8 @@ import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  
 from cli.checkpoints import convert_checkpoint, find_rife, inspect_checkpoint, list_models
 from cli.demo_clip import make_demo
 from cli.loaded import RifeNetwork
-from cli.options import InterpolateOptions, parse_interpolation, with_video
+from cli.options import InterpolateOptions, with_video
+from cli.parse import parse_interpolation
 from cli.plan import plan_interpolation
 from cli.program import Program, list_presets, plan_clips, render_clips
 from cli.sources import open_joined, with_parts

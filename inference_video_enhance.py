@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import cli.current_folder  # noqa: F401  # pyright: ignore[reportUnusedImport]  before torch
 from cli.checkpoints import find_enhancer
 from cli.loaded import EnhancingNetwork
-from cli.options import EnhanceOptions, parse_enhancement
+from cli.options import EnhanceOptions
+from cli.parse import parse_enhancement
 from cli.plan import plan_enhancement
 from cli.program import Program, list_presets, plan_clips, render_clips
 from cli.terminal import prepare_process

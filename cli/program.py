@@ -27,7 +27,6 @@ from .explain import EXIT_FAILED, EXIT_USAGE, exit_code, explain
 from .loaded import LoadableNetwork, Loaded
 from .options import ClusterOptions, EnhanceOptions, InterpolateOptions
 from .plan import JobT, Plan, choose_unfinished
-from .ray_environment import prepare_ray
 from .rendering import Result, describe_result, render_plan, report
 from .sources import list_sources
 from .terminal import message_streams
@@ -168,19 +167,26 @@ def import_cluster(options: ClusterOptions) -> ModuleType:
     """Import what needs Ray, which is an extra.
 
     Raises:
-        InputError: it is not installed.
+        InputError: it is not there.
     """
-    prepare_ray(options)
     try:
-        from . import cluster
+        from .cluster.environment import prepare_ray
+
+        prepare_ray(options)
+        from .cluster import run
     except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise
-        raise InputError(
-            "--ray needs Ray, which is not installed. Install it with: pip install -r "
-            "requirements-ray.txt"
-        ) from error
-    return cluster
+        if error.name == "ray":
+            raise InputError(
+                "--ray needs Ray, which is not installed here. Install what requirements-ray.txt "
+                "names; docs/clusters.md shows how."
+            ) from error
+        if error.name and error.name.startswith(f"{__package__}.cluster"):
+            raise InputError(
+                "--ray is not part of what the registry of ComfyUI installs. Get the whole pack as "
+                "docs/clusters.md shows."
+            ) from error
+        raise
+    return run
 
 
 def render_clip(plan: Plan[JobT], loaded: Loaded[Any]) -> Result:

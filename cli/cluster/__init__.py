@@ -1,5 +1,4 @@
-"""Many clips, many machines: work is spread with Ray, which is imported here and nowhere else."""
+"""Many clips, many machines: work is spread with Ray, which is imported here and nowhere else.
 
-from .run import render_on_cluster
-
-__all__ = ["render_on_cluster"]
+``environment`` comes before Ray, ``run`` imports it.
+"""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from vfi.encode import find_container
 from vfi.jobs import Piece
-from vfi.write import Apart, PipeWriter, RunStore
-from vfi.write.segments import SEGMENT_LENGTH
+from vfi.write import SEGMENT_LENGTH, Apart, PipeWriter, RunStore
 
 from ..plan import Plan
 from ..rendering import Rendered
@@ -47,6 +48,17 @@ class ClipRun:
     _started: float = 0.0
     _shipper: Shipper | None = None
 
+    @cached_property
+    def sent(self) -> Plan[Any]:
+        """The plan for other processes, whose current folder is another."""
+        plan = self.plan
+        return replace(
+            plan,
+            job=replace(plan.job, clip=plan.job.clip.moved(Path.absolute)),
+            video=plan.video and plan.video.absolute(),
+            images=plan.images and plan.images.absolute(),
+        )
+
     @property
     def is_split(self) -> bool:
         """Whether several workers write it: it is longer than a segment, and is made of some."""
@@ -69,9 +81,9 @@ class ClipRun:
         Raises:
             VfiError: it cannot be written.
         """
-        for sink in self.plan.sinks(self.key):
+        for sink in self.sent.sinks(self.key):
             assert not isinstance(sink, PipeWriter), "refused with the options"
-            self._opened.append(self._stack.enter_context(sink.apart()))
+            self._opened.append(self._stack.enter_context(sink.apart(keep=self.plan.output.resume)))
 
     def needs(self, piece: Piece) -> bool:
         """Tell whether a piece has to be made; one that an earlier run has left is counted."""
@@ -103,7 +115,7 @@ class ClipRun:
     def ship(self, piece: Piece | None) -> Shipment:
         """Hand over what a piece is made of, or all of the source."""
         if self._shipper is None:
-            self._shipper = Shipper(self.plan.job.clip)
+            self._shipper = Shipper(self.sent.job.clip)
         return self._shipper.ship(piece)
 
 

@@ -81,7 +81,7 @@ def connected(options: ClusterOptions) -> Generator[Cluster, None, None]:
     with ExitStack() as stack:
         _connect(options.ray, stack)
         nodes = [node for node in ray.nodes() if node["Alive"]]
-        num_workers, share = _share_out([node["Resources"] for node in nodes], options)
+        num_workers, share = share_out([node["Resources"] for node in nodes], options)
         yield Cluster(
             options.ray == _LOCAL,
             {node["NodeID"]: node["NodeManagerHostname"] for node in nodes},
@@ -141,7 +141,7 @@ def _require_listener(address: str) -> None:
     if not colon or not port.isdigit():
         raise InputError(
             f"--ray {address}: this is no address. Give local, auto, or host:port, such as "
-            "192.168.0.10:6379."
+            "first-machine:6379."
         )
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_LIMIT).close()
@@ -162,7 +162,7 @@ def first_line(error: BaseException) -> str:
     return text.split("\n", 1)[0].strip().rstrip(".")
 
 
-def _share_out(resources: Sequence[dict[str, float]], options: ClusterOptions) -> tuple[int, Share]:
+def share_out(resources: Sequence[dict[str, float]], options: ClusterOptions) -> tuple[int, Share]:
     """Decide how many workers there are, and what each takes.
 
     Raises:
@@ -252,8 +252,9 @@ def check_nodes(cluster: Cluster, paths: Sequence[Path]) -> None:
                 )
         if missing:
             raise InputError(
-                f"{name} does not have {missing[0]}. Use a folder that all machines share under the "
-                "same path, or add --ship, which sends the files."
+                f"{name} does not see {missing[0].parent} as this machine does: {missing[0].name} is not "
+                "there. Use folders that all machines share under the same path, or add --ship, which "
+                "sends the files."
             )
 
 

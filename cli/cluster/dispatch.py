@@ -17,17 +17,17 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError
 
-from vfi.errors import VfiError
+from vfi.errors import InputError, VfiError
 from vfi.jobs import Piece
-from vfi.write.segments import SEGMENT_LENGTH
+from vfi.write import SEGMENT_LENGTH
 
 from ..explain import EXIT_FAILED
 from ..rendering import Rendered
 from .clip_run import ClipRun
 from .connection import Cluster, first_line, on_node
-from .shipping import Shipment, Shipped, unload
+from .shipping import Shipped, unload
 from .watch import Watch
-from .worker import Failure, Stopped, complete_clip, failure_of, look_at_clip
+from .worker import Failure, Made, Stopped, Stored, Work, complete_clip, failure_of, look_at_clip
 
 MOST_RETRIES = 3
 """Of a unit whose worker died: what kills each of four is the unit."""
@@ -63,18 +63,26 @@ class Dispatcher:
     """Works through clips with a cluster's workers."""
 
     def __init__(
-        self, cluster: Cluster, workers: Sequence[Any], watch: Watch, *, ships: bool
+        self,
+        cluster: Cluster,
+        workers: Sequence[Any],
+        network: Stored,
+        watch: Watch,
+        *,
+        ships: bool,
     ) -> None:
         """Prepare.
 
         Args:
             cluster: where the workers are.
-            workers: the actors, which have loaded the network.
+            workers: the actors.
+            network: which they have loaded.
             watch: is told what happens.
             ships: the machines share no folder.
         """
         self._cluster = cluster
         self._workers = workers
+        self._network = network
         self._watch = watch
         self._ships = ships
         self._idle = deque(workers)
@@ -83,6 +91,7 @@ class Dispatcher:
         self._running: dict[int, tuple[Any, Unit]] = {}
         self._pending: dict[Any, Callable[[Any], None]] = {}
         self._num_looking = 0
+        self._num_lost = 0  # workers
         self._numbers = count()
 
     def run(self, clips: Sequence[ClipRun]) -> None:
@@ -123,7 +132,7 @@ class Dispatcher:
             look_at_clip
         )
         options = self._placed(name=f"look at {clip.plan.source.name}")
-        found = task.options(**options).remote(clip.plan.job, SEGMENT_LENGTH)
+        found = task.options(**options).remote(clip.sent.job, SEGMENT_LENGTH)
         self._num_looking += 1
         self._pending[found] = partial(self._take_piece, clip)
 
@@ -135,7 +144,7 @@ class Dispatcher:
 
     def _take_piece(self, clip: ClipRun, found: Any) -> None:
         """Take what looking at a clip has found next."""
-        piece: Piece | Rendered | Failure
+        piece: Piece | Made[Rendered] | Failure
         try:
             piece = cast(Any, ray.get(next(found)))
         except (StopIteration, RayError) as error:
@@ -148,8 +157,9 @@ class Dispatcher:
             return
         if isinstance(piece, Failure):
             self._end(clip, piece)
-        elif isinstance(piece, Rendered):
-            clip.rendered.cuts, clip.rendered.redrawn = piece.cuts, piece.redrawn
+        elif isinstance(piece, Made):
+            self._watch.warn(piece.warnings)
+            clip.rendered.cuts, clip.rendered.redrawn = piece.value.cuts, piece.value.redrawn
             clip.is_looked_at = True
             self._guard(clip, self._complete_if_made, clip)
         elif clip.needs(piece):
@@ -166,18 +176,14 @@ class Dispatcher:
 
     def _start(self, unit: Unit) -> None:
         clip, piece = unit.clip, unit.piece
-        shipment: Shipment | None = None
-        if self._ships:
-            shipment = clip.ship(piece)
+        shipment = clip.ship(piece) if self._ships else None
+        work = Work(unit.number, self._network, shipment)
         worker = self._idle.popleft()
         if piece is None:
-            result = worker.make_clip.options(name=unit.label).remote(
-                unit.number, clip.plan, shipment
-            )
+            result = worker.make_clip.options(name=unit.label).remote(work, clip.sent)
         else:
-            result = worker.make_piece.options(name=unit.label).remote(
-                unit.number, clip.plan.job, piece, list(clip.stores), shipment
-            )
+            method = worker.make_piece.options(name=unit.label)
+            result = method.remote(work, clip.sent.job, piece, list(clip.stores))
         self._running[unit.number] = worker, unit
         self._pending[result] = partial(self._take_result, worker, unit)
 
@@ -185,10 +191,10 @@ class Dispatcher:
         del self._running[unit.number]
         clip, piece = unit.clip, unit.piece
         try:
-            made = ray.get(result)
+            made = cast(Any, ray.get(result))
         except RayError as error:
             # It answers once it runs again.
-            self._pending[worker.load.remote()] = partial(self._welcome, worker)
+            self._pending[worker.load.remote(self._network)] = partial(self._welcome, worker)
             self._try_again(unit, error)
             return
         self._idle.append(worker)
@@ -196,13 +202,22 @@ class Dispatcher:
             return
         if isinstance(made, Failure):
             self._end(clip, made)
-        elif piece is None:
-            self._guard(clip, self._take_clip, unit, made)
+            return
+        self._watch.warn(made.warnings)
+        if piece is None:
+            self._guard(clip, self._take_clip, unit, made.value)
         else:
-            self._guard(clip, self._take_made, unit, piece, made)
+            self._guard(clip, self._take_made, unit, piece, made.value)
 
-    def _welcome(self, worker: Any, _loaded: Any) -> None:
-        self._idle.append(worker)
+    def _welcome(self, worker: Any, loading: Any) -> None:
+        """Give units to a worker again that has died, if it can load the network where it is now."""
+        loaded = ray.get(loading)
+        if isinstance(loaded, Failure):
+            self._num_lost += 1
+            if self._num_lost == len(self._workers):
+                raise InputError(f"No worker is left. {loaded.message}")
+        else:
+            self._idle.append(worker)
 
     def _try_again(self, unit: Unit, error: RayError) -> None:
         if unit.num_retries == MOST_RETRIES:
@@ -236,19 +251,20 @@ class Dispatcher:
         clip.all_made()
         task = ray.remote(num_cpus=0, max_retries=MOST_RETRIES)(complete_clip)
         options = self._placed(name=f"complete {clip.plan.source.name}")
-        done = task.options(**options).remote(clip.plan, clip.key, clip.rendered.num_frames)
+        done = task.options(**options).remote(clip.sent, clip.key, clip.rendered.num_frames)
         self._pending[done] = partial(self._take_completed, clip)
 
     def _take_completed(self, clip: ClipRun, done: Any) -> None:
         try:
-            notes = ray.get(done)
+            notes = cast(Any, ray.get(done))
         except RayError as error:
             self._end(clip, _died(error, f"completing {clip.plan.describe_targets()}"))
             return
         if isinstance(notes, Failure):
             self._end(clip, notes)
         else:
-            clip.rendered.notes = notes
+            self._watch.warn(notes.warnings)
+            clip.rendered.notes = notes.value
             self._end(clip)
 
     def _wait(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayError
 
 from vfi.errors import InputError, VfiError
+from vfi.write import unfinished_name
 
 from ..explain import EXIT_USAGE
 from ..loaded import LoadableNetwork
@@ -24,7 +25,7 @@ from .connection import Cluster, check_nodes, connected, first_line
 from .dispatch import Dispatcher
 from .summary import summarize
 from .watch import Watch
-from .worker import Failure, Stored, Worker, WorkerInfo
+from .worker import Failure, Made, Stored, Worker, WorkerInfo
 
 
 def render_on_cluster(
@@ -40,25 +41,40 @@ def render_on_cluster(
     """
     with connected(options) as cluster:
         if not cluster.is_local:
-            check_nodes(cluster, [] if options.ship else _needed(plans))
-        with _workers(cluster, network, program.memory_advice) as workers:
-            info = _load(workers)
+            with _needed(plans) if not options.ship else nullcontext([]) as paths:
+                check_nodes(cluster, paths)
+        # In the store, which brings it to each machine once.
+        stored = Stored(ray.put(network), network.sha256)
+        with _workers(cluster, program.memory_advice) as workers:
+            info = _load(workers, stored)
             where = f"{len(cluster.nodes)} machine{'s' * (len(cluster.nodes) > 1)}"
             print(f"cluster {len(workers)} worker{'s' * (len(workers) > 1)} on {where}")
             print(f"model   {info.description}")
             clips = [ClipRun(plan, _key(plan, info)) for plan in plans]
             try:
                 with Watch(clips, workers, is_debug=program.shows_tracebacks) as watch:
-                    Dispatcher(cluster, workers, watch, ships=options.ship).run(clips)
+                    dispatcher = Dispatcher(cluster, workers, stored, watch, ships=options.ship)
+                    dispatcher.run(clips)
             finally:
                 _report(program, clips, info)
     _fail_alone(clips)
 
 
-def _needed(plans: Sequence[Plan[Any]]) -> list[Path]:
-    """Name what all machines need: the first source, and the folders of results."""
+@contextmanager
+def _needed(plans: Sequence[Plan[Any]]) -> Generator[list[Path], None, None]:
+    """Yield what all machines must see: the first source, and a file in each folder of results.
+
+    The file is new: a folder of the same name that is not shared does not have it.
+    """
     folders = {target.absolute().parent for plan in plans for target in plan.targets}
-    return [plans[0].source.absolute(), *sorted(folders)]
+    marks = [unfinished_name(folder / "practical-rife") for folder in sorted(folders)]
+    try:
+        for mark in marks:
+            mark.touch()
+        yield [plans[0].source.absolute(), *marks]
+    finally:
+        for mark in marks:
+            mark.unlink(missing_ok=True)
 
 
 def _key(plan: Plan[Any], info: WorkerInfo) -> str:
@@ -67,10 +83,8 @@ def _key(plan: Plan[Any], info: WorkerInfo) -> str:
 
 
 @contextmanager
-def _workers(
-    cluster: Cluster, network: LoadableNetwork, memory_advice: str
-) -> Generator[list[Any], None, None]:
-    """Start workers for the block; the network travels once to each machine."""
+def _workers(cluster: Cluster, memory_advice: str) -> Generator[list[Any], None, None]:
+    """Start workers for the block."""
     share = cluster.share
     actor = ray.remote(
         num_cpus=share.cpus,
@@ -79,9 +93,9 @@ def _workers(
         max_task_retries=0,  # the dispatcher does that
         concurrency_groups={"status": 1},  # type: ignore[call-overload]  it is documented
     )(Worker)
-    stored, run = Stored(ray.put(network), network.sha256), uuid4().hex[:6]
+    run = uuid4().hex[:6]
     workers = [
-        actor.options(name=f"rife-{run}-{number}").remote(stored, share, memory_advice)
+        actor.options(name=f"rife-{run}-{number}").remote(share, memory_advice)
         for number in range(cluster.num_workers)
     ]
     try:
@@ -91,23 +105,24 @@ def _workers(
             ray.kill(worker)
 
 
-def _load(workers: Sequence[Any]) -> WorkerInfo:
+def _load(workers: Sequence[Any], network: Stored) -> WorkerInfo:
     """Wait until all workers have loaded the network.
 
     Raises:
         InputError: one cannot, or they would not make the same frames.
     """
     first: WorkerInfo | None = None
-    for loading in [worker.load.remote() for worker in workers]:
+    for loading in [worker.load.remote(network) for worker in workers]:
         try:
-            found = cast(WorkerInfo | Failure, ray.get(loading))
+            made = cast(Made[WorkerInfo] | Failure, ray.get(loading))
         except RayError as error:
             raise InputError(
                 f"A worker cannot be started: {first_line(error)}. Is there enough memory? Try fewer "
                 "--workers."
             ) from error
-        if isinstance(found, Failure):
-            raise InputError(found.message)
+        if isinstance(made, Failure):
+            raise InputError(made.message)
+        found = made.value
         first = first or found
         if found.settings != first.settings:
             raise InputError(
@@ -128,6 +143,7 @@ def _fail_alone(clips: Sequence[ClipRun]) -> None:
 
 def _report(program: Program, clips: Sequence[ClipRun], info: WorkerInfo) -> None:
     """Say of each clip what happened, for people and for ``--json``."""
+    refused = [result["input"] for result in program.results]
     for clip in clips:
         if clip.failure is not None:
             if len(clips) > 1:
@@ -136,5 +152,5 @@ def _report(program: Program, clips: Sequence[ClipRun], info: WorkerInfo) -> Non
         elif clip.is_over:
             program.results.append(report(clip.plan, clip.rendered, info.name))
     tell_what_is_kept(clip.plan for clip in clips if clip.failure or not clip.is_over)
-    if len(clips) > 1:
-        print(summarize(clips))
+    if len(clips) + len(refused) > 1:
+        print(summarize(clips, refused))

@@ -140,7 +140,7 @@ class Workbench:
             self._key = shipment.key
         results = self._folder / "results"
         shutil.rmtree(results, ignore_errors=True)
-        return clip.moved(self._copies), _made(results)
+        return clip.moved(lambda file: self._copies.get(file, file)), _made(results)
 
 
 def pack(places: Iterable[Iterable[Path]]) -> Shipped:

@@ -33,7 +33,9 @@ class Watch:
         self._answered = [monotonic()] * len(workers)
         self._at_hand: dict[int, int] = {}  # number of a unit -> frames made of it
         self._num_finished = 0
+        self._warnings: set[str] = set()
         self._next_ask = 0.0
+        self._estimates = [clip.plan.job.num_frames or 0 for clip in clips]  # each takes a while
 
     def __enter__(self) -> Watch:
         self._bar = tqdm(total=self._count_planned(), unit="frame", smoothing=0.1)
@@ -45,6 +47,7 @@ class Watch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._show()
         self._bar.close()
 
     def begin(self, clip: ClipRun) -> None:
@@ -63,6 +66,13 @@ class Watch:
         self._at_hand.pop(unit, None)
         self._num_finished += num_frames
 
+    def warn(self, messages: Sequence[str]) -> None:
+        """Show what other processes warn of; the same once."""
+        for message in messages:
+            if message not in self._warnings:
+                self._warnings.add(message)
+                tqdm.write(message, file=sys.stderr)
+
     def end(self, clip: ClipRun) -> None:
         """Work on a clip has ended."""
         for note in clip.rendered.notes:
@@ -73,7 +83,6 @@ class Watch:
             details = f"{clip.failure.details}\n" if self._is_debug else ""
             message = f"{details}error: {_with_source(clip)}"
             tqdm.write(message, file=sys.stderr)
-        self._show()
 
     def look(self, running: Mapping[int, tuple[Any, Any]]) -> None:
         """Ask the workers how far they are, and show it.
@@ -103,6 +112,7 @@ class Watch:
         self._at_hand[unit] = num_made
 
     def _show(self) -> None:
+        """Show what is known; it goes through all clips, so not whenever one ends."""
         num_made = self._num_finished + sum(self._at_hand.values())
         self._bar.total = max(self._count_planned(), num_made)
         since = monotonic() - _SILENCE
@@ -120,8 +130,8 @@ class Watch:
         return sum(
             clip.rendered.num_frames
             if clip.is_over or clip.is_looked_at
-            else max(clip.plan.job.num_frames or 0, clip.rendered.num_frames)
-            for clip in self._clips
+            else max(estimate, clip.rendered.num_frames)
+            for clip, estimate in zip(self._clips, self._estimates, strict=True)
         )
 
 

@@ -6,7 +6,7 @@ complete, and what is complete already is not made again.
 
 from __future__ import annotations
 
-import os
+import logging
 import socket
 import traceback
 from collections.abc import Callable, Generator
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from time import perf_counter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import ray
 import torch
@@ -29,8 +29,11 @@ from ..loaded import LoadableNetwork, Loaded
 from ..plan import Plan
 from ..rendering import Rendered, render_plan, watched
 from .connection import Share
+from .environment import hide_gpus
 from .metrics import FramesMade
 from .shipping import Shipment, Shipped, Workbench, pack
+
+ValueT = TypeVar("ValueT")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,19 @@ class Failure:
     message: str
     exit_code: int
     details: str
+
+
+@dataclass(frozen=True)
+class Made(Generic[ValueT]):
+    """What came of a piece of work.
+
+    Attributes:
+        value: the result.
+        warnings: what the log said on the way.
+    """
+
+    value: ValueT
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -98,62 +114,74 @@ class Stored:
         return network
 
 
+@dataclass(frozen=True)
+class Work:
+    """One unit of work, without what it is about.
+
+    Attributes:
+        unit: its number; see ``Worker.progress``.
+        network: what it is made with.
+        shipment: the source, where the worker's machine does not have it; the result is returned then.
+    """
+
+    unit: int
+    network: Stored
+    shipment: Shipment | None = None
+
+
 class Worker:
     """Makes pieces of results, or whole ones, with one network; an actor of Ray.
 
     Its methods return an error instead of raising it, as an error of a clip is none of the worker.
     """
 
-    def __init__(self, network: Stored, share: Share, memory_advice: str) -> None:
-        """Take a network, which is built when it is first needed.
+    def __init__(self, share: Share, memory_advice: str) -> None:
+        """Prepare.
 
         Args:
-            network: the network.
             share: of the machine, that is the worker's.
             memory_advice: what to try when a GPU runs out of memory.
         """
         torch.set_num_threads(share.num_threads)
         if not share.gpus:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all of them to see
-        self._network = network
+            hide_gpus()
         self._memory_advice = memory_advice
         self._built: Loaded[Any] | None = None
         self._unit, self._num_made = -1, 0
         self._is_stopped = Event()
+        self._warnings = WarningList()
         self._metrics = FramesMade()
         self._bench = Workbench()
 
     @ray.method(max_task_retries=-1)
-    def load(self) -> WorkerInfo | Failure | Stopped:
+    def load(self, network: Stored) -> Made[WorkerInfo] | Failure | Stopped:
         """Build the network, and say what it is."""
-        return self._guarded(self._describe)
+        return self._guarded(partial(self._describe, network))
 
     def make_piece(
         self,
-        unit: int,
+        work: Work,
         job: Any,
         piece: Piece,
         stores: list[RunStore],
-        shipment: Shipment | None = None,
-    ) -> Shipped | Failure | Stopped | None:
+    ) -> Made[Shipped | None] | Failure | Stopped:
         """Make one piece of a result.
 
         Args:
-            unit: number of this piece of work; see ``progress``.
+            work: how it is made.
             job: of the clip.
             piece: the piece.
             stores: where it goes.
-            shipment: the source, where this machine does not have it; the result is returned then.
         """
-        self._begin(unit)
-        return self._guarded(partial(self._make_piece, job, piece, stores, shipment))
+        self._begin(work)
+        return self._guarded(partial(self._make_piece, work, job, piece, stores))
 
     def make_clip(
-        self, unit: int, plan: Plan[Any], shipment: Shipment | None = None
-    ) -> Rendered | tuple[Rendered, Shipped] | Failure | Stopped:
+        self, work: Work, plan: Plan[Any]
+    ) -> Made[Rendered | tuple[Rendered, Shipped]] | Failure | Stopped:
         """Make a whole result; see ``make_piece``."""
-        self._begin(unit)
-        return self._guarded(partial(self._make_clip, plan, shipment))
+        self._begin(work)
+        return self._guarded(partial(self._make_clip, work, plan))
 
     @ray.method(concurrency_group="status")
     def progress(self) -> tuple[int, int]:
@@ -165,13 +193,13 @@ class Worker:
         """End the work at hand after the frame it is at; no more is begun."""
         self._is_stopped.set()
 
-    def _begin(self, unit: int) -> None:
-        self._unit, self._num_made = unit, 0
+    def _begin(self, work: Work) -> None:
+        self._unit, self._num_made = work.unit, 0
 
-    def _guarded(self, work: Callable[[], Any]) -> Any:
+    def _guarded(self, make: Callable[[], Any]) -> Any:
         try:
             self._check()
-            return work()
+            return Made(make(), self._warnings.take())
         except KeyboardInterrupt:
             return Stopped()
         except Exception as error:  # noqa: BLE001  returned, and explained to people
@@ -181,38 +209,37 @@ class Worker:
         if self._is_stopped.is_set():
             raise KeyboardInterrupt
 
-    def _describe(self) -> WorkerInfo:
-        loaded = self._loaded()
+    def _describe(self, network: Stored) -> WorkerInfo:
+        loaded = self._loaded(network)
         return WorkerInfo(socket.gethostname(), loaded.name, loaded.settings, loaded.description)
 
-    def _loaded(self) -> Loaded[Any]:
+    def _loaded(self, network: Stored) -> Loaded[Any]:
+        """Return the network, which is gone where this process was started again meanwhile."""
         if self._built is None:
-            self._built = self._network.fetch().load()
+            self._built = network.fetch().load()
         return self._built
 
     def _make_piece(
-        self, job: Any, piece: Piece, stores: list[RunStore], shipment: Shipment | None
+        self, work: Work, job: Any, piece: Piece, stores: list[RunStore]
     ) -> Shipped | None:
-        loaded = self._loaded()
-        if shipment is not None:
-            job, stores = self._bench.unpack(shipment, job, stores)
+        loaded = self._loaded(work.network)
+        if work.shipment is not None:
+            job, stores = self._bench.unpack(work.shipment, job, stores)
 
         def frames(bit_depth: int) -> Generator[Tensor, None, None]:
             return job.frames_of(loaded.model, piece, bit_depth=bit_depth)
 
         render_piece(frames, piece, stores, on_frame=self._count, dither=job.dither)
-        if shipment is None:
+        if work.shipment is None:
             return None
         return pack(store.files(piece.first, piece.stop) for store in stores)
 
-    def _make_clip(
-        self, plan: Plan[Any], shipment: Shipment | None
-    ) -> Rendered | tuple[Rendered, Shipped]:
-        loaded = self._loaded()
+    def _make_clip(self, work: Work, plan: Plan[Any]) -> Rendered | tuple[Rendered, Shipped]:
+        loaded = self._loaded(work.network)
         started = perf_counter()
         notes: list[str] = []
-        if shipment is not None:
-            plan = self._bench.unpack_plan(shipment, plan)
+        if work.shipment is not None:
+            plan = self._bench.unpack_plan(work.shipment, plan)
 
         def count(number: int, pixels: Tensor | None) -> None:
             self._check()
@@ -221,7 +248,7 @@ class Worker:
 
         rendered = render_plan(plan, loaded, on_frame=count, notify=notes.append)
         rendered.notes, rendered.seconds = notes, perf_counter() - started
-        if shipment is None:
+        if work.shipment is None:
             return rendered
         assert plan.video
         return rendered, pack([[plan.video]])
@@ -232,32 +259,60 @@ class Worker:
         self._metrics.add(1)
 
 
+class WarningList(logging.Handler):
+    """Collects what this process warns of, where nobody reads its log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        self._messages: dict[str, None] = {}
+        logging.getLogger().addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message; the same one once."""
+        self._messages[self.format(record)] = None
+
+    def take(self) -> tuple[str, ...]:
+        """Return the messages since the last time."""
+        messages, self._messages = tuple(self._messages), {}
+        return messages
+
+    def close(self) -> None:
+        """Collect no more."""
+        logging.getLogger().removeHandler(self)
+        super().close()
+
+
 def failure_of(error: Exception, memory_advice: str = "") -> Failure:
     """Explain an error where it happened."""
     return Failure(explain(error, memory_advice), exit_code(error), traceback.format_exc())
 
 
-def look_at_clip(job: Any, length: int) -> Generator[Piece | Rendered | Failure, None, None]:
+def look_at_clip(job: Any, length: int) -> Generator[Piece | Made[Rendered] | Failure, None, None]:
     """Yield a job's result in pieces, then what was found out on the way."""
-    torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS") or 1)))
-    found = Rendered()
+    found, warnings = Rendered(), WarningList()
     try:
         yield from job.pieces(found.cuts.append, **watched(job, found), length=length)
     except Exception as error:  # noqa: BLE001  returned, and explained to people
         yield failure_of(error)
     else:
-        yield found
+        yield Made(found, warnings.take())
+    finally:
+        warnings.close()
 
 
-def complete_clip(plan: Plan[Any], key: str, num_frames: int) -> list[str] | Failure:
+def complete_clip(plan: Plan[Any], key: str, num_frames: int) -> Made[list[str]] | Failure:
     """Complete a result whose pieces are all there; returns what could not be kept as it was."""
     notes: list[str] = []
+    warnings = WarningList()
     try:
         found = complete(plan.sinks(key, notes.append))
     except Exception as error:  # noqa: BLE001  returned, and explained to people
         return failure_of(error)
+    finally:
+        warnings.close()
     if found == num_frames:
-        return notes
+        return Made(notes, warnings.take())
     return Failure(
         f"{plan.describe_targets()}: {found} of {num_frames} frames are where they were written. Do "
         "all machines share that folder? Run the same command again to go on.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,17 +16,13 @@ import numpy as np
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
-import inference_video_enhance
 from tests.helpers.clips import (
     Picture,
     moving_pictures,
     write_clip,
-    write_damaged_clip,
 )
 from tests.helpers.clusters import ROOT, Run, own_run
-from tests.helpers.networks import save_enhancer
 from tests.helpers.results import Content, contents_of
-from tests.helpers.running import RunCli, running, script, snapshot, wait_until
 
 if sys.platform != "linux":
     pytest.skip("processes of a run are found in /proc", allow_module_level=True)
@@ -215,10 +210,11 @@ def test_interrupted_run_keeps_what_is_finished_and_goes_on(
     assert ".cc:" not in ended.stderr  # nor has Ray a word to say
     assert "bad.avi: frame 4 does not decode" in ended.stderr
     assert "error: 2 of 3 clips failed, see above." in ended.stderr
-    table = ended.stdout.splitlines()[-4:-1]
+    table = ended.stdout.splitlines()[-5:-1]
     assert table[0].split()[:2] == ["long.mkv", "1600"]
     assert table[1].split() == ["bad.avi", "failed,", "see", "above"]
-    assert table[2] == "1 of 2 clips, 1600 frames"
+    assert table[2].split() == ["text.mp4", "failed,", "see", "above"]
+    assert table[3] == "1 of 3 clips, 1600 frames"
     said = {
         Path(result["input"]).name: result
         for result in json.loads(ended.stdout.splitlines()[-1])["results"]

@@ -13,9 +13,9 @@ from cli.interpolate_arguments import build_parser
 
 SHARED = """
 --audio --crf --cuts --debug --device --dither --encoder-speed --end --ext --ffmpeg-options --fp16
---hdr --help --img --json --keep-pngs --list-presets --model --no-resume --out-dir --output --overwrite
---picture-format --png --png-only --precision --preset --resume --scene-threshold --source-fps
---start --version --video -h
+--gpus-per-worker --hdr --help --img --json --keep-pngs --list-presets --model --no-resume --out-dir
+--output --overwrite --picture-format --png --png-only --precision --preset --ray --resume
+--scene-threshold --ship --source-fps --start --version --video --workers -h
 """
 INTERPOLATION = """
 --UHD --at-cut --convert --demo --duplicates --ensemble --exp --fps --inspect --join --list-models --loop

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cli.checkpoints import find_rife
 from cli.loaded import RifeNetwork
-from cli.options import parse_interpolation
+from cli.parse import parse_interpolation
 from cli.plan import plan_interpolation
 from cli.program import Program, plan_clips, render_clips
 

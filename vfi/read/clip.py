@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -91,16 +91,14 @@ class Clip:
         """
         return self._seekable().files(start, end)
 
-    def moved(self, copies: Mapping[Path, Path]) -> Clip:
-        """Return the same clip, read from copies of its files, file -> copy.
+    def moved(self, place: Callable[[Path], Path]) -> Clip:
+        """Return the same clip, read from other places, ``place`` of each file.
 
         Raises:
             TypeError: it is not read from files.
         """
-        tracks = self.tracks and replace(
-            self.tracks, path=copies.get(self.tracks.path, self.tracks.path)
-        )
-        return replace(self, frames=self._seekable().moved(copies), tracks=tracks)
+        tracks = self.tracks and replace(self.tracks, path=place(self.tracks.path))
+        return replace(self, frames=self._seekable().moved(place), tracks=tracks)
 
     def _seekable(self) -> SeekableFrames:
         if not isinstance(self.frames, SeekableFrames):
@@ -123,8 +121,8 @@ class _ToneMapped(SeekableFrames):
     def files(self, start: Fraction, end: Fraction) -> list[Path]:
         return self.clip.files(start, end)
 
-    def moved(self, copies: Mapping[Path, Path]) -> _ToneMapped:
-        return _ToneMapped(self.clip.moved(copies))
+    def moved(self, place: Callable[[Path], Path]) -> _ToneMapped:
+        return _ToneMapped(self.clip.moved(place))
 
 
 def open_video(

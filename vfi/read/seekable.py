@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -32,8 +32,8 @@ class SeekableFrames(ABC):
         """List the files that are read for the frames at ``start <= time <= end``."""
 
     @abstractmethod
-    def moved(self, copies: Mapping[Path, Path]) -> SeekableFrames:
-        """Return the same frames, read from copies of the files, file -> copy."""
+    def moved(self, place: Callable[[Path], Path]) -> SeekableFrames:
+        """Return the same frames, read from other places, ``place`` of each file."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class VideoFrames(SeekableFrames):
     def files(self, start: Fraction, end: Fraction) -> list[Path]:  # noqa: ARG002, D102
         return [self.info.path]
 
-    def moved(self, copies: Mapping[Path, Path]) -> VideoFrames:  # noqa: D102
-        return replace(self, info=replace(self.info, path=copies[self.info.path]))
+    def moved(self, place: Callable[[Path], Path]) -> VideoFrames:  # noqa: D102
+        return replace(self, info=replace(self.info, path=place(self.info.path)))
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,6 @@ class FolderFrames(SeekableFrames):
     def files(self, start: Fraction, end: Fraction) -> list[Path]:  # noqa: D102
         return list(self.info.files[ceil(start * self.rate) : ceil(end * self.rate) + 1])
 
-    def moved(self, copies: Mapping[Path, Path]) -> FolderFrames:  # noqa: D102
-        files = tuple(copies.get(file, file) for file in self.info.files)
+    def moved(self, place: Callable[[Path], Path]) -> FolderFrames:  # noqa: D102
+        files = tuple(map(place, self.info.files))
         return replace(self, info=replace(self.info, files=files))

@@ -9,10 +9,12 @@ from .image_sequence import ImageSequenceWriter
 from .lock import only_writer
 from .names import fit_name, unfinished_name
 from .pipe import PipeWriter
+from .segments import SEGMENT_LENGTH
 from .video import VideoWriter
 from .wav import WavFile, wav_tracks, write_wav
 
 __all__ = [
+    "SEGMENT_LENGTH",
     "Apart",
     "ImageSequenceWriter",
     "PipeWriter",

@@ -74,17 +74,31 @@ class RunStore(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class Apart:
     """A result while others write it.
 
     Attributes:
         store: where they do.
-        complete: to be called with the number of all frames, once all are there.
+        is_complete: all of it is there.
     """
 
-    store: RunStore
-    complete: Callable[[int], object]
+    def __init__(
+        self, store: RunStore, note_length: Callable[[int], object] = lambda _: None
+    ) -> None:
+        """Let others write.
+
+        Args:
+            store: where they do.
+            note_length: called with the number of all frames, once all are there.
+        """
+        self.store = store
+        self.is_complete = False
+        self._note_length = note_length
+
+    def complete(self, num_frames: int) -> None:
+        """Note that all frames are there."""
+        self._note_length(num_frames)
+        self.is_complete = True
 
 
 @dataclass(frozen=True)

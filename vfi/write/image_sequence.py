@@ -138,21 +138,24 @@ class ImageSequenceWriter:
             ) from error
 
     @contextmanager
-    def apart(self) -> Generator[Apart, None, None]:
-        """Let other processes write the images, in any order; what they have written is kept.
+    def apart(self, *, keep: bool = True) -> Generator[Apart, None, None]:
+        """Let other processes write the images, in any order; metadata is left out.
 
-        Another writer with the same key completes the folder. Needs a ``resume_key``; metadata is
-        left out.
+        Another writer with the same key completes the folder. Needs a ``resume_key``.
+
+        Args:
+            keep: what is finished, where not all is; it is found by the next run with the key.
         """
         self.validate()
         with only_writer(self.folder):
             if _read_key(self._partial) != self.resume_key:
                 self.start_at(0)
+            apart = Apart(ImageStore(self._partial, self.start, self._format))
             try:
-                store = ImageStore(self._partial, self.start, self._format)
-                yield Apart(store, _need_nothing_more)
+                yield apart
             finally:
-                if not any(self._partial.glob(f"*{self.suffix}")):
+                is_kept = keep and any(self._partial.glob(f"*{self.suffix}"))
+                if not (apart.is_complete or is_kept):
                     shutil.rmtree(self._partial)
 
     def __enter__(self) -> ImageSequenceWriter:
@@ -225,10 +228,6 @@ class ImageSequenceWriter:
             name = _IMAGE_NAME.fullmatch(path.name)
             if name and (name[2] or int(name[1]) >= number):
                 path.unlink(missing_ok=True)  # "._1.png" goes with its file on some drives
-
-
-def _need_nothing_more(_num_frames: int) -> None:
-    """The files say by themselves that they are all there."""
 
 
 def _read_key(partial: Path) -> str | None:

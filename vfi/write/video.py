@@ -154,20 +154,27 @@ class VideoWriter:
         return SegmentsFolder(folder, self.format, self.segment_length, key)
 
     @contextmanager
-    def apart(self) -> Generator[Apart, None, None]:
-        """Let other processes write the segments, in any order; what they have written is kept.
+    def apart(self, *, keep: bool = True) -> Generator[Apart, None, None]:
+        """Let other processes write the segments, in any order.
 
         Another writer with the same key completes the video. Needs a ``resume_key``.
+
+        Args:
+            keep: what is finished, where not all is; it is found by the next run with the key.
         """
         self.validate()
         with only_writer(self._locked):
             segments = self._find_segments()
             segments.begin_apart()
+            store = SegmentStore(segments.path, self.format, self.path)
+            apart = Apart(store, segments.complete_apart)
             try:
-                store = SegmentStore(segments.path, self.format, self.path)
-                yield Apart(store, segments.complete_apart)
+                yield apart
             finally:
-                segments.keep_finished()
+                if keep or apart.is_complete:
+                    segments.keep_finished()
+                else:
+                    segments.remove()
 
     def can_start_at(self, number: int) -> bool:
         """Tell whether :meth:`start_at` takes a number.

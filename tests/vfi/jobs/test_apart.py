@@ -200,3 +200,18 @@ def test_segment_that_lacks_frames_gets_no_name(job: InterpolationJob, tmp_path:
         with pytest.raises(EncodeError, match="of 10 frames of a segment 1 were encoded"):
             writer.__exit__(None, None, None)
         assert [path.name for path in apart.store.folder.iterdir()] == ["segments.json"]
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["video", "images"])
+def test_nothing_of_a_failure_is_kept_on_request(
+    job: InterpolationJob, tmp_path: Path, kind: int
+) -> None:
+    piece = next(job.pieces(print, length=LENGTH))
+    sink = writers(job, tmp_path)[kind]
+    before = relative(tmp_path)
+    with pytest.raises(KeyboardInterrupt), sink.apart(keep=False) as apart:  # noqa: PT012
+        frames = partial(_frames_of, job, piece)
+        render_piece(frames, piece, [apart.store], on_frame=lambda: None)
+        assert apart.store.has(piece.first, piece.stop)
+        raise KeyboardInterrupt
+    assert relative(tmp_path) == before

@@ -1,0 +1,349 @@
+"""What a cluster gives: one process, one and two workers on this machine, and a forecast for many GPUs.
+
+Measured are runs of the command line and the constants of a model (``cluster_model``), which then
+predicts. Nothing about GPUs is measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ |= {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": str(ROOT),
+}  # before torch; of Ray's workers too
+
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from benchmarks import cluster_costs as costs_of
+from benchmarks.cluster_model import (
+    ADVICE,
+    Costs,
+    Forecast,
+    Job,
+    Machine,
+    find_limit,
+    helped,
+    predict,
+    seconds_alone,
+)
+from benchmarks.cluster_plot import Line, draw
+
+WAYS: dict[str, list[str]] = {
+    "one process": [],
+    "1 worker": ["--ray", "local", "--workers", "1"],
+    "2 workers": ["--ray", "local", "--workers", "2"],
+}
+GPUS = (1, 8, 64, 512)
+SHORT, FILM = "832x480", "1920x1080"
+CLIPS_JOB = Job("10,000 clips of 5 s", clips=10_000, source_frames=80)
+FILM_JOB = Job("film of 2 hours", clips=1, source_frames=2 * 3600 * 24)
+HERE = Machine(has_gpu=False, cores=1)
+_MEASURED_FRAMES = 300
+_BYTES_PER_GBIT = 1e9 / 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is run here: some clips of so many frames."""
+
+    name: str
+    clips: int
+    source_frames: int
+
+    @property
+    def num_frames(self) -> int:
+        """Of all results."""
+        return 2 * self.clips * self.source_frames
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds of one run: until the network is loaded, until all results are there, until the end."""
+
+    start: float
+    work: float
+    stop: float
+
+
+def main() -> None:
+    """Print tables of what was measured and what is predicted."""
+    args = parse()
+    kept: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        short = Case("many short clips", args.clips, args.clip_frames)
+        cases = [short, Case("one long clip", 1, args.long_frames)]
+        runs = run_all(args, cases, Path(folder))
+        sources = {size: make_clip(args, size, Path(folder)) for size in (args.size, SHORT, FILM)}
+        cluster = costs_of.measure_cluster(args.checkpoint, sources[args.size], Path(folder))
+        costs, shipped = measure_sizes(args, sources, cluster, Path(folder))
+    print_runs(runs, cases)
+    print_costs(costs, cluster)
+    print_check(runs, cases, costs[args.size])
+    for job, size, on_gpu in (
+        (CLIPS_JOB, SHORT, args.gpu_seconds[0]),
+        (FILM_JOB, FILM, args.gpu_seconds[1]),
+    ):
+        job_costs = replace(costs[size], network=on_gpu)
+        wire = 1 / (args.gbit * _BYTES_PER_GBIT)
+        kept[job.name] = forecasts(job, job_costs, args.cores, shipped[size], wire)
+    if args.json:
+        measured = {
+            "runs": {
+                case: {w: [asdict(r) for r in rs] for w, rs in of.items()}
+                for case, of in runs.items()
+            },
+            "costs": {size: asdict(found) for size, found in costs.items()},
+            "cluster": cluster,
+        }
+        args.json.write_text(json.dumps({"measured": measured, "predicted": kept}, indent=2))
+    if args.plot:
+        args.plot.write_text(draw(lines_of(kept)))
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("clip", type=Path, nargs="?", help="the picture; a test pattern without it")
+    parser.add_argument("--size", default="320x192", help="of the clips that are run here")
+    parser.add_argument("--clips", type=int, default=10)
+    parser.add_argument("--clip-frames", type=int, default=40)
+    parser.add_argument("--long-frames", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=2, help="of all ways in turn")
+    parser.add_argument(
+        "--gpu-seconds",
+        type=float,
+        nargs=2,
+        default=[0.005, 0.012],
+        metavar=("SHORT", "FILM"),
+        help="for a new frame of 832x480 and of 1920x1080 on a GPU; an assumption, not measured",
+    )
+    parser.add_argument("--cores", type=float, default=8, help="of a machine for each GPU")
+    parser.add_argument("--gbit", type=float, default=10, help="per second, for shipped files")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path, help="an SVG")
+    return parser.parse_args()
+
+
+def make_clip(
+    args: argparse.Namespace, size: str, folder: Path, count: int = _MEASURED_FRAMES
+) -> Path:
+    """Make a clip of a size, of the given one over and over."""
+    path = folder / f"{size}_{count}.mp4"
+    given = ["-stream_loop", "-1", "-i", str(args.clip)]
+    source = given if args.clip else ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=24"]
+    command = [get_ffmpeg_exe(), "-v", "error", "-y", *source, "-an"]
+    scale = f"scale={size.replace('x', ':')},setsar=1,setpts=N/(24*TB)"
+    command += ["-vf", scale, "-r", "24", "-frames:v", str(count), "-pix_fmt", "yuv420p"]
+    subprocess.run([*command, str(path)], check=True)
+    return path
+
+
+def run_all(
+    args: argparse.Namespace, cases: Sequence[Case], folder: Path
+) -> dict[str, dict[str, list[Run]]]:
+    """Run all cases in all ways in turn, some times; returns case -> way -> runs."""
+    found: dict[str, dict[str, list[Run]]] = {c.name: {way: [] for way in WAYS} for c in cases}
+    for case in cases:
+        clip = make_clip(args, args.size, folder, case.source_frames)
+        sources = folder / case.name
+        sources.mkdir()
+        for number in range(case.clips):
+            (sources / f"{number:03}.mp4").symlink_to(clip)
+    for number in range(args.rounds):
+        for case in cases:
+            # In reverse order every second time, so that a drift of the machine cancels.
+            for way in list(WAYS)[:: -1 if number % 2 else 1]:
+                run = run_once(args.checkpoint, folder / case.name, WAYS[way])
+                found[case.name][way].append(run)
+                print(f"{case.name}, {way}: {run}", file=sys.stderr, flush=True)
+    return found
+
+
+def run_once(checkpoint: Path, sources: Path, options: Sequence[str]) -> Run:
+    """Run the command line on a folder, and take the times at which it says how far it is."""
+    with tempfile.TemporaryDirectory() as results:
+        command = [sys.executable, "-u", str(ROOT / "inference_video.py"), "--video", str(sources)]
+        command += ["--out-dir", results, "--model", str(checkpoint), "--device", "cpu"]
+        command += ["--precision", "fp32", *options]
+        started = perf_counter()
+        loaded = done = 0.0
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdout
+            for line in process.stdout:
+                if line.startswith("model ") and not loaded and "as given" not in line:
+                    loaded = perf_counter()
+                if line.startswith("done:"):
+                    done = perf_counter()
+        ended = perf_counter()
+        expected = len(list(sources.iterdir()))
+        if process.returncode or len(list(Path(results).iterdir())) != expected:
+            raise SystemExit(f"{' '.join(command)} has failed; run it to see why.")
+    return Run(loaded - started, done - loaded, ended - done)
+
+
+def measure_sizes(
+    args: argparse.Namespace, sources: dict[str, Path], cluster: dict[str, float], folder: Path
+) -> tuple[dict[str, Costs], dict[str, float]]:
+    """Measure the constants of each size; returns bytes of source and result per frame as well."""
+    found: dict[str, Costs] = {}
+    shipped: dict[str, float] = {}
+    for size, clip in sources.items():
+        place = folder / f"of {size}"
+        place.mkdir()
+        costs, of_source, of_result = costs_of.measure_media(clip, place)
+        loading = cluster["import"] + cluster["read"]
+        many = max(cluster[f"clip {count}"] for count in costs_of.AT_HAND[1:])
+        found[size] = replace(
+            costs,
+            start=loading + cluster["connect"] + cluster["worker"],
+            start_plain=loading + cluster["build"],
+            hand_out=cluster["piece"] if size == FILM else many,
+            latency=cluster[f"clip {costs_of.AT_HAND[0]}"],
+            ship=cluster["ship"],
+        )
+        shipped[size] = of_source + 2 * of_result
+        print(f"{size}: {found[size]}", file=sys.stderr, flush=True)
+    width, height = map(int, args.size.split("x"))
+    network = costs_of.measure_network(args.checkpoint, (width, height))
+    found[args.size] = replace(found[args.size], network=network)
+    return found, shipped
+
+
+def print_runs(runs: dict[str, dict[str, list[Run]]], cases: Sequence[Case]) -> None:
+    """Print throughput, and speed-up over one process in the same round."""
+    print("\nmeasured here: frames of the result per second once the network is loaded")
+    print("| | frames | | starting | frames/s | speed-up | efficiency | from start to end |")
+    print("|---|---|---|---|---|---|---|---|")
+    for case in cases:
+        base = runs[case.name]["one process"]
+        for way, found in runs[case.name].items():
+            workers = 2 if way.startswith("2") else 1
+            start = statistics.median(run.start for run in found)
+            rate = case.num_frames / statistics.median(run.work for run in found)
+            gain = statistics.median(a.work / b.work for a, b in zip(base, found, strict=True))
+            whole = statistics.median(total(a) / total(b) for a, b in zip(base, found, strict=True))
+            print(
+                f"| {case.name} | {case.num_frames} | {way} | {start:.1f} s | {rate:.1f} | {gain:.2f} "
+                f"| {gain / workers:.0%} | {whole:.2f} |"
+            )
+
+
+def total(run: Run) -> float:
+    """Return seconds from start to end."""
+    return run.start + run.work + run.stop
+
+
+def print_costs(costs: dict[str, Costs], cluster: dict[str, float]) -> None:
+    """Print the constants."""
+    print("\nmeasured here: constants, in milliseconds")
+    print(f"| | {' | '.join(costs)} |")
+    print(f"|---|{'---|' * len(costs)}")
+    for name in asdict(Costs()):
+        values = [asdict(each)[name] for each in costs.values()]
+        if name == "ship":
+            cells = [f"{1e9 * value:.2f} s per GB" for value in values]
+        else:
+            cells = [f"{1000 * value:.3g}" if value else "" for value in values]
+        print(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    print(
+        "of Ray:",
+        ", ".join(f"{name} {1000 * s:.3g}" for name, s in cluster.items() if name != "ship"),
+    )
+
+
+def print_check(runs: dict[str, dict[str, list[Run]]], cases: Sequence[Case], costs: Costs) -> None:
+    """Print what the model says of the runs that were made here."""
+    print("\nthe model against the runs: seconds without starting")
+    print("| | | measured | model |")
+    print("|---|---|---|---|")
+    costs = replace(costs, start=0.0, start_plain=0.0, plan=0.0)
+    for case in cases:
+        job = Job(case.name, case.clips, case.source_frames)
+        model = [seconds_alone(job, costs, HERE)]
+        model += [predict(job, costs, HERE, workers).wall for workers in (1, 2)]
+        for (way, found), value in zip(runs[case.name].items(), model, strict=True):
+            measured = statistics.median(run.work for run in found)
+            print(f"| {case.name} | {way} | {measured:.1f} | {value:.1f} |")
+
+
+def forecasts(job: Job, costs: Costs, cores: float, shipped: float, wire: float) -> dict[str, Any]:
+    """Print what is predicted for GPUs, with and without what helps; returns it."""
+    machine = Machine(cores=cores)
+    print(f"\npredicted, not measured: {job.name}, {job.num_frames} frames")
+    variants = [job]
+    limit = find_limit(job, costs, machine)
+    if limit and (other := helped(job, limit.limit)):
+        variants.append(other)
+    if job.clips == 1:
+        variants.append(replace(job, name=f"{job.name}, in 16 parts", parts=16))
+    bytes_ = job.clips * job.source_frames * shipped
+    variants.append(replace(job, name=f"{job.name}, --ship", shipped_bytes=bytes_))
+    print(f"| | {' | '.join(f'{count} GPUs' for count in GPUS)} | limit |")
+    print(f"|---|{'---|' * len(GPUS)}---|")
+    kept: dict[str, Any] = {}
+    for variant in variants:
+        used = replace(costs, ship=costs.ship + wire)
+        found = [predict(variant, used, machine, count) for count in GPUS]
+        edge = find_limit(variant, used, machine)
+        print(f"| {variant.name} | {' | '.join(map(describe, found))} | {describe_limit(edge)} |")
+        curve = [predict(variant, used, machine, 2**power) for power in range(11)]
+        kept[variant.name] = {
+            "forecasts": [asdict(each) | {"limit": each.limit} for each in curve],
+            "limit": edge and asdict(edge) | {"limit": edge.limit},
+        }
+    if limit:
+        print(f"What helps where {limit.limit} is the limit: {ADVICE[limit.limit]}.")
+    return kept
+
+
+def describe(forecast: Forecast) -> str:
+    """Say how long it takes, and how well the GPUs are used."""
+    return f"{duration(forecast.wall)} ({forecast.efficiency:.0%}, {forecast.limit})"
+
+
+def describe_limit(limit: Forecast | None) -> str:
+    """Say from which number of workers on something else takes longer than the work."""
+    return f"{limit.limit}, from {limit.workers} on" if limit else "none"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds for people."""
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{seconds / 3600:.1f} h"
+
+
+def lines_of(kept: dict[str, Any]) -> list[Line]:
+    """Make lines for the plot of what was predicted."""
+    return [
+        Line(
+            name,
+            [(each["workers"], each["efficiency"]) for each in found["forecasts"]],
+            found["limit"]
+            and (found["limit"]["workers"], found["limit"]["efficiency"], found["limit"]["limit"]),
+        )
+        for variants in kept.values()
+        for name, found in variants.items()
+        if "--ship" not in name
+    ]
+
+
+if __name__ == "__main__":
+    main()
