@@ -27,6 +27,8 @@ from .summary import summarize
 from .watch import Watch
 from .worker import Failure, Made, Stored, Worker, WorkerInfo
 
+_PATIENCE = 5.0  # seconds, until workers that do not answer are ended all the same
+
 
 def render_on_cluster(
     program: Program,
@@ -101,6 +103,8 @@ def _workers(cluster: Cluster, memory_advice: str) -> Generator[list[Any], None,
     try:
         yield workers
     finally:
+        closing = [worker.close.remote() for worker in workers]
+        ray.wait(closing, num_returns=len(closing), timeout=_PATIENCE)
         for worker in workers:
             ray.kill(worker)
 

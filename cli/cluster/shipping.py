@@ -102,8 +102,9 @@ class Workbench:
         self._key = ""
 
     def close(self) -> None:
-        """Remove the folder."""
+        """Remove the folder; the next source makes another one."""
         self._stack.close()
+        self._folder, self._key = None, ""
 
     def unpack(
         self, shipment: Shipment, job: Any, stores: Iterable[RunStore]
