@@ -17,8 +17,6 @@ def prepare_ray(options: ClusterOptions) -> None:
         "RAY_USAGE_STATS_ENABLED": "0",
         # "A worker died" goes to standard output otherwise; such a worker begins its unit anew.
         "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
-        # Its own log goes to standard error as well: a line for each run, as our workers may restart.
-        "RAY_BACKEND_LOG_LEVEL": "fatal",
         # One attempt to reach an address. It makes twenty, of 40 s each, and says nothing meanwhile.
         "RAY_gcs_server_port_wait_time_s": "1",
     }
