@@ -193,6 +193,10 @@ class Worker:
         """End the work at hand after the frame it is at; no more is begun."""
         self._is_stopped.set()
 
+    def leave(self) -> None:
+        """Remove copies of files: the worker is about to be ended."""
+        self._bench.close()
+
     def _begin(self, work: Work) -> None:
         self._unit, self._num_made = work.unit, 0
 
