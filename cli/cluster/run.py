@@ -27,7 +27,7 @@ from .summary import summarize
 from .watch import Watch
 from .worker import Failure, Made, Stored, Worker, WorkerInfo
 
-_PATIENCE = 5.0  # seconds, until workers that do not answer are ended all the same
+_PATIENCE = 10.0  # seconds for workers to remove copies; the next run would do it as well
 
 
 def render_on_cluster(
@@ -47,7 +47,7 @@ def render_on_cluster(
                 check_nodes(cluster, paths)
         # In the store, which brings it to each machine once.
         stored = Stored(ray.put(network), network.sha256)
-        with _workers(cluster, program.memory_advice) as workers:
+        with _workers(cluster, program.memory_advice, has_copies=options.ship) as workers:
             info = _load(workers, stored)
             where = f"{len(cluster.nodes)} machine{'s' * (len(cluster.nodes) > 1)}"
             print(f"cluster {len(workers)} worker{'s' * (len(workers) > 1)} on {where}")
@@ -85,8 +85,10 @@ def _key(plan: Plan[Any], info: WorkerInfo) -> str:
 
 
 @contextmanager
-def _workers(cluster: Cluster, memory_advice: str) -> Generator[list[Any], None, None]:
-    """Start workers for the block."""
+def _workers(
+    cluster: Cluster, memory_advice: str, *, has_copies: bool
+) -> Generator[list[Any], None, None]:
+    """Start workers for the block; with copies of files, they are asked to remove these."""
     share = cluster.share
     actor = ray.remote(
         num_cpus=share.cpus,
@@ -103,8 +105,9 @@ def _workers(cluster: Cluster, memory_advice: str) -> Generator[list[Any], None,
     try:
         yield workers
     finally:
-        closing = [worker.close.remote() for worker in workers]
-        ray.wait(closing, num_returns=len(closing), timeout=_PATIENCE)
+        if has_copies:
+            leaving = [worker.leave.remote() for worker in workers]
+            ray.wait(leaving, num_returns=len(leaving), timeout=_PATIENCE)
         for worker in workers:
             ray.kill(worker)
 

@@ -193,8 +193,8 @@ class Worker:
         """End the work at hand after the frame it is at; no more is begun."""
         self._is_stopped.set()
 
-    def close(self) -> None:
-        """Remove what only this worker needs, before it is ended."""
+    def leave(self) -> None:
+        """Remove copies of files: the worker is about to be ended."""
         self._bench.close()
 
     def _begin(self, work: Work) -> None:

@@ -51,10 +51,19 @@ class Run:
         added = {_MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
         return {**ONE_THREAD, **added}
 
-    def processes(self, *titles: str) -> list[int]:
-        """List those that live, of all titles or of some."""
+    def processes(self) -> list[int]:
+        """List those that live."""
         found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in found if self._owns(pid) and _title(pid).startswith(titles or "")]
+        return [pid for pid in found if self._owns(pid)]
+
+    def workers(self) -> list[int]:
+        """List those that make frames, look at clips or complete them."""
+        titles = {pid: _title(pid) for pid in self.processes()}
+        return [
+            pid
+            for pid, title in titles.items()
+            if title.startswith("ray::") and not title.endswith(("IDLE", "Idle", "Agent"))
+        ]
 
     def wait_until_over(self) -> None:
         """Wait until none is left."""
@@ -113,6 +122,7 @@ class Cluster:
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",  # else other tests leave them no time
         }
         self.nodes: list[Run] = []
 
