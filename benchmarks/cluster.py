@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -227,22 +226,27 @@ def measure_sizes(
 
 
 def print_runs(runs: dict[str, dict[str, list[Run]]], cases: Sequence[Case]) -> None:
-    """Print throughput, and speed-up over one process in the same round."""
+    """Print the fastest run of each way, and the range of speed-ups over one process in its round."""
     print("\nmeasured here: frames of the result per second once the network is loaded")
-    print("| | frames | | starting | frames/s | speed-up | efficiency | from start to end |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| | frames | | starting | frames/s | speed-up | efficiency | in pairs | start to end |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for case in cases:
         base = runs[case.name]["one process"]
         for way, found in runs[case.name].items():
             workers = 2 if way.startswith("2") else 1
-            start = statistics.median(run.start for run in found)
-            rate = case.num_frames / statistics.median(run.work for run in found)
-            gain = statistics.median(a.work / b.work for a, b in zip(base, found, strict=True))
-            whole = statistics.median(total(a) / total(b) for a, b in zip(base, found, strict=True))
+            gain = fastest(base) / fastest(found)
+            pairs = [a.work / b.work for a, b in zip(base, found, strict=True)]
             print(
-                f"| {case.name} | {case.num_frames} | {way} | {start:.1f} s | {rate:.1f} | {gain:.2f} "
-                f"| {gain / workers:.0%} | {whole:.2f} |"
+                f"| {case.name} | {case.num_frames} | {way} | {min(run.start for run in found):.1f} s "
+                f"| {case.num_frames / fastest(found):.1f} | {gain:.2f} | {gain / workers:.0%} "
+                f"| {min(pairs):.2f} to {max(pairs):.2f} "
+                f"| {min(map(total, base)) / min(map(total, found)):.2f} |"
             )
+
+
+def fastest(runs: Sequence[Run]) -> float:
+    """Return seconds of the run that others disturbed least, without starting."""
+    return min(run.work for run in runs)
 
 
 def total(run: Run) -> float:
@@ -279,8 +283,7 @@ def print_check(runs: dict[str, dict[str, list[Run]]], cases: Sequence[Case], co
         model = [seconds_alone(job, costs, HERE)]
         model += [predict(job, costs, HERE, workers).wall for workers in (1, 2)]
         for (way, found), value in zip(runs[case.name].items(), model, strict=True):
-            measured = statistics.median(run.work for run in found)
-            print(f"| {case.name} | {way} | {measured:.1f} | {value:.1f} |")
+            print(f"| {case.name} | {way} | {fastest(found):.1f} | {value:.1f} |")
 
 
 def forecasts(job: Job, costs: Costs, cores: float, shipped: float, wire: float) -> dict[str, Any]:
