@@ -78,39 +78,68 @@ class Run:
     stop: float
 
 
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured here.
+
+    Attributes:
+        cases: what was run.
+        runs: case -> way -> its runs, round by round.
+        costs: size -> constants; the network's only where it was run.
+        shipped: size -> bytes of source and result for each frame of the source.
+        cluster: what Ray takes part in, see ``measure_cluster``.
+    """
+
+    cases: list[Case]
+    runs: dict[str, dict[str, list[Run]]]
+    costs: dict[str, Costs]
+    shipped: dict[str, float]
+    cluster: dict[str, float]
+
+    @classmethod
+    def read(cls, file: Path) -> Measured:
+        """Read what an earlier run has kept with ``--json``."""
+        kept = json.loads(file.read_text())["measured"]
+        runs = {
+            case: {way: [Run(**run) for run in found] for way, found in ways.items()}
+            for case, ways in kept["runs"].items()
+        }
+        costs = {size: Costs(**found) for size, found in kept["costs"].items()}
+        cases = [Case(**case) for case in kept["cases"]]
+        return cls(cases, runs, costs, kept["shipped"], kept["cluster"])
+
+
 def main() -> None:
     """Print tables of what was measured and what is predicted."""
     args = parse()
-    kept: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        short = Case("many short clips", args.clips, args.clip_frames)
-        cases = [short, Case("one long clip", 1, args.long_frames)]
-        runs = run_all(args, cases, Path(folder))
-        sources = {size: make_clip(args, size, Path(folder)) for size in (args.size, SHORT, FILM)}
-        cluster = costs_of.measure_cluster(args.checkpoint, sources[args.size], Path(folder))
-        costs, shipped = measure_sizes(args, sources, cluster, Path(folder))
-    print_runs(runs, cases)
-    print_costs(costs, cluster)
-    print_check(runs, cases, costs[args.size])
-    for job, size, on_gpu in (
-        (CLIPS_JOB, SHORT, args.gpu_seconds[0]),
-        (FILM_JOB, FILM, args.gpu_seconds[1]),
-    ):
-        job_costs = replace(costs[size], network=on_gpu)
+    measured = Measured.read(args.measured) if args.measured else measure(args)
+    print_runs(measured)
+    print_costs(measured)
+    print_check(measured)
+    predicted: dict[str, Any] = {}
+    jobs = ((CLIPS_JOB, SHORT), (FILM_JOB, FILM))
+    for (job, size), on_gpu in zip(jobs, args.gpu_seconds, strict=True):
+        costs = replace(measured.costs[size], network=on_gpu)
         wire = 1 / (args.gbit * _BYTES_PER_GBIT)
-        kept[job.name] = forecasts(job, job_costs, args.cores, shipped[size], wire)
+        predicted |= forecasts(job, costs, args.cores, measured.shipped[size], wire)
     if args.json:
-        measured = {
-            "runs": {
-                case: {w: [asdict(r) for r in rs] for w, rs in of.items()}
-                for case, of in runs.items()
-            },
-            "costs": {size: asdict(found) for size, found in costs.items()},
-            "cluster": cluster,
-        }
-        args.json.write_text(json.dumps({"measured": measured, "predicted": kept}, indent=2))
+        args.json.write_text(
+            json.dumps({"measured": asdict(measured), "predicted": predicted}, indent=2)
+        )
     if args.plot:
-        args.plot.write_text(draw(lines_of(kept)))
+        args.plot.write_text(draw(lines_of(predicted)))
+
+
+def measure(args: argparse.Namespace) -> Measured:
+    """Run the command line and measure the constants."""
+    short = Case("many short clips", args.clips, args.clip_frames)
+    cases = [short, Case("one long clip", 1, args.long_frames)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sources = {size: make_clip(args, size, folder) for size in (args.size, SHORT, FILM)}
+        cluster = costs_of.measure_cluster(args.checkpoint, sources[args.size], folder)
+        costs, shipped = measure_sizes(args, sources, cluster, folder)
+        return Measured(cases, run_all(args, cases, folder), costs, shipped, cluster)
 
 
 def parse() -> argparse.Namespace:
@@ -133,6 +162,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--cores", type=float, default=8, help="of a machine for each GPU")
     parser.add_argument("--gbit", type=float, default=10, help="per second, for shipped files")
+    parser.add_argument("--measured", type=Path, help="JSON of an earlier run, to predict from it")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="an SVG")
     return parser.parse_args()
@@ -225,14 +255,14 @@ def measure_sizes(
     return found, shipped
 
 
-def print_runs(runs: dict[str, dict[str, list[Run]]], cases: Sequence[Case]) -> None:
+def print_runs(measured: Measured) -> None:
     """Print the fastest run of each way, and the range of speed-ups over one process in its round."""
     print("\nmeasured here: frames of the result per second once the network is loaded")
     print("| | frames | | starting | frames/s | speed-up | efficiency | in pairs | start to end |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for case in cases:
-        base = runs[case.name]["one process"]
-        for way, found in runs[case.name].items():
+    for case in measured.cases:
+        base = measured.runs[case.name]["one process"]
+        for way, found in measured.runs[case.name].items():
             workers = 2 if way.startswith("2") else 1
             gain = fastest(base) / fastest(found)
             pairs = [a.work / b.work for a, b in zip(base, found, strict=True)]
@@ -254,8 +284,9 @@ def total(run: Run) -> float:
     return run.start + run.work + run.stop
 
 
-def print_costs(costs: dict[str, Costs], cluster: dict[str, float]) -> None:
+def print_costs(measured: Measured) -> None:
     """Print the constants."""
+    costs, cluster = measured.costs, measured.cluster
     print("\nmeasured here: constants, in milliseconds")
     print(f"| | {' | '.join(costs)} |")
     print(f"|---|{'---|' * len(costs)}")
@@ -272,17 +303,18 @@ def print_costs(costs: dict[str, Costs], cluster: dict[str, float]) -> None:
     )
 
 
-def print_check(runs: dict[str, dict[str, list[Run]]], cases: Sequence[Case], costs: Costs) -> None:
+def print_check(measured: Measured) -> None:
     """Print what the model says of the runs that were made here."""
     print("\nthe model against the runs: seconds without starting")
     print("| | | measured | model |")
     print("|---|---|---|---|")
-    costs = replace(costs, start=0.0, start_plain=0.0, plan=0.0)
-    for case in cases:
+    ran = next(costs for costs in measured.costs.values() if costs.network)
+    costs = replace(ran, start=0.0, start_plain=0.0, plan=0.0)
+    for case in measured.cases:
         job = Job(case.name, case.clips, case.source_frames)
         model = [seconds_alone(job, costs, HERE)]
         model += [predict(job, costs, HERE, workers).wall for workers in (1, 2)]
-        for (way, found), value in zip(runs[case.name].items(), model, strict=True):
+        for (way, found), value in zip(measured.runs[case.name].items(), model, strict=True):
             print(f"| {case.name} | {way} | {fastest(found):.1f} | {value:.1f} |")
 
 
