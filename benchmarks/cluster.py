@@ -41,11 +41,7 @@ from benchmarks.cluster_model import (
 )
 from benchmarks.cluster_plot import Line, draw
 
-WAYS: dict[str, list[str]] = {
-    "one process": [],
-    "1 worker": ["--ray", "local", "--workers", "1"],
-    "2 workers": ["--ray", "local", "--workers", "2"],
-}
+WAYS = {"one process": 0, "1 worker": 1, "2 workers": 2}  # 0: without a cluster
 GPUS = (1, 8, 64, 512)
 SHORT, FILM = "832x480", "1920x1080"
 CLIPS_JOB = Job("10,000 clips of 5 s", clips=10_000, source_frames=80)
@@ -203,8 +199,11 @@ def run_all(
     return found
 
 
-def run_once(checkpoint: Path, sources: Path, options: Sequence[str]) -> Run:
+def run_once(checkpoint: Path, sources: Path, workers: int) -> Run:
     """Run the command line on a folder, and take the times at which it says how far it is."""
+    options = ["--ray", "local", "--workers", str(workers)] if workers else []
+    # Each worker gets its part of the cores, and computes with as many threads.
+    cores = {"RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": workers})}
     with tempfile.TemporaryDirectory() as results:
         command = [sys.executable, "-u", str(ROOT / "inference_video.py"), "--video", str(sources)]
         command += ["--out-dir", results, "--model", str(checkpoint), "--device", "cpu"]
@@ -212,7 +211,11 @@ def run_once(checkpoint: Path, sources: Path, options: Sequence[str]) -> Run:
         started = perf_counter()
         loaded = done = 0.0
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **cores},
         ) as process:
             assert process.stdout
             for line in process.stdout:
@@ -263,12 +266,11 @@ def print_runs(measured: Measured) -> None:
     for case in measured.cases:
         base = measured.runs[case.name]["one process"]
         for way, found in measured.runs[case.name].items():
-            workers = 2 if way.startswith("2") else 1
             gain = fastest(base) / fastest(found)
             pairs = [a.work / b.work for a, b in zip(base, found, strict=True)]
             print(
                 f"| {case.name} | {case.num_frames} | {way} | {min(run.start for run in found):.1f} s "
-                f"| {case.num_frames / fastest(found):.1f} | {gain:.2f} | {gain / workers:.0%} "
+                f"| {case.num_frames / fastest(found):.1f} | {gain:.2f} | {gain / max(1, WAYS[way]):.0%} "
                 f"| {min(pairs):.2f} to {max(pairs):.2f} "
                 f"| {min(map(total, base)) / min(map(total, found)):.2f} |"
             )
@@ -327,7 +329,7 @@ def forecasts(job: Job, costs: Costs, cores: float, shipped: float, wire: float)
     if limit and (other := helped(job, limit.limit)):
         variants.append(other)
     if job.clips == 1:
-        variants.append(replace(job, name=f"{job.name}, in 16 parts", parts=16))
+        variants.append(replace(job, name=f"{job.name}, in 64 parts", parts=64))
     bytes_ = job.clips * job.source_frames * shipped
     variants.append(replace(job, name=f"{job.name}, --ship", shipped_bytes=bytes_))
     print(f"| | {' | '.join(f'{count} GPUs' for count in GPUS)} | limit |")
@@ -365,19 +367,16 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{seconds / 3600:.1f} h"
 
 
-def lines_of(kept: dict[str, Any]) -> list[Line]:
+def lines_of(predicted: dict[str, Any]) -> list[Line]:
     """Make lines for the plot of what was predicted."""
-    return [
-        Line(
-            name,
-            [(each["workers"], each["efficiency"]) for each in found["forecasts"]],
-            found["limit"]
-            and (found["limit"]["workers"], found["limit"]["efficiency"], found["limit"]["limit"]),
-        )
-        for variants in kept.values()
-        for name, found in variants.items()
-        if "--ship" not in name
-    ]
+    lines: list[Line] = []
+    for name, found in predicted.items():
+        points = [(each["workers"], each["efficiency"]) for each in found["forecasts"]]
+        edge = found["limit"]
+        limit = edge and (edge["workers"], edge["efficiency"], edge["limit"])
+        if "--ship" not in name:
+            lines.append(Line(name, points, limit))
+    return lines
 
 
 if __name__ == "__main__":

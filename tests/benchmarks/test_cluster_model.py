@@ -122,6 +122,11 @@ def test_gpu_and_cores_work_side_by_side_and_a_core_alone_in_turn() -> None:
     assert seconds_alone(CLIPS, costs, CPU) == pytest.approx(frames * 0.04)
 
 
+def test_one_thread_reads_on_however_many_cores() -> None:
+    costs = replace(NETWORK, look=0.08)
+    assert seconds_alone(CLIPS, costs, GPU) == pytest.approx(CLIPS.num_frames * 0.04)
+
+
 def test_what_is_shipped_passes_through_the_driver() -> None:
     costs = replace(NETWORK, ship=1e-9)
     shipped = replace(CLIPS, shipped_bytes=5e12)
