@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -42,11 +41,7 @@ from benchmarks.cluster_model import (
 )
 from benchmarks.cluster_plot import Line, draw
 
-WAYS: dict[str, list[str]] = {
-    "one process": [],
-    "1 worker": ["--ray", "local", "--workers", "1"],
-    "2 workers": ["--ray", "local", "--workers", "2"],
-}
+WAYS = {"one process": 0, "1 worker": 1, "2 workers": 2}  # 0: without a cluster
 GPUS = (1, 8, 64, 512)
 SHORT, FILM = "832x480", "1920x1080"
 CLIPS_JOB = Job("10,000 clips of 5 s", clips=10_000, source_frames=80)
@@ -79,39 +74,68 @@ class Run:
     stop: float
 
 
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured here.
+
+    Attributes:
+        cases: what was run.
+        runs: case -> way -> its runs, round by round.
+        costs: size -> constants; the network's only where it was run.
+        shipped: size -> bytes of source and result for each frame of the source.
+        cluster: what Ray takes part in, see ``measure_cluster``.
+    """
+
+    cases: list[Case]
+    runs: dict[str, dict[str, list[Run]]]
+    costs: dict[str, Costs]
+    shipped: dict[str, float]
+    cluster: dict[str, float]
+
+    @classmethod
+    def read(cls, file: Path) -> Measured:
+        """Read what an earlier run has kept with ``--json``."""
+        kept = json.loads(file.read_text())["measured"]
+        runs = {
+            case: {way: [Run(**run) for run in found] for way, found in ways.items()}
+            for case, ways in kept["runs"].items()
+        }
+        costs = {size: Costs(**found) for size, found in kept["costs"].items()}
+        cases = [Case(**case) for case in kept["cases"]]
+        return cls(cases, runs, costs, kept["shipped"], kept["cluster"])
+
+
 def main() -> None:
     """Print tables of what was measured and what is predicted."""
     args = parse()
-    kept: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        short = Case("many short clips", args.clips, args.clip_frames)
-        cases = [short, Case("one long clip", 1, args.long_frames)]
-        runs = run_all(args, cases, Path(folder))
-        sources = {size: make_clip(args, size, Path(folder)) for size in (args.size, SHORT, FILM)}
-        cluster = costs_of.measure_cluster(args.checkpoint, sources[args.size], Path(folder))
-        costs, shipped = measure_sizes(args, sources, cluster, Path(folder))
-    print_runs(runs, cases)
-    print_costs(costs, cluster)
-    print_check(runs, cases, costs[args.size])
-    for job, size, on_gpu in (
-        (CLIPS_JOB, SHORT, args.gpu_seconds[0]),
-        (FILM_JOB, FILM, args.gpu_seconds[1]),
-    ):
-        job_costs = replace(costs[size], network=on_gpu)
+    measured = Measured.read(args.measured) if args.measured else measure(args)
+    print_runs(measured)
+    print_costs(measured)
+    print_check(measured)
+    predicted: dict[str, Any] = {}
+    jobs = ((CLIPS_JOB, SHORT), (FILM_JOB, FILM))
+    for (job, size), on_gpu in zip(jobs, args.gpu_seconds, strict=True):
+        costs = replace(measured.costs[size], network=on_gpu)
         wire = 1 / (args.gbit * _BYTES_PER_GBIT)
-        kept[job.name] = forecasts(job, job_costs, args.cores, shipped[size], wire)
+        predicted |= forecasts(job, costs, args.cores, measured.shipped[size], wire)
     if args.json:
-        measured = {
-            "runs": {
-                case: {w: [asdict(r) for r in rs] for w, rs in of.items()}
-                for case, of in runs.items()
-            },
-            "costs": {size: asdict(found) for size, found in costs.items()},
-            "cluster": cluster,
-        }
-        args.json.write_text(json.dumps({"measured": measured, "predicted": kept}, indent=2))
+        args.json.write_text(
+            json.dumps({"measured": asdict(measured), "predicted": predicted}, indent=2)
+        )
     if args.plot:
-        args.plot.write_text(draw(lines_of(kept)))
+        args.plot.write_text(draw(lines_of(predicted)))
+
+
+def measure(args: argparse.Namespace) -> Measured:
+    """Run the command line and measure the constants."""
+    short = Case("many short clips", args.clips, args.clip_frames)
+    cases = [short, Case("one long clip", 1, args.long_frames)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sources = {size: make_clip(args, size, folder) for size in (args.size, SHORT, FILM)}
+        cluster = costs_of.measure_cluster(args.checkpoint, sources[args.size], folder)
+        costs, shipped = measure_sizes(args, sources, cluster, folder)
+        return Measured(cases, run_all(args, cases, folder), costs, shipped, cluster)
 
 
 def parse() -> argparse.Namespace:
@@ -134,6 +158,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--cores", type=float, default=8, help="of a machine for each GPU")
     parser.add_argument("--gbit", type=float, default=10, help="per second, for shipped files")
+    parser.add_argument("--measured", type=Path, help="JSON of an earlier run, to predict from it")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="an SVG")
     return parser.parse_args()
@@ -174,8 +199,11 @@ def run_all(
     return found
 
 
-def run_once(checkpoint: Path, sources: Path, options: Sequence[str]) -> Run:
+def run_once(checkpoint: Path, sources: Path, workers: int) -> Run:
     """Run the command line on a folder, and take the times at which it says how far it is."""
+    options = ["--ray", "local", "--workers", str(workers)] if workers else []
+    # Each worker gets its part of the cores, and computes with as many threads.
+    cores = {"RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": workers})}
     with tempfile.TemporaryDirectory() as results:
         command = [sys.executable, "-u", str(ROOT / "inference_video.py"), "--video", str(sources)]
         command += ["--out-dir", results, "--model", str(checkpoint), "--device", "cpu"]
@@ -183,7 +211,11 @@ def run_once(checkpoint: Path, sources: Path, options: Sequence[str]) -> Run:
         started = perf_counter()
         loaded = done = 0.0
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **cores},
         ) as process:
             assert process.stdout
             for line in process.stdout:
@@ -226,23 +258,27 @@ def measure_sizes(
     return found, shipped
 
 
-def print_runs(runs: dict[str, dict[str, list[Run]]], cases: Sequence[Case]) -> None:
-    """Print throughput, and speed-up over one process in the same round."""
+def print_runs(measured: Measured) -> None:
+    """Print the fastest run of each way, and the range of speed-ups over one process in its round."""
     print("\nmeasured here: frames of the result per second once the network is loaded")
-    print("| | frames | | starting | frames/s | speed-up | efficiency | from start to end |")
-    print("|---|---|---|---|---|---|---|---|")
-    for case in cases:
-        base = runs[case.name]["one process"]
-        for way, found in runs[case.name].items():
-            workers = 2 if way.startswith("2") else 1
-            start = statistics.median(run.start for run in found)
-            rate = case.num_frames / statistics.median(run.work for run in found)
-            gain = statistics.median(a.work / b.work for a, b in zip(base, found, strict=True))
-            whole = statistics.median(total(a) / total(b) for a, b in zip(base, found, strict=True))
+    print("| | frames | | starting | frames/s | speed-up | efficiency | in pairs | start to end |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for case in measured.cases:
+        base = measured.runs[case.name]["one process"]
+        for way, found in measured.runs[case.name].items():
+            gain = fastest(base) / fastest(found)
+            pairs = [a.work / b.work for a, b in zip(base, found, strict=True)]
             print(
-                f"| {case.name} | {case.num_frames} | {way} | {start:.1f} s | {rate:.1f} | {gain:.2f} "
-                f"| {gain / workers:.0%} | {whole:.2f} |"
+                f"| {case.name} | {case.num_frames} | {way} | {min(run.start for run in found):.1f} s "
+                f"| {case.num_frames / fastest(found):.1f} | {gain:.2f} | {gain / max(1, WAYS[way]):.0%} "
+                f"| {min(pairs):.2f} to {max(pairs):.2f} "
+                f"| {min(map(total, base)) / min(map(total, found)):.2f} |"
             )
+
+
+def fastest(runs: Sequence[Run]) -> float:
+    """Return seconds of the run that others disturbed least, without starting."""
+    return min(run.work for run in runs)
 
 
 def total(run: Run) -> float:
@@ -250,8 +286,9 @@ def total(run: Run) -> float:
     return run.start + run.work + run.stop
 
 
-def print_costs(costs: dict[str, Costs], cluster: dict[str, float]) -> None:
+def print_costs(measured: Measured) -> None:
     """Print the constants."""
+    costs, cluster = measured.costs, measured.cluster
     print("\nmeasured here: constants, in milliseconds")
     print(f"| | {' | '.join(costs)} |")
     print(f"|---|{'---|' * len(costs)}")
@@ -268,19 +305,19 @@ def print_costs(costs: dict[str, Costs], cluster: dict[str, float]) -> None:
     )
 
 
-def print_check(runs: dict[str, dict[str, list[Run]]], cases: Sequence[Case], costs: Costs) -> None:
+def print_check(measured: Measured) -> None:
     """Print what the model says of the runs that were made here."""
     print("\nthe model against the runs: seconds without starting")
     print("| | | measured | model |")
     print("|---|---|---|---|")
-    costs = replace(costs, start=0.0, start_plain=0.0, plan=0.0)
-    for case in cases:
+    ran = next(costs for costs in measured.costs.values() if costs.network)
+    costs = replace(ran, start=0.0, start_plain=0.0, plan=0.0)
+    for case in measured.cases:
         job = Job(case.name, case.clips, case.source_frames)
         model = [seconds_alone(job, costs, HERE)]
         model += [predict(job, costs, HERE, workers).wall for workers in (1, 2)]
-        for (way, found), value in zip(runs[case.name].items(), model, strict=True):
-            measured = statistics.median(run.work for run in found)
-            print(f"| {case.name} | {way} | {measured:.1f} | {value:.1f} |")
+        for (way, found), value in zip(measured.runs[case.name].items(), model, strict=True):
+            print(f"| {case.name} | {way} | {fastest(found):.1f} | {value:.1f} |")
 
 
 def forecasts(job: Job, costs: Costs, cores: float, shipped: float, wire: float) -> dict[str, Any]:
@@ -292,7 +329,7 @@ def forecasts(job: Job, costs: Costs, cores: float, shipped: float, wire: float)
     if limit and (other := helped(job, limit.limit)):
         variants.append(other)
     if job.clips == 1:
-        variants.append(replace(job, name=f"{job.name}, in 16 parts", parts=16))
+        variants.append(replace(job, name=f"{job.name}, in 64 parts", parts=64))
     bytes_ = job.clips * job.source_frames * shipped
     variants.append(replace(job, name=f"{job.name}, --ship", shipped_bytes=bytes_))
     print(f"| | {' | '.join(f'{count} GPUs' for count in GPUS)} | limit |")
@@ -330,19 +367,16 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{seconds / 3600:.1f} h"
 
 
-def lines_of(kept: dict[str, Any]) -> list[Line]:
+def lines_of(predicted: dict[str, Any]) -> list[Line]:
     """Make lines for the plot of what was predicted."""
-    return [
-        Line(
-            name,
-            [(each["workers"], each["efficiency"]) for each in found["forecasts"]],
-            found["limit"]
-            and (found["limit"]["workers"], found["limit"]["efficiency"], found["limit"]["limit"]),
-        )
-        for variants in kept.values()
-        for name, found in variants.items()
-        if "--ship" not in name
-    ]
+    lines: list[Line] = []
+    for name, found in predicted.items():
+        points = [(each["workers"], each["efficiency"]) for each in found["forecasts"]]
+        edge = found["limit"]
+        limit = edge and (edge["workers"], edge["efficiency"], edge["limit"])
+        if "--ship" not in name:
+            lines.append(Line(name, points, limit))
+    return lines
 
 
 if __name__ == "__main__":

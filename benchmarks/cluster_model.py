@@ -180,10 +180,14 @@ def seconds_alone(job: Job, costs: Costs, machine: Machine) -> float:
 
 
 def _per_frame(job: Job, costs: Costs, machine: Machine, reading: float) -> float:
-    """Return seconds for a frame of the result; a GPU works while the cores read and encode."""
-    on_cores = (reading / job.multi + costs.encode) / machine.cores
+    """Return seconds for a frame of the result; a GPU works while the cores read and encode.
+
+    One thread reads, however many cores there are.
+    """
+    reading /= job.multi
+    on_cores = (reading + costs.encode) / machine.cores
     network = costs.network * (job.multi - 1) / job.multi
-    return max(network, on_cores) if machine.has_gpu else network + on_cores
+    return max(network, on_cores, reading) if machine.has_gpu else network + on_cores
 
 
 def _joining(job: Job, costs: Costs) -> float:
