@@ -127,7 +127,7 @@ def _cluster(args: argparse.Namespace) -> ClusterOptions | None:
     """Read where work is spread to, and refuse what cannot be spread."""
     if args.ray is None:
         for name in ("workers", "gpus_per_worker", "ship"):
-            if getattr(args, name):
+            if getattr(args, name) is not None and getattr(args, name) is not False:
                 raise InputError(f"--{name.replace('_', '-')} requires --ray.")
         return None
     if args.output == STANDARD_OUTPUT:

@@ -181,7 +181,14 @@ def share_out(resources: Sequence[dict[str, float]], options: ClusterOptions) ->
                 "--workers, or fewer --gpus-per-worker, 0 for none."
             )
         return num_workers, Share(min(1.0, sum(cpus) / num_workers), wanted)
-    num_workers = options.workers or sum(max(1, floor(n / _CORES_PER_WORKER)) for n in cpus)
+    return _share_cores([count for count in cpus if count], options.workers)
+
+
+def _share_cores(cpus: Sequence[float], num_workers: int | None) -> tuple[int, Share]:
+    """Share out the cores of machines, each of which has some."""
+    if not cpus:
+        raise InputError("The cluster has no cores. Start its machines without --num-cpus=0.")
+    num_workers = num_workers or sum(max(1, floor(n / _CORES_PER_WORKER)) for n in cpus)
     for each in range(floor(max(cpus)), 0, -1):
         if sum(floor(count / each) for count in cpus) >= num_workers:
             return num_workers, Share(float(each), 0.0)

@@ -42,6 +42,7 @@ def asked(workers: int | None = None, gpus: float | None = None) -> ClusterOptio
         ([{"CPU": 2.0}], asked(workers=2), (2, Share(1, 0))),
         ([{"CPU": 16.0}, CPU4], asked(workers=5), (5, Share(4, 0))),
         ([{"CPU": 2.0}], asked(workers=8), (8, Share(0.25, 0))),
+        ([{"CPU": 0.0}, {}, CPU4], asked(), (1, Share(4, 0))),
     ],
 )
 def test_cluster_is_shared_out(
@@ -56,9 +57,10 @@ def test_cluster_is_shared_out(
         ([GPU2], asked(workers=3), "2 GPUs, room for 2 workers with 1 each; 3 were asked for"),
         ([GPU1, GPU1], asked(gpus=2), "2 GPUs, room for 0 workers with 2 each; at least 1 were"),
         ([CPU4], asked(gpus=0.5), "0 GPUs, room for 0 workers with 0.5 each"),
+        ([{"CPU": 0.0}], asked(), "The cluster has no cores"),
     ],
 )
-def test_more_gpus_than_there_are_are_refused(
+def test_more_than_there_is_is_refused(
     nodes: list[dict[str, float]], options: ClusterOptions, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -109,6 +111,7 @@ def state_of(name: str, **state: Any) -> Any:
     [
         (["--workers", "2"], "--workers requires --ray"),
         (["--gpus-per-worker", "0.5"], "--gpus-per-worker requires --ray"),
+        (["--gpus-per-worker", "0"], "--gpus-per-worker requires --ray"),
         (["--ship"], "--ship requires --ray"),
         (["--ray", "local", "--workers", "0"], "must be a whole number from 1 to 10000, got '0'"),
         (["--ray", "local", "--gpus-per-worker", "1.5"], "a part of a GPU such as 0.5, or a whole"),
