@@ -28,7 +28,8 @@ from benchmarks.cluster_model import SEGMENT_LENGTH, Costs
 from benchmarks.network import smooth_pair
 from cli.checkpoints import find_rife
 from cli.loaded import RifeNetwork
-from cli.options import ClusterOptions, parse_interpolation
+from cli.options import ClusterOptions
+from cli.parse import parse_interpolation
 from cli.plan import Plan, plan_interpolation
 from rife_arch import load_rife
 from vfi.jobs import Piece, complete
@@ -168,11 +169,15 @@ def measure_cluster(checkpoint: Path, clip: Path, folder: Path) -> dict[str, flo
     started = perf_counter()
     with started_cluster() as cluster:
         found["connect"] = perf_counter() - started
-        from cli.cluster.run import _load, _workers
+        import ray
+
+        from cli.cluster.run import load_network, started_workers
+        from cli.cluster.worker import Stored
 
         started = perf_counter()
-        with _workers(cluster, network, "") as workers:
-            _load(workers)
+        stored = Stored(ray.put(network), network.sha256)
+        with started_workers(cluster, "", has_copies=False) as workers:
+            load_network(workers, stored)
             found["worker"] = perf_counter() - started
         plan = plan_of(clip, folder / "handed.mp4")
         actor = start_idle()
@@ -189,7 +194,7 @@ def measure_cluster(checkpoint: Path, clip: Path, folder: Path) -> dict[str, flo
 @contextmanager
 def started_cluster() -> Iterator[Any]:
     """Start a cluster of one worker on this machine, as ``--ray local`` does."""
-    from cli.ray_environment import prepare_ray
+    from cli.cluster.environment import prepare_ray
 
     options = ClusterOptions("local", 1, None, False)
     prepare_ray(options)
@@ -203,17 +208,18 @@ def start_idle() -> Any:
     """Start an actor that does nothing, at once, where a worker makes frames."""
     import ray
 
+    from cli.cluster.worker import Made
     from cli.rendering import Rendered
 
     class Idle:
-        def load(self) -> None:
+        def load(self, _network: Any) -> None:
             return None
 
-        def make_clip(self, *_: Any) -> Rendered:
-            return Rendered(num_frames=1)
+        def make_clip(self, *_: Any) -> Made[Rendered]:
+            return Made(Rendered(num_frames=1), ())
 
-        def make_piece(self, *_: Any) -> None:
-            return None
+        def make_piece(self, *_: Any) -> Made[None]:
+            return Made(None, ())
 
         @ray.method(concurrency_group="status")
         def progress(self) -> tuple[int, int]:
@@ -225,7 +231,7 @@ def start_idle() -> Any:
 
     remote = ray.remote(num_cpus=0, concurrency_groups={"status": 1})(Idle)
     actor = remote.remote()
-    ray.get(actor.load.remote())
+    ray.get(actor.load.remote(None))
     return actor
 
 
@@ -258,7 +264,7 @@ def hand_out_clips(cluster: Any, actor: Any, plan: Plan[Any], at_hand: int) -> f
     workers = [actor] * at_hand
     clock = thread_time if at_hand > 1 else perf_counter
     with in_silence(), Watch(clips, workers) as watch:
-        dispatcher = Dispatcher(cluster, workers, watch, ships=False)
+        dispatcher = Dispatcher(cluster, workers, None, watch, ships=False)
         took = seconds(lambda: dispatcher.run(clips), clock)
     assert all(clip.is_over and clip.failure is None for clip in clips)
     return took / _UNITS
@@ -281,7 +287,7 @@ def hand_out_pieces(cluster: Any, actor: Any, plan: Plan[Any], at_hand: int, cou
     dispatch.look_at_clip = look  # type: ignore[assignment]
     try:
         with in_silence(), Watch([clip], workers) as watch:
-            dispatcher = dispatch.Dispatcher(cluster, workers, watch, ships=False)
+            dispatcher = dispatch.Dispatcher(cluster, workers, None, watch, ships=False)
             took = seconds(lambda: dispatcher.run([clip]), thread_time)
     finally:
         dispatch.look_at_clip = found

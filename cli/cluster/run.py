@@ -47,8 +47,8 @@ def render_on_cluster(
                 check_nodes(cluster, paths)
         # In the store, which brings it to each machine once.
         stored = Stored(ray.put(network), network.sha256)
-        with _workers(cluster, program.memory_advice, has_copies=options.ship) as workers:
-            info = _load(workers, stored)
+        with started_workers(cluster, program.memory_advice, has_copies=options.ship) as workers:
+            info = load_network(workers, stored)
             where = f"{len(cluster.nodes)} machine{'s' * (len(cluster.nodes) > 1)}"
             print(f"cluster {len(workers)} worker{'s' * (len(workers) > 1)} on {where}")
             print(f"model   {info.description}")
@@ -85,7 +85,7 @@ def _key(plan: Plan[Any], info: WorkerInfo) -> str:
 
 
 @contextmanager
-def _workers(
+def started_workers(
     cluster: Cluster, memory_advice: str, *, has_copies: bool
 ) -> Generator[list[Any], None, None]:
     """Start workers for the block; with copies of files, they are asked to remove these."""
@@ -112,7 +112,7 @@ def _workers(
             ray.kill(worker)
 
 
-def _load(workers: Sequence[Any], network: Stored) -> WorkerInfo:
+def load_network(workers: Sequence[Any], network: Stored) -> WorkerInfo:
     """Wait until all workers have loaded the network.
 
     Raises:
