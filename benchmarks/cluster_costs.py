@@ -130,7 +130,7 @@ def measure_writing(plan: Plan[Any]) -> tuple[float, float, float, float]:
             shutil.copy(first, store.files(number * many, (number + 1) * many)[0])
         size = first.stat().st_size / many
         apart.complete(_JOINED_SEGMENTS * many)
-    joining = seconds(lambda: complete(plan.sinks("key")))
+    joining = seconds(lambda: complete(plan.sinks("key"), _JOINED_SEGMENTS * many))
     encode = (whole - single) / (many - 1)
     return max(0.0, single - encode), encode, size, joining / (_JOINED_SEGMENTS * many)
 

@@ -7,6 +7,7 @@
     └── MediaError                  a file or a tool did not do its part
         ├── DecodeError             a video or image could not be read
         └── EncodeError             an encoder, or the disk, refused the output
+            └── MissingFramesError  what other processes wrote is not there, or not yet
 
 A message begins with the file or option it is about, and says what is wrong and what to do next;
 ``expected <x>, got <y>`` only where that is clearest.
@@ -81,3 +82,7 @@ class DecodeError(MediaError):
 
 class EncodeError(MediaError):
     """The output could not be written."""
+
+
+class MissingFramesError(EncodeError):
+    """Frames that other processes wrote are not there, or cannot be seen yet."""

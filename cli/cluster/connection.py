@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from math import floor
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import av
@@ -35,6 +36,7 @@ _LOCAL = "local"
 _CORES_PER_WORKER = 4
 _LONGEST_FOLDER = 10  # characters: its sockets may have 107, most of which Ray and we take
 _CONNECT_LIMIT = 5.0  # seconds
+_LOOKS = 5  # one a second
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _NO_MODULE = re.compile(r"No module named '[\w.]+'")
 
@@ -272,7 +274,13 @@ def _missing_module(error: RayError) -> str:
 
 @ray.remote(num_cpus=0, max_retries=3)
 def _ask(paths: list[Path]) -> tuple[Any, list[Path]]:
-    return versions_here(), [path for path in paths if not path.exists()]
+    missing = list(paths)
+    for _ in range(_LOOKS):  # a network folder shows new files late
+        missing = [path for path in paths if not path.exists()]
+        if not missing:
+            break
+        sleep(1)
+    return versions_here(), missing
 
 
 def on_node(node: str) -> NodeAffinitySchedulingStrategy:

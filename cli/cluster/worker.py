@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, Generic, TypeVar
 
 import ray
@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from rife_arch import CheckpointError
+from vfi.errors import MissingFramesError
 from vfi.jobs import Piece, complete, render_piece
 from vfi.write import RunStore
 
-from ..explain import EXIT_FAILED, exit_code, explain
+from ..explain import exit_code, explain
 from ..loaded import LoadableNetwork, Loaded
 from ..plan import Plan
 from ..rendering import Rendered, render_plan, watched
@@ -34,6 +35,8 @@ from .metrics import FramesMade
 from .shipping import Shipment, Shipped, Workbench, pack
 
 ValueT = TypeVar("ValueT")
+# Seconds until another machine's files are looked for again: a network folder shows them late.
+_DELAYS = (1, 4, 15, 40)
 
 
 @dataclass(frozen=True)
@@ -310,16 +313,17 @@ def complete_clip(plan: Plan[Any], key: str, num_frames: int) -> Made[list[str]]
     notes: list[str] = []
     warnings = WarningList()
     try:
-        found = complete(plan.sinks(key, notes.append))
+        for delay in _DELAYS:
+            try:
+                complete(plan.sinks(key, notes.append), num_frames)
+                break
+            except MissingFramesError:
+                notes.clear()
+                sleep(delay)
+        else:
+            complete(plan.sinks(key, notes.append), num_frames)
     except Exception as error:  # noqa: BLE001  returned, and explained to people
         return failure_of(error)
     finally:
         warnings.close()
-    if found == num_frames:
-        return Made(notes, warnings.take())
-    return Failure(
-        f"{plan.describe_targets()}: {found} of {num_frames} frames are where they were written. Do "
-        "all machines share that folder? Run the same command again to go on.",
-        EXIT_FAILED,
-        "",
-    )
+    return Made(notes, warnings.take())

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..encode import EncodingSettings, FrameFormat
-from ..errors import DecodeError, InputError
+from ..errors import DecodeError, InputError, MissingFramesError
 from ..frames import to_bit_depth
 from ..preprocess import Cut
 from ..read import Clip
@@ -268,20 +268,27 @@ def render_piece(
             )
 
 
-def complete(sinks: Sequence[FrameSink]) -> int:
+def complete(sinks: Sequence[FrameSink], num_frames: int) -> None:
     """Complete a result whose frames are all there, as if a run had been interrupted just then.
 
     Args:
         sinks: of the result, with the key of those that let others write.
+        num_frames: how many there must be.
 
-    Returns:
-        How many frames the result has.
+    Raises:
+        MissingFramesError: there are fewer; nothing is changed.
     """
-
-    def no_more(*, first: int, bit_depth: int) -> Generator[Tensor, None, None]:  # noqa: ARG001
-        yield from ()
-
-    return render(no_more, sinks, on_frame=lambda _number, _pixels: None)
+    with ExitStack() as stack:
+        for sink in sinks:
+            stack.enter_context(sink)
+        for sink in sinks:  # looked at before any is started, which removes what has gaps before it
+            if sink.num_finished != num_frames or not sink.can_start_at(num_frames):
+                raise MissingFramesError(
+                    f"{sink.num_finished} of {num_frames} frames are where they were written. Do all "
+                    "machines share that folder? Run the same command again to go on."
+                )
+        for sink in sinks:
+            sink.start_at(num_frames)
 
 
 def _start(sinks: Sequence[FrameSink]) -> int:

@@ -15,7 +15,7 @@ from tests.helpers.clips import moving_pictures, write_clip
 from tests.helpers.running import snapshot
 from tests.helpers.stand_in_models import Blend
 from vfi.encode import EncodingSettings
-from vfi.errors import DecodeError, EncodeError, InputError
+from vfi.errors import DecodeError, EncodeError, InputError, MissingFramesError
 from vfi.jobs import InterpolationJob, Piece, complete, plan_job, plan_video, render, render_piece
 from vfi.preprocess import Preparation
 from vfi.read import open_video
@@ -86,7 +86,7 @@ def relative(folder: Path) -> dict[Path, bytes | None]:
 def test_pieces_in_any_order_become_the_same_files(job: InterpolationJob, tmp_path: Path) -> None:
     (tmp_path / "apart").mkdir()
     make(job, writers(job, tmp_path / "apart"), lambda pieces: [*pieces[::2], *pieces[1::2]])
-    assert complete(writers(job, tmp_path / "apart")) == 68
+    complete(writers(job, tmp_path / "apart"), 68)
     assert relative(tmp_path / "apart") == whole(job, tmp_path / "whole")
 
 
@@ -97,8 +97,22 @@ def test_what_is_there_is_not_made_again(job: InterpolationJob, tmp_path: Path) 
     make(job, writers(job, folder), lambda pieces: pieces[2:4], lambda: made.append(None))
     make(job, writers(job, folder), on_frame=lambda: made.append(None))
     assert len(made) == 68
-    assert complete(writers(job, folder)) == 68
+    complete(writers(job, folder), 68)
     assert relative(folder) == whole(job, tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["video", "images"])
+@pytest.mark.parametrize("missing", [0, 3, 6], ids=["first", "middle", "last"])
+def test_result_that_lacks_a_run_gets_no_name(
+    job: InterpolationJob, tmp_path: Path, kind: int, missing: int
+) -> None:
+    make(job, [writers(job, tmp_path)[kind]])
+    stores = sorted(tmp_path.glob("*.segments/*.mkv")) or sorted(tmp_path.glob("*.partial/*.png"))
+    stores[missing * len(stores) // 7].unlink()
+    before = relative(tmp_path)
+    with pytest.raises(MissingFramesError, match="of 68 frames are where they were written"):
+        complete([writers(job, tmp_path)[kind]], 68)
+    assert relative(tmp_path) == before
 
 
 def test_one_process_goes_on_with_what_several_have_begun(
@@ -136,7 +150,7 @@ def test_damaged_run_is_made_again(job: InterpolationJob, tmp_path: Path) -> Non
     made: list[None] = []
     make(job, writers(job, folder), on_frame=lambda: made.append(None))
     assert len(made) == 20
-    assert complete(writers(job, folder)) == 68
+    complete(writers(job, folder), 68)
     assert relative(folder) == whole(job, tmp_path / "whole")
 
 
