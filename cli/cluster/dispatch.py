@@ -204,20 +204,24 @@ class Dispatcher:
             self._end(clip, made)
             return
         self._watch.warn(made.warnings)
-        if piece is None:
-            self._guard(clip, self._take_clip, unit, made.value)
-        else:
-            self._guard(clip, self._take_made, unit, piece, made.value)
+        take = self._take_clip if piece is None else self._take_piece_made
+        try:
+            self._guard(clip, take, unit, made.value)
+        except RayError as error:  # what it has sent is gone with it
+            self._try_again(unit, error)
 
     def _welcome(self, worker: Any, loading: Any) -> None:
         """Give units to a worker again that has died, if it can load the network where it is now."""
-        loaded = ray.get(loading)
-        if isinstance(loaded, Failure):
-            self._num_lost += 1
-            if self._num_lost == len(self._workers):
-                raise InputError(f"No worker is left. {loaded.message}")
-        else:
+        try:
+            loaded = cast(Any, ray.get(loading))
+        except RayError as error:
+            loaded = failure_of(error)
+        if not isinstance(loaded, Failure):
             self._idle.append(worker)
+            return
+        self._num_lost += 1
+        if self._num_lost == len(self._workers):
+            raise InputError(f"No worker is left. {loaded.message}")
 
     def _try_again(self, unit: Unit, error: RayError) -> None:
         if unit.num_retries == MOST_RETRIES:
@@ -237,12 +241,13 @@ class Dispatcher:
         self._watch.finish(unit.number, made.num_frames - made.resumed_at)
         self._end(clip)
 
-    def _take_made(self, unit: Unit, piece: Piece, shipped: Shipped | None) -> None:
+    def _take_piece_made(self, unit: Unit, shipped: Shipped | None) -> None:
         clip = unit.clip
+        assert unit.piece
         if shipped is not None:
             unload(shipped, [store.folder for store in clip.stores])
         clip.num_left -= 1
-        self._watch.finish(unit.number, piece.num_frames)
+        self._watch.finish(unit.number, unit.piece.num_frames)
         self._complete_if_made(clip)
 
     def _complete_if_made(self, clip: ClipRun) -> None:
@@ -279,7 +284,7 @@ class Dispatcher:
         """Do something for a clip; an error of ours ends this clip, as one of a worker does."""
         try:
             work(*arguments)
-        except (VfiError, OSError, RayError) as error:
+        except (VfiError, OSError) as error:
             self._end(clip, failure_of(error))
 
     def _end(self, clip: ClipRun, failure: Failure | None = None) -> None:
