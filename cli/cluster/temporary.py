@@ -17,11 +17,13 @@ _PREFIX = "practical-rife-"
 
 @contextmanager
 def temporary_folder(parent: Path | None = None) -> Generator[Path, None, None]:
-    """Make a folder for the block, and remove those that nobody uses any more."""
+    """Make a folder for the block, and remove those that nobody uses any more.
+
+    Before the block, for its room, and after it: processes of a run that was killed may write for some
+    seconds more.
+    """
     parent = parent or Path(tempfile.gettempdir())
-    for abandoned in parent.glob(f"{_PREFIX}*"):
-        if abandoned.is_dir():
-            _remove_unused(abandoned)
+    _sweep(parent)
     folder = parent / f"{_PREFIX}{uuid.uuid4().hex[:12]}"
     with only_writer(folder):
         folder.mkdir()
@@ -29,6 +31,13 @@ def temporary_folder(parent: Path | None = None) -> Generator[Path, None, None]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+    _sweep(parent)
+
+
+def _sweep(parent: Path) -> None:
+    for abandoned in parent.glob(f"{_PREFIX}*"):
+        if abandoned.is_dir():
+            _remove_unused(abandoned)
 
 
 def _remove_unused(folder: Path) -> None:

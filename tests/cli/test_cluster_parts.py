@@ -81,6 +81,7 @@ def test_folder_that_nobody_uses_any_more_is_removed(tmp_path: Path) -> None:
         with temporary_folder(tmp_path) as other:
             assert {used, other} == {path for path in tmp_path.iterdir() if path.is_dir()}
         assert (used / "file").exists()
+        abandoned.mkdir()  # once more, by what was dying
     assert list(tmp_path.iterdir()) == []
 
 
