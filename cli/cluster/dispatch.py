@@ -92,13 +92,16 @@ class Dispatcher:
         self._pending: dict[Any, Callable[[Any], None]] = {}
         self._num_looking = 0
         self._num_lost = 0  # workers
+        self._num_left = 0  # clips that are not over
         self._numbers = count()
 
     def run(self, clips: Sequence[ClipRun]) -> None:
         """Make all results; each clip then says how it ended."""
         self._waiting.extend(clips)
+        self._num_left = len(clips)
         try:
-            while self._waiting or self._units or self._pending:
+            # Not for as long as anything is pending: a worker may find no machine to start on again.
+            while self._num_left or self._running:
                 self._begin_clips()
                 self._hand_out()
                 self._wait()
@@ -288,6 +291,7 @@ class Dispatcher:
             self._end(clip, failure_of(error))
 
     def _end(self, clip: ClipRun, failure: Failure | None = None) -> None:
+        self._num_left -= not clip.is_over
         clip.end(failure)
         self._watch.end(clip)
 
