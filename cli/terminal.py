@@ -54,7 +54,7 @@ class MessageStream(io.TextIOBase):
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
-        return not self.is_lost and self._stream.isatty()
+        return not (self.is_lost or self._stream.closed) and self._stream.isatty()
 
     def fileno(self) -> int:
         """Return the descriptor; progress bars ask it for the width of the terminal."""

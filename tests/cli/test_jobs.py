@@ -329,7 +329,7 @@ def test_other_settings_do_not_go_on_from_what_is_there(
 @pytest.mark.slow  # a run of its own, to be killed
 def test_pngs_go_on_where_they_stopped(cli: RunCli, folder: Path, checkpoint: Path) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(12))
-    options = ("--video", clip, "--multi", 32, "--png-only", "--output", "out")
+    options = ("--video", clip, "--multi", 64, "--png-only", "--output", "out")
     with running(script(checkpoint, *options)) as process:
         wait_until((folder / "out.partial" / "0000020.png").exists, process)
         process.kill()

@@ -72,6 +72,12 @@ def test_letters_outside_of_the_code_page_become_escapes() -> None:
     assert raw.getvalue() == "é \\U0001f3ac \\udcff\n".encode("cp437")
 
 
+def test_stream_that_was_closed_is_no_terminal() -> None:
+    closed = io.TextIOWrapper(io.BytesIO())
+    closed.close()
+    assert not MessageStream(closed).isatty()  # as libraries ask when the process ends
+
+
 UNPLANNED = {
     "disk": (
         OSError(errno.ENOSPC, "No space left on device", "x"),
