@@ -73,14 +73,19 @@ def render_plan(
         made = partial(job.frames, loaded.model, add_cut, **watched(job, rendered))
         return made(first=first, bit_depth=bit_depth)
 
-    sinks = plan.sinks(resume_key_of(plan, loaded), notify)
+    sinks = plan.sinks(resume_key_of(plan, loaded.settings), notify)
     rendered.num_frames = render(frames, sinks, on_frame=on_frame, dither=job.dither)
     return rendered
 
 
-def resume_key_of(plan: Plan[JobT], loaded: Loaded[Any]) -> str | None:
-    """Hash everything that decides the pixels of a result; None: it starts over."""
-    return plan.job.resume_key(*loaded.settings) if plan.output.resume else None
+def resume_key_of(plan: Plan[JobT], settings: Sequence[str]) -> str | None:
+    """Hash everything that decides the pixels of a result; None: it starts over.
+
+    Args:
+        plan: of the result.
+        settings: of the network; see ``Loaded``.
+    """
+    return plan.job.resume_key(*settings) if plan.output.resume else None
 
 
 def describe_result(plan: Plan[JobT], rendered: Rendered) -> str:

@@ -88,7 +88,7 @@ class Dispatcher:
         self._idle = deque(workers)
         self._waiting: deque[ClipRun] = deque()
         self._units: deque[Unit] = deque()
-        self._running: dict[int, tuple[Any, Unit]] = {}
+        self._running: dict[Any, int] = {}  # result -> number of its unit
         self._pending: dict[Any, Callable[[Any], None]] = {}
         self._num_looking = 0
         self._num_lost = 0  # workers
@@ -105,7 +105,7 @@ class Dispatcher:
                 self._begin_clips()
                 self._hand_out()
                 self._wait()
-                self._watch.look(self._running)
+                self._watch.look(set(self._running.values()))
         except BaseException:
             self._stop()
             raise
@@ -187,11 +187,11 @@ class Dispatcher:
         else:
             method = worker.make_piece.options(name=unit.label)
             result = method.remote(work, clip.sent.job, piece, list(clip.stores))
-        self._running[unit.number] = worker, unit
+        self._running[result] = unit.number
         self._pending[result] = partial(self._take_result, worker, unit)
 
     def _take_result(self, worker: Any, unit: Unit, result: Any) -> None:
-        del self._running[unit.number]
+        del self._running[result]
         clip, piece = unit.clip, unit.piece
         try:
             made = cast(Any, ray.get(result))
@@ -299,11 +299,7 @@ class Dispatcher:
         """Ask the workers to leave what they are at; what is finished stays."""
         for worker in self._workers:
             worker.stop.remote()
-        results = [
-            reference
-            for reference, take in self._pending.items()
-            if isinstance(take, partial) and take.func == self._take_result
-        ]
+        results = list(self._running)
         until = monotonic() + _PATIENCE
         while results and monotonic() < until:
             _, results = ray.wait(results, num_returns=len(results), timeout=_LOOK_EVERY)

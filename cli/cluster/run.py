@@ -19,7 +19,7 @@ from ..loaded import LoadableNetwork
 from ..options import ClusterOptions
 from ..plan import JobT, Plan
 from ..program import Program, tell_what_is_kept
-from ..rendering import report
+from ..rendering import report, resume_key_of
 from .clip_run import ClipRun, new_key
 from .connection import Cluster, check_nodes, connected, first_line
 from .dispatch import Dispatcher
@@ -52,7 +52,9 @@ def render_on_cluster(
             where = f"{len(cluster.nodes)} machine{'s' * (len(cluster.nodes) > 1)}"
             print(f"cluster {len(workers)} worker{'s' * (len(workers) > 1)} on {where}")
             print(f"model   {info.description}")
-            clips = [ClipRun(plan, _key(plan, info)) for plan in plans]
+            clips = [
+                ClipRun(plan, resume_key_of(plan, info.settings) or new_key()) for plan in plans
+            ]
             try:
                 with Watch(clips, workers, is_debug=program.shows_tracebacks) as watch:
                     dispatcher = Dispatcher(cluster, workers, stored, watch, ships=options.ship)
@@ -77,11 +79,6 @@ def _needed(plans: Sequence[Plan[Any]]) -> Generator[list[Path], None, None]:
     finally:
         for mark in marks:
             mark.unlink(missing_ok=True)
-
-
-def _key(plan: Plan[Any], info: WorkerInfo) -> str:
-    key = plan.job.resume_key(*info.settings) if plan.output.resume else None
-    return key or new_key()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from time import monotonic
 from types import TracebackType
 from typing import Any
@@ -84,7 +84,7 @@ class Watch:
             message = f"{details}error: {_with_source(clip)}"
             tqdm.write(message, file=sys.stderr)
 
-    def look(self, running: Mapping[int, tuple[Any, Any]]) -> None:
+    def look(self, running: Set[int]) -> None:
         """Ask the workers how far they are, and show it.
 
         Args:

@@ -313,15 +313,15 @@ def complete_clip(plan: Plan[Any], key: str, num_frames: int) -> Made[list[str]]
     notes: list[str] = []
     warnings = WarningList()
     try:
-        for delay in _DELAYS:
+        for delay in (*_DELAYS, None):
             try:
                 complete(plan.sinks(key, notes.append), num_frames)
                 break
             except MissingFramesError:
+                if delay is None:
+                    raise
                 notes.clear()
                 sleep(delay)
-        else:
-            complete(plan.sinks(key, notes.append), num_frames)
     except Exception as error:  # noqa: BLE001  returned, and explained to people
         return failure_of(error)
     finally:

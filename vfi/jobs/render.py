@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import numpy.typing as npt
@@ -21,13 +20,13 @@ from ..frames import to_bit_depth
 from ..preprocess import Cut
 from ..read import Clip
 from ..tracks import AudioMode, SourceTracks
-from ..write import RunStore
+from ..write import RunStore, RunWriter
 from .pieces import Piece
 
 ModelT = TypeVar("ModelT", contravariant=True)
 
 
-class FrameSink(Protocol):
+class FrameSink(RunWriter, Protocol):
     """Where frames go: a context manager; its files get their final names when its block ends well.
 
     Attributes:
@@ -55,18 +54,6 @@ class FrameSink(Protocol):
     def start_at(self, number: int) -> None:
         """Take ``number``, which ``can_start_at``, as the first frame that is written."""
         ...
-
-    def __enter__(self) -> object: ...
-    def write(self, pixels: npt.NDArray[Any]) -> None:
-        """Take the next frame, [H, W, 3 or 4], unsigned or float32 as ``bit_depth`` says."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
 
 
 class FrameSource(Protocol):

@@ -3,7 +3,7 @@
 May import the package's root modules, ``image_files``, ``encode`` and ``read``.
 """
 
-from .apart import Apart, RunStore
+from .apart import Apart, RunStore, RunWriter
 from .finished import give_name, whole_file, write_whole
 from .image_sequence import ImageSequenceWriter
 from .lock import only_writer
@@ -19,6 +19,7 @@ __all__ = [
     "ImageSequenceWriter",
     "PipeWriter",
     "RunStore",
+    "RunWriter",
     "VideoWriter",
     "WavFile",
     "fit_name",

@@ -31,7 +31,7 @@ class RunWriter(Protocol):
 
     def __enter__(self) -> object: ...
     def write(self, pixels: npt.NDArray[Any]) -> None:
-        """Take the next frame, as a ``FrameSink`` does."""
+        """Take the next frame, [H, W, 3 or 4], unsigned or float32 as its bit depth says."""
         ...
 
     def __exit__(
