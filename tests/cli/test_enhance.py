@@ -27,7 +27,7 @@ from tests.helpers.clips import (
     write_pictures,
 )
 from tests.helpers.networks import save_enhancer
-from tests.helpers.running import PICTURES, Ended, RunCli, running, same, wait_until
+from tests.helpers.running import PICTURES, Ended, RunCli, end, same, stopped_at
 from vfi.read.video import probe_video, read_video
 
 NO_CUTS = ("--scene-threshold", 0)  # random colours look like scenes of their own
@@ -160,10 +160,9 @@ def test_interrupted_run_goes_on_to_the_same_pictures(
         ("out", "out.partial/0000010.png") if png else ("out.mkv", "out.mkv.segments/*-*.mkv")
     )
     script = [sys.executable, inference_video_enhance.__file__]
-    with running([*script, *arguments(weights, *options, "--output", name)]) as process:
-        wait_until(lambda: list(folder.glob(kept)), process)
-        process.kill()
-        process.wait()
+    command = [*script, *arguments(weights, *options, "--output", name)]
+    with stopped_at(command, folder / kept) as process:
+        end(process, signal.SIGKILL)
     assert not Path(name).exists()
     assert enhance(*options, "--output", name).code == 0
     whole = "whole" if png else "whole.mkv"
@@ -179,10 +178,8 @@ def test_interruption_says_what_is_kept(folder: Path, weights: Path) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(60))
     script = [sys.executable, inference_video_enhance.__file__]
     options = arguments(weights, "--video", clip, "--png-only", "--output", "out")
-    with running([*script, *options]) as process:
-        wait_until((folder / "out.partial" / "0000005.png").exists, process)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+    with stopped_at([*script, *options], folder / "out.partial" / "0000005.png") as process:
+        err = end(process, signal.SIGINT)
     assert process.returncode == 130
     assert "run the same command again to resume" in err
 

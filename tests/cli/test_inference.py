@@ -42,11 +42,11 @@ from tests.helpers.running import (
     PICTURES,
     SCRIPT,
     RunCli,
-    running,
+    end,
     same,
     script,
     snapshot,
-    wait_until,
+    stopped_at,
 )
 from vfi.errors import InputError
 from vfi.frames import to_uint8
@@ -826,11 +826,10 @@ def test_interrupted_run_ends_and_leaves_no_file(
 ) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(48))
     options = ("--multi", 64, "--keep-pngs", "--output", "out.mp4", "--no-resume")
-    with running(script(checkpoint, "--video", clip, *options)) as process:
-        wait_until((folder / "out.mp4.segments").exists, process)
-        wait_until((folder / "vid_out.partial" / "0000001.png").exists, process)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+    command = script(checkpoint, "--video", clip, *options)
+    with stopped_at(command, folder / "vid_out.partial" / "0000001.png") as process:
+        assert (folder / "out.mp4.segments").exists()
+        err = end(process, number)
     assert process.returncode == 130
     assert err.endswith("interrupted; nothing was written under the final name.\n")
     assert "Traceback" not in err

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,11 @@ from tests.helpers.running import (
     ONE_THREAD,
     PICTURES,
     RunCli,
-    running,
+    end,
     same,
     script,
     snapshot,
-    wait_until,
+    stopped_at,
 )
 from vfi.read.video import probe_video, read_video
 
@@ -287,11 +286,9 @@ def test_interrupted_run_goes_on_to_the_same_video_and_leaves_nothing_else(
     options = ("--video", talkie, "--multi", 30, "--preset", "lossless")
 
     def interrupt(number: signal.Signals, after: int) -> str:
-        with running(script(checkpoint, *options, "--output", "out.mkv")) as process:
-            finished = partial(folder.glob, "out.mkv.segments/*-*.mkv")
-            wait_until(lambda: len(list(finished())) >= after, process)
-            process.send_signal(number)
-            _, err = process.communicate(timeout=60)
+        command = script(checkpoint, *options, "--output", "out.mkv")
+        with stopped_at(command, folder / "out.mkv.segments" / "*-*.mkv", after) as process:
+            err = end(process, number)
         assert not (folder / "out.mkv").exists()
         return err
 
@@ -315,10 +312,9 @@ def test_other_settings_do_not_go_on_from_what_is_there(
 ) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(12))
     options = ("--video", clip, "--multi", 40, "--output", "out.mkv", "--preset", "lossless")
-    with running(script(checkpoint, *options)) as process:
-        wait_until(lambda: list(folder.glob("out.mkv.segments/*-*.mkv")), process)
-        process.kill()
-        process.wait()
+    segments = folder / "out.mkv.segments" / "*-*.mkv"
+    with stopped_at(script(checkpoint, *options), segments) as process:
+        end(process, signal.SIGKILL)
     cli(*options, "--scale", 0.5)
     resumed = decoded(Path("out.mkv"))
     cli(*options, "--scale", 0.5, "--overwrite", "--no-resume")
@@ -330,10 +326,9 @@ def test_other_settings_do_not_go_on_from_what_is_there(
 def test_pngs_go_on_where_they_stopped(cli: RunCli, folder: Path, checkpoint: Path) -> None:
     clip = write_clip(folder / "clip.mkv", moving_pictures(12))
     options = ("--video", clip, "--multi", 64, "--png-only", "--output", "out")
-    with running(script(checkpoint, *options)) as process:
-        wait_until((folder / "out.partial" / "0000020.png").exists, process)
-        process.kill()
-        process.wait()
+    picture = folder / "out.partial" / "0000020.png"
+    with stopped_at(script(checkpoint, *options), picture) as process:
+        end(process, signal.SIGKILL)
     assert cli(*options).code == 0
     assert cli(*options[:-1], "whole").code == 0
     assert same(read_pictures(Path("out")), read_pictures(Path("whole")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -59,6 +60,29 @@ def running(
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def stopped_at(
+    command: list[str], pattern: Path, count: int = 1
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a script until ``count`` files match ``pattern``; it stands still then, as by SIGSTOP.
+
+    A run that one only waits for may end, on a busy machine, before the wait sees that it began.
+    """
+    stopping = [str(Path(__file__).with_name("stopping.py")), str(pattern), str(count)]
+    with running([command[0], *stopping, *command[1:]]) as process:
+        found = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert found
+        assert found.si_code == os.CLD_STOPPED, f"ended too early: {process.communicate()[1]}"
+        yield process
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    """Send a signal to a run that stands still, and let it end; returns what it said."""
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    return process.communicate(timeout=60)[1]
 
 
 def wait_until(
