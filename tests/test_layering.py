@@ -21,6 +21,17 @@ ALLOWED = {
     "vfi": {"vfi", "torch", "einops", "numpy", "av", "PIL"},
     "migrate": {"migrate", "rife_arch", "vfi"},
     "cli": {"cli", "rife_arch", "vfi", "av", "torch", "tqdm"},
+    "training": {
+        "training",
+        "cli",
+        "rife_arch",
+        "vfi",
+        "torch",
+        "numpy",
+        "PIL",
+        "safetensors",
+        "tqdm",
+    },
     "nodes": {
         "nodes",
         "rife_arch",
