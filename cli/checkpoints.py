@@ -24,6 +24,7 @@ from rife_arch.catalog import (
 )
 from rife_arch.checkpoints import (
     CanonicalWeights,
+    Tuning,
     canonical_bytes,
     canonical_sha256,
     sha256_of_file,
@@ -169,11 +170,12 @@ def inspect_checkpoint(path: Path) -> str:
     found = recognise(path)
     canonical, config = found.canonical, found.config
     num_weights = sum(weight.numel() for weight in canonical.weights.values())
-    rows = {
+    rows: dict[str, object] = {
         "file": path,
         "sha256": sha256_of_file(path) if path.is_file() else "a folder",
         "canonical sha256": canonical_sha256(canonical.weights),
         "network": f"RIFE {found.name}",
+        **_describe_tuning(found.tuning),
         "weights": f"{num_weights:,} in {len(canonical.weights)} tensors",
         "refinement": _describe_refinement(canonical, config),
         "left out": ", ".join(sorted({key.split(".")[0] for key in canonical.dropped})) or "none",
@@ -183,6 +185,17 @@ def inspect_checkpoint(path: Path) -> str:
         "config": config,
     }
     return "\n".join(f"{name:<17} {value}" for name, value in rows.items())
+
+
+def _describe_tuning(tuning: Tuning | None) -> dict[str, str]:
+    """Tell what a fine-tuned checkpoint says of itself."""
+    if tuning is None:
+        return {}
+    return {
+        "fine-tuned from": f"{tuning.base}, weights {tuning.base_sha256}",
+        "training": f"{tuning.steps} steps on data {tuning.data_sha256}",
+        "licence": tuning.licence or "nothing said",
+    }
 
 
 def _describe_refinement(canonical: CanonicalWeights, config: NetworkConfig) -> str:

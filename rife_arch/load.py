@@ -14,11 +14,13 @@ import torch
 
 from .checkpoints import (
     CanonicalWeights,
+    Tuning,
     canonical_sha256,
     detect,
     detect_enhancer,
     find_preset,
     looks_like_safa,
+    read_tuning,
     read_weights,
 )
 from .errors import CheckpointError, CheckpointMismatchError, UnsupportedCheckpointError
@@ -30,12 +32,14 @@ from .networks import (
     SAFA,
     SAFA_RELEASE,
     Derived,
+    IFNet,
     IFNetConfig,
     Network,
     NetworkConfig,
     SafaConfig,
     build_enhancer,
     build_network,
+    build_trainable,
     set_precision,
 )
 
@@ -122,6 +126,26 @@ def build_model(
     return RifeModel(network, found.name, torch_compile=torch_compile)
 
 
+def load_trainable(path: Path | str) -> tuple[Recognised, IFNet]:
+    """Load a v4 network on the CPU, to go on with its training.
+
+    It is the network as it was published: no convolutions merged, without the refinement that some
+    checkpoints of 3.9-4.4 carry.
+
+    Raises:
+        CheckpointError: as for ``load_rife``.
+        UnsupportedCheckpointError: it finds the middle only, or always refines: most before 4.0.
+    """
+    found = recognise(path)
+    config = found.config
+    if not isinstance(config, IFNetConfig) or config.refines or not config.takes_timestep:
+        raise UnsupportedCheckpointError(
+            f"{path}: RIFE {found.name} cannot be fine-tuned. Choose a checkpoint of 4.x: the losses are made for "
+            "networks that make frames at any time, by one pass of their blocks, as those do."
+        )
+    return found, build_trainable(config, found.canonical.weights)
+
+
 def build_enhancer_model(
     found: RecognisedEnhancer, device: torch.device | str, precision: Precision
 ) -> Enhancer:
@@ -153,11 +177,13 @@ class Recognised:
         name: the release, or the releases that share this network.
         config: the network.
         canonical: its weights.
+        tuning: what the file says of its training, if it is fine-tuned.
     """
 
     name: str
     config: NetworkConfig
     canonical: CanonicalWeights
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +213,19 @@ def _recognise(
         config = detect(canonical.everything(), refine=refine)
     if canonical.dropped:
         _log.debug("%s: %d weights not used by inference", path.name, len(canonical.dropped))
+    tuning = _find_tuning(path, config)
+    if tuning is not None:
+        return Recognised(f"{tuning.base} fine-tuned", config, canonical, tuning)
     name, config = _settle_version(path, canonical, config, version)
     return Recognised(name, config, canonical)
+
+
+def _find_tuning(path: Path, config: NetworkConfig) -> Tuning | None:
+    """Return what a file says of its training, if its network is that of the release it names."""
+    tuning, preset = read_tuning(path), find_preset(config)
+    if tuning is None or preset is None:
+        return None
+    return tuning if tuning.base in (preset.label, *preset.versions) else None
 
 
 def _recognise_enhancer_in(path: Path, canonical: CanonicalWeights) -> RecognisedEnhancer:

@@ -7,18 +7,21 @@ import { app } from "../../scripts/app.js";
 const WORDS = {
   en: {
     recommended: "recommended",
+    tuned: (base) => `fine-tuned ${base}`,
     download: (size) => (size ? `${size} download` : "download"),
     onDisk: "on disk",
     marks: (all) => ` (${all.join(", ")})`,
   },
   zh: {
     recommended: "推荐",
+    tuned: (base) => `由 ${base} 微调`,
     download: (size) => (size ? `需下载 ${size}` : "需下载"),
     onDisk: "已在本地",
     marks: (all) => `（${all.join("，")}）`,
   },
   ja: {
     recommended: "おすすめ",
+    tuned: (base) => `${base} をファインチューニング`,
     download: (size) => (size ? `ダウンロード ${size}` : "ダウンロード"),
     onDisk: "保存済み",
     marks: (all) => `（${all.join("、")}）`,
@@ -40,6 +43,7 @@ function label(value, state) {
   const words = WORDS[app.extensionManager.setting.get("Comfy.Locale")] ?? WORDS.en;
   const marks = [];
   if (state.version) marks.push(state.version);
+  if (state.tuned_from) marks.push(words.tuned(state.tuned_from));
   if (state.recommended) marks.push(words.recommended);
   if ("download" in state) {
     const megabytes = state.download / 1e6;

@@ -8,6 +8,7 @@ as ``states``, and web/model_list.js writes it into the list:
 
     {"4.25": {"recommended": True, "download": 22674688},  # bytes, 0 if unknown
      "4.26": {"on_disk": True},
+     "mine.safetensors": {"on_disk": True, "tuned_from": "4.26"},  # what its file says
      "flownet.pkl": {"on_disk": True, "version": "4.26"}}  # not listed, as 4.26 is the same
 
 A file that is a release, by its name or its hash, is listed under the version only. Workflows that
@@ -32,6 +33,7 @@ from ...rife_arch.catalog import (
     load_enhancers,
     release_of,
 )
+from ...rife_arch.checkpoints import read_tuning
 from .model_paths import download_folder, search_folders
 from .values import describe
 
@@ -41,8 +43,8 @@ _State: TypeAlias = dict[str, bool | int | str]
 
 @dataclass(frozen=True)
 class _Choices:
-    own: list[str]
-    """Files that are no release, and may be networks of the user's own."""
+    own: dict[str, _State]
+    """Files that are no release, and may be networks of the user's own; with what is known of them."""
     released: dict[str, str]
     """Files that are a release, with its version; not listed."""
     versions: dict[str, _State]
@@ -55,13 +57,14 @@ def checkpoint_input() -> io.Combo.Input:
     hidden: dict[str, _State] = {
         name: {"on_disk": True, "version": version} for name, version in choices.released.items()
     }
+    known = {name: state for name, state in choices.own.items() if state}
     return io.Combo.Input(
         "model",
         options=[*choices.own, *choices.versions],
         default=RECOMMENDED,
         tooltip="A version (found on disk, otherwise downloaded once) or a file of your own. 4.25 "
         "suits most clips.",
-        extra_dict={"states": {**choices.versions, **hidden}},
+        extra_dict={"states": {**known, **choices.versions, **hidden}},
     )
 
 
@@ -101,7 +104,8 @@ def check_checkpoint(choice: object) -> bool | str:
 def _find_choices() -> _Choices:
     folders = search_folders()
     catalog = load_catalog()
-    releases = _find_releases(files_by_name(folders), [*catalog, *load_enhancers()])
+    files = files_by_name(folders)
+    releases = _find_releases(files, [*catalog, *load_enhancers()])
     versions: dict[str, _State] = {}
     for row in catalog_rows(folders, catalog):
         if row.path or row.how == "https":
@@ -110,12 +114,18 @@ def _find_choices() -> _Choices:
             versions[row.name] = {**recommended, **state}
     # What enhances is a release too, but no choice here.
     return _Choices(
-        own=[name for name, entry in releases.items() if entry is None],
+        own={name: _state_of(files[name]) for name, entry in releases.items() if entry is None},
         released={
             name: entry.name for name, entry in releases.items() if entry and entry.name in versions
         },
         versions=versions,
     )
+
+
+def _state_of(path: Path) -> _State:
+    """Tell what is known of a file that is no release."""
+    tuning = read_tuning(path)
+    return {"on_disk": True, "tuned_from": tuning.base} if tuning else {}
 
 
 def _find_releases(

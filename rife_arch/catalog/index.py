@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..checkpoints import list_checkpoints
+from ..checkpoints import list_checkpoints, read_tuning
 from ..errors import CatalogError
 from .entries import (
     CHECKPOINT_SUFFIXES,
@@ -185,8 +185,9 @@ def _find_by_name(entry: CatalogEntry, files_by_folder: Sequence[list[Path]]) ->
         by_name = {path.name: path for path in files}
         candidates = [by_name[name] for name in known if name in by_name]
         candidates += [path for path in files if is_named_like(entry, path.name)]
-        if candidates:
-            return candidates[0]
+        untuned = (path for path in candidates if read_tuning(path) is None)
+        if (path := next(untuned, None)) is not None:
+            return path
     return None
 
 

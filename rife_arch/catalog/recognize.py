@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path, PurePath
 
-from ..checkpoints import is_checkpoint_name, sha256_of_file
+from ..checkpoints import is_checkpoint_name, read_tuning, sha256_of_file
 from .entries import CHECKPOINT_SUFFIXES, CatalogEntry, PageSource
 
 # Bytes. The largest release has 87 MB, and what is larger is not worth hashing.
@@ -26,8 +26,11 @@ def version_key(name: str) -> str:
 def release_of(path: Path, catalog: Sequence[CatalogEntry]) -> CatalogEntry | None:
     """Tell which release a file is: by its name, else by its hash.
 
-    The hash of a file is remembered until the file changes.
+    The hash of a file is remembered until the file changes. A fine-tuned network is none, whatever it
+    is called.
     """
+    if read_tuning(path) is not None:
+        return None
     named = find_by_file_name(path.name, catalog)
     return named or next((entry for entry in catalog if has_its_weights(path, entry)), None)
 

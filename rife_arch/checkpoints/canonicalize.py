@@ -101,10 +101,17 @@ def _rename(key: str, encoder: Mapping[str, str]) -> str:
     return ".".join(("encode", encoder.get(layer, layer), *rest))
 
 
-def canonical_bytes(weights: Mapping[str, Tensor]) -> bytes:
-    """Serialise canonical weights as safetensors without metadata."""
+def canonical_bytes(
+    weights: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """Serialise canonical weights as safetensors.
+
+    Args:
+        weights: name -> float32 tensor.
+        metadata: notes for the header. Without, files of equal weights are equal.
+    """
     contiguous = {key: weights[key].contiguous() for key in sorted(weights)}
-    return safetensors.torch.save(contiguous)
+    return safetensors.torch.save(contiguous, dict(metadata) if metadata else None)
 
 
 def canonical_sha256(weights: Mapping[str, Tensor]) -> str:

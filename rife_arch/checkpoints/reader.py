@@ -82,6 +82,15 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
     return _read_with_companions(path.name, members, path.parent)
 
 
+def read_named(path: Path, prefix: str) -> dict[str, Tensor]:
+    """Read the tensors of any network whose names begin so, from one file; see ``read_state_dict``."""
+    with _about(path), _open_file(path) as file:
+        head = file.read(HEAD_BYTES)
+        file.seek(0)
+        stored = _describe(file, head)
+        return read_tensors({name: stored[name] for name in stored if name.startswith(prefix)})
+
+
 def _open_file(path: Path) -> BinaryIO:
     if not path.exists():
         raise CheckpointError("there is no such file or folder. Check the path.")

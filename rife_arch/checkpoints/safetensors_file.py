@@ -16,6 +16,7 @@ import torch
 from .stored import Storage, StoredTensor, read_range
 
 _LARGEST_HEADER = 4 << 20  # bytes; that of the largest release has 0.02 MB
+_METADATA = "__metadata__"
 _DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -48,14 +49,8 @@ def describe_safetensors(file: BinaryIO, size: int) -> dict[str, StoredTensor]:
     Raises:
         ValueError: it is damaged; the message says how.
     """
-    length = int.from_bytes(file.read(8), "little")
-    if length > min(_LARGEST_HEADER, size - 8):
-        raise ValueError(f"its header claims {length:,} bytes")
-    header: object = json.loads(file.read(length).decode(), object_pairs_hook=_without_repeats)
-    if not isinstance(header, dict):
-        raise ValueError("its header is no table")  # noqa: TRY004  one kind for all damage
-    rows = cast("dict[str, Any]", header)
-    rows.pop("__metadata__", None)
+    length, rows = _read_header(file, size)
+    rows.pop(_METADATA, None)
     ranges: list[tuple[int, int]] = []
     tensors: dict[str, StoredTensor] = {}
     for name, row in rows.items():
@@ -65,6 +60,24 @@ def describe_safetensors(file: BinaryIO, size: int) -> dict[str, StoredTensor]:
         tensors[name] = StoredTensor(storage, dtype, 0, shape, _strides(shape))
     _require_gapless(ranges, size - 8 - length)
     return tensors
+
+
+def read_metadata(file: BinaryIO, size: int) -> dict[str, str]:
+    """Read the notes of whoever wrote the file; see ``describe_safetensors``."""
+    found = _read_header(file, size)[1].get(_METADATA)
+    notes = cast("dict[object, object]", found) if isinstance(found, dict) else {}
+    return {str(name): value for name, value in notes.items() if isinstance(value, str)}
+
+
+def _read_header(file: BinaryIO, size: int) -> tuple[int, dict[str, Any]]:
+    """Return the header's length in bytes, and what it says."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > min(_LARGEST_HEADER, size - 8):
+        raise ValueError(f"its header claims {length:,} bytes")
+    header: object = json.loads(file.read(length).decode(), object_pairs_hook=_without_repeats)
+    if not isinstance(header, dict):
+        raise ValueError("its header is no table")  # noqa: TRY004  one kind for all damage
+    return length, cast("dict[str, Any]", header)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,14 @@ May import ``rife_arch.errors`` only.
 """
 
 from .blocks import ActivatedConv, FlowBlock, Motion, resize
-from .build import Network, build_enhancer, build_network, expected_shapes, set_precision
+from .build import (
+    Network,
+    build_enhancer,
+    build_network,
+    build_trainable,
+    expected_shapes,
+    set_precision,
+)
 from .config import (
     DERIVED,
     KNOWN_WEIGHTS,
@@ -49,6 +56,7 @@ __all__ = [
     "ThreeFileConfig",
     "build_enhancer",
     "build_network",
+    "build_trainable",
     "expected_shapes",
     "resize",
     "sample",

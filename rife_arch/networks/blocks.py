@@ -84,7 +84,8 @@ class ActivatedConv(nn.Sequential):
     ) -> Tensor:
         """Do the same with another weight, stride and padding, rows first."""
         layer, activation = self.layer, self.activation
-        if isinstance(activation, nn.LeakyReLU) and _can_fuse_activation(x):
+        is_trained = weight.requires_grad and torch.is_grad_enabled()  # oneDNN has no gradients
+        if isinstance(activation, nn.LeakyReLU) and not is_trained and _can_fuse_activation(x):
             return torch.ops.mkldnn._convolution_pointwise(
                 *(x, weight, layer.bias, padding, stride, layer.dilation, layer.groups),
                 *("leaky_relu", [activation.negative_slope], ""),

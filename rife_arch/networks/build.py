@@ -34,6 +34,14 @@ def build_network(config: NetworkConfig, weights: Mapping[str, Tensor]) -> Netwo
     return network
 
 
+def build_trainable(config: IFNetConfig, weights: Mapping[str, Tensor]) -> IFNet:
+    """Make the network as it was published, for gradients; ``weights`` are copied."""
+    with torch.device("meta"):
+        network = IFNet(config)
+    network.load_state_dict({name: weights[name].clone() for name in weights}, assign=True)
+    return network.train().requires_grad_()
+
+
 def build_enhancer(config: SafaConfig, weights: Mapping[str, Tensor]) -> SAFA:
     """Make the enhancer and give it ``weights``, which must fit exactly."""
     with torch.device("meta"):

@@ -9,6 +9,7 @@ ECCV 2022, arXiv:2011.06294; generations 4.0-4.26 from github.com/hzwer/Practica
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -91,26 +92,52 @@ class IFNet(nn.Module):
             return Interpolated.concatenated(
                 [self.with_motion(item, t, flow_scale, averaging) for item, t in items]
             )
-        scales = tuple(scale / flow_scale for scale in self.config.block_scales)
-        average_from = {"none": len(scales), "last": len(scales) - 1, "all": 0}[averaging]
-        motion = self._estimate_motion(pair, timestep, scales, average_from, self.config.adaptive)
+        motion = _last(self._motions(pair, timestep, flow_scale, averaging))
         warped = pair.colours().warped(motion.flow)
-        blend = torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
+        blend = _blended(warped, motion)
         if not self.config.refines:
             return Interpolated(blend, motion)
         context = self.contextnet.warped_features(pair.colours(), motion.flow)
         refinement = self.unet(pair.colours(), warped, motion, context)
         return Interpolated((blend + refinement).clamp(0, 1), motion)
 
-    def _estimate_motion(
+    def every_step(self, pair: Pair, timestep: Tensor, flow_scale: float = 1.0) -> list[Tensor]:
+        """Interpolate with the motion as each block leaves it: what training compares with the truth.
+
+        Returns:
+            [B, 3, H, W] for each block, coarse to fine; the last is what ``forward`` returns, except
+            for a refinement. An adaptive network is run at its own scales, whatever it finds.
+        """
+        scales = self._scales(flow_scale)
+        motions = self._run_blocks(pair, timestep, scales, len(scales), may_adapt=False)
+        return [_blended(pair.colours().warped(motion.flow), motion) for motion in motions]
+
+    def _scales(self, flow_scale: float) -> tuple[float, ...]:
+        return tuple(scale / flow_scale for scale in self.config.block_scales)
+
+    def _motions(
+        self, pair: Pair, timestep: Tensor, flow_scale: float, averaging: Averaging
+    ) -> Iterator[Motion]:
+        scales = self._scales(flow_scale)
+        average_from = {"none": len(scales), "last": len(scales) - 1, "all": 0}[averaging]
+        return self._run_blocks(
+            pair, timestep, scales, average_from, may_adapt=self.config.adaptive
+        )
+
+    def _run_blocks(
         self,
         pair: Pair,
         timestep: Tensor,
         scales: tuple[float, ...],
         average_from: int,
+        *,
         may_adapt: bool,
-    ) -> Motion:
-        """Run all blocks; those from ``average_from`` on are averaged with the swapped pair."""
+    ) -> Iterator[Motion]:
+        """Yield the motion as each block leaves it.
+
+        Blocks from ``average_from`` on are averaged with the swapped pair. Where the scales adapt,
+        the motion begins anew.
+        """
         motion: Motion | None = None
         for index, (block, scale) in enumerate(zip(self.flow_blocks(), scales, strict=True)):
             warped = pair if motion is None else pair.warped(motion.flow)
@@ -124,14 +151,16 @@ class IFNet(nn.Module):
             if may_adapt and index == 1 and _moves_far(update.flow):
                 doubled = tuple(2 * scale for scale in scales)
                 # As released, the first block of the second run is never averaged.
-                return self._estimate_motion(pair, timestep, doubled, max(1, average_from), False)
+                yield from self._run_blocks(
+                    pair, timestep, doubled, max(1, average_from), may_adapt=False
+                )
+                return
             if motion is None:
                 motion = update
             else:
                 mode = self.config.accumulates_mask
                 motion = motion.corrected(update, accumulates_mask=mode)
-        assert motion is not None  # a network has at least one block
-        return motion
+            yield motion
 
     def _run_block(
         self,
@@ -154,6 +183,17 @@ class IFNet(nn.Module):
             parts = [warped.as_input(), *parts]
         x = torch.cat([*parts, motion.mask_logits, motion.hidden], 1)
         return block(x, motion.flow, scale)
+
+
+def _last(motions: Iterator[Motion]) -> Motion:
+    last = next(motions)  # a network has at least one block
+    for motion in motions:
+        last = motion
+    return last
+
+
+def _blended(warped: Pair, motion: Motion) -> Tensor:
+    return torch.lerp(warped.frame1, warped.frame0, torch.sigmoid(motion.mask_logits))
 
 
 def _moves_far(flow: Tensor) -> bool:

@@ -6,6 +6,8 @@ Interpolation", ECCV 2022, arXiv:2011.06294.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -58,15 +60,33 @@ def sample(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     """
     height, width = image.shape[2:]
     # Always float32: in float16 a normalised x on a 1920 px wide frame is off by up to 0.23 px.
-    grid = torch.empty(*flow.shape[:1], *flow.shape[2:], 2, device=flow.device)
     step_x, step_y = 2 / max(width - 1, 1), 2 / max(height - 1, 1)
-    torch.add(cols * step_x - 1, flow[:, 0].float(), alpha=step_x, out=grid[..., 0])
-    torch.add((rows * step_y - 1)[:, None], flow[:, 1].float(), alpha=step_y, out=grid[..., 1])
+    x = cols * step_x - 1, flow[:, 0].float(), step_x
+    y = (rows * step_y - 1)[:, None], flow[:, 1].float(), step_y
+    grid = _added(x, y) if flow.requires_grad else _added_in_place(x, y)
     padding = "border"
     if grid.device.type == "mps":  # has no border padding; clamped positions never read beyond it
-        grid, padding = grid.clamp_(-1, 1), "zeros"
+        grid, padding = grid.clamp(-1, 1), "zeros"
     out = F.grid_sample(image.float(), grid, padding_mode=padding, align_corners=True)
     return out.to(image.dtype)
+
+
+_Axis: TypeAlias = tuple[Tensor, Tensor, float]
+"""Where the pixels are, the flow, and what one px of it is, along one axis of the grid."""
+
+
+def _added(x: _Axis, y: _Axis) -> Tensor:
+    """Return the grid [B, h, w, 2] in a way that gradients can follow."""
+    return torch.stack([torch.add(base, flow, alpha=step) for base, flow, step in (x, y)], -1)
+
+
+def _added_in_place(x: _Axis, y: _Axis) -> Tensor:
+    """Return the same grid, each number written once."""
+    flow = x[1]
+    grid = torch.empty(*flow.shape, 2, device=flow.device)
+    for axis, (base, flow, step) in enumerate((x, y)):
+        torch.add(base, flow, alpha=step, out=grid[..., axis])
+    return grid
 
 
 def sample_features(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> Tensor:

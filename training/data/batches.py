@@ -22,7 +22,8 @@ from .manifest import Sample
 from .options import LEAST_SIDE, AugmentOptions
 from .store import read_frames
 
-_Item = tuple[Tensor, Fraction]  # [3, 3, S, S] float32 in [0, 1]: first, middle, last; timestep
+# [3, 3, S, S] float32 in [0, 1]: first, middle, last; timestep; clip
+_Item = tuple[Tensor, Fraction, str]
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,24 @@ class Batch:
         img1: the same, the later ones.
         truth: the same, those in between.
         timestep: [B, 1, 1, 1] float32 in (0, 1), where they are in between.
+        clips: the clip that each is from.
     """
 
     img0: Tensor
     img1: Tensor
     truth: Tensor
     timestep: Tensor
+    clips: tuple[str, ...]
+
+    def to(self, device: torch.device) -> Batch:
+        """Return it on a device."""
+        return Batch(
+            self.img0.to(device),
+            self.img1.to(device),
+            self.truth.to(device),
+            self.timestep.to(device),
+            self.clips,
+        )
 
 
 class Batches:
@@ -140,7 +153,8 @@ class Batches:
         sample = self._draw(rng)
         triplet = choose_triplet(sample.times, self._options.timesteps, rng)
         pixels = read_frames(self._cache, sample)[list(triplet)]
-        return augment(pixels, timestep_of(sample.times, triplet), self._options, rng)
+        timestep = timestep_of(sample.times, triplet)
+        return *augment(pixels, timestep, self._options, rng), sample.clip
 
     def _draw(self, rng: Random) -> Sample:
         lot = rng.random() * self._sums[-1]
@@ -178,10 +192,11 @@ def _fixed(cache: Path, sample: Sample, side: int) -> _Item:
     start = (sample.side - side) // 2
     pixels = read_frames(cache, sample)[list(triplet)]
     images = to_images(pixels[:, start : start + side, start : start + side])
-    return images, timestep_of(sample.times, triplet)
+    return images, timestep_of(sample.times, triplet), sample.clip
 
 
 def _stacked(items: Sequence[_Item]) -> Batch:
-    img0, truth, img1 = torch.stack([images for images, _ in items], dim=1)  # [3, B, 3, S, S]
-    timestep = torch.tensor([float(timestep) for _, timestep in items])
-    return Batch(img0, img1, truth, timestep[:, None, None, None])
+    img0, truth, img1 = torch.stack([images for images, _, _ in items], dim=1)  # [3, B, 3, S, S]
+    timestep = torch.tensor([float(timestep) for _, timestep, _ in items])
+    clips = tuple(clip for _, _, clip in items)
+    return Batch(img0, img1, truth, timestep[:, None, None, None], clips)

@@ -3,6 +3,7 @@
 May import the package's root modules, ``read``, ``preprocess``, ``synthesis`` and ``visualize``.
 """
 
+from .bootstrap import Interval, find_intervals
 from .contest import Entrant, Scores, Setting, compete
 from .pictures import draw_sheets, find_places, in_sheets
 from .quality import psnr, rounded, sharpness, ssim
@@ -11,6 +12,7 @@ from .sample import Part, Sample, Triplet, part_starts, take_sample
 
 __all__ = [
     "Entrant",
+    "Interval",
     "Part",
     "Sample",
     "Scores",
@@ -20,6 +22,7 @@ __all__ = [
     "describe_sample",
     "draw_sheets",
     "find_best",
+    "find_intervals",
     "find_places",
     "find_quick",
     "in_sheets",

@@ -1,0 +1,45 @@
+"""Ctrl-C while a step is computed: the step ends, its state is kept, and the run stops."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+
+@dataclass
+class Interruption:
+    """Whether somebody wants the run to stop.
+
+    Attributes:
+        is_wanted: set by a signal, here or in another process; looked at after each step.
+    """
+
+    is_wanted: bool = False
+
+
+@contextmanager
+def catching_interruptions() -> Generator[Interruption, None, None]:
+    """Note the first signal instead of stopping at once; a second one stops at once."""
+    interruption = Interruption()
+    previous = {
+        number: signal.getsignal(number)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP")
+        if (number := getattr(signal, name, None)) is not None
+        and signal.getsignal(number) is not signal.SIG_IGN
+    }
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        if interruption.is_wanted:
+            raise KeyboardInterrupt
+        interruption.is_wanted = True
+
+    for number in previous:
+        signal.signal(number, note)
+    try:
+        yield interruption
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,123 @@
+"""Looks at the held-out samples while a network is trained: figures, and a strip of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from rife_arch.networks import IFNetConfig, Pair, build_trainable
+from vfi.frames import from_planar
+from vfi.measure import psnr, rounded, ssim
+from vfi.visualize import draw_crops
+
+from .data import Batch
+
+NUM_SHOWN = 4  # samples of a strip
+_GAIN = 4  # by which differences are enlarged in a strip
+
+
+@dataclass(frozen=True)
+class Look:
+    """How well the held-out samples are made.
+
+    Attributes:
+        psnrs: of each, dB.
+        ssims: of each.
+        pictures: what was made of those that are shown, [1, 3, S, S] in [0, 1].
+    """
+
+    psnrs: Sequence[float]
+    ssims: Sequence[float]
+    pictures: Mapping[int, Tensor] = field(repr=False)
+
+    @property
+    def psnr(self) -> float:
+        """Mean, dB."""
+        return fmean(self.psnrs)
+
+    @property
+    def ssim(self) -> float:
+        """Mean."""
+        return fmean(self.ssims)
+
+
+class Looker:
+    """Makes the held-out frames with any weights of a network."""
+
+    def __init__(
+        self, config: IFNetConfig, weights: Mapping[str, Tensor], device: torch.device
+    ) -> None:
+        network = build_trainable(config, weights).to(device)
+        self._network = network.eval().requires_grad_(requires_grad=False)
+        self._device = device
+
+    @torch.no_grad()
+    def look(
+        self, weights: Mapping[str, Tensor], batches: Iterable[Batch], shown: Container[int]
+    ) -> Look:
+        """Make all frames of ``batches``, rounded to 8 bits, and compare them with the real ones.
+
+        Args:
+            weights: of the network.
+            batches: what is held out.
+            shown: numbers, from 0, of those whose pictures are kept.
+        """
+        self._network.load_state_dict(weights)
+        psnrs: list[float] = []
+        ssims: list[float] = []
+        pictures: dict[int, Tensor] = {}
+        for batch in batches:
+            moved = batch.to(self._device)
+            encode = self._network.encode_frame
+            pair = Pair(encode(moved.img0), encode(moved.img1))
+            frames: Tensor = self._network(pair, moved.timestep).cpu()
+            for made, real in zip(rounded(frames).split(1), batch.truth.split(1), strict=True):
+                if len(psnrs) in shown:
+                    pictures[len(psnrs)] = made
+                psnrs.append(psnr(made, real))
+                ssims.append(ssim(made, real))
+        return Look(psnrs, ssims, pictures)
+
+
+def choose_shown(clips: Sequence[str]) -> list[int]:
+    """Choose the samples of a strip: the middle one of as many clips as fit.
+
+    Args:
+        clips: which each sample is from.
+    """
+    by_clip: dict[str, list[int]] = {}
+    for number, clip in enumerate(clips):
+        by_clip.setdefault(clip, []).append(number)
+    middles = [numbers[len(numbers) // 2] for numbers in by_clip.values()]
+    return sorted(middles[:: -(-len(middles) // NUM_SHOWN)])
+
+
+def draw_strip(truths: Mapping[int, Tensor], base: Look, tuned: Look, title: str) -> Tensor:
+    """Draw a row for each sample that is shown: the real frame, base, fine-tuned, what changed.
+
+    Args:
+        truths: the real frames, [1, 3, S, S] in [0, 1].
+        base: what the network made of them before.
+        tuned: what it makes of them now.
+        title: one line.
+
+    Returns:
+        [H, W, 3] float32 in [0, 1].
+    """
+    tiles: list[tuple[str, Tensor]] = []
+    size = min(truth.shape[-1] for truth in truths.values())
+    for index, truth in truths.items():
+        before, now = base.pictures[index], tuned.pictures[index]
+        change = ((now - before) * _GAIN + 0.5).clamp(0, 1)
+        tiles += [
+            ("the real frame", truth),
+            (f"before: {base.psnrs[index]:.2f} dB", before),
+            (f"now: {tuned.psnrs[index]:.2f} dB", now),
+            (f"what changed, x{_GAIN}", change),
+        ]
+    crops = [(name, from_planar(tile[..., :size, :size], torch.uint8)) for name, tile in tiles]
+    return draw_crops(crops, 4, title)
