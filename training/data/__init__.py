@@ -8,10 +8,10 @@ May import ``vfi`` and the package's root modules.
 """
 
 from .batches import Batch, Batches, held_out_batches
+from .cache import prepare
 from .find import find_clips
 from .manifest import Manifest, Sample, read_manifest
 from .options import AugmentOptions, CutOptions, Timesteps
-from .prepare import prepare
 
 __all__ = [
     "AugmentOptions",

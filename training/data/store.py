@@ -14,8 +14,8 @@ from vfi.write import write_whole
 
 from .manifest import Sample
 
-# Of eight clips, 256 px and 5 frames: 1 takes a third of the time of 6, and 5 % more space.
-_PNG_LEVEL = 1
+# Of 44 samples of 20 clips, 5 frames of 256 px: 28 ms and 0.39 MB; 6 takes 114 ms for 0.36 MB.
+_PNG_LEVEL = 2
 
 
 def write_frames(path: Path, pixels: Tensor) -> tuple[int, str]:
