@@ -72,8 +72,8 @@ class Program:
                 error.parser.print_usage(sys.stderr)
                 print(f"{error.parser.prog}: ", end="", file=sys.stderr)
                 message, self.exit_code = f"error: {error}", EXIT_USAGE
-            except KeyboardInterrupt:
-                message = self._describe_interruption()
+            except KeyboardInterrupt as stop:
+                message = str(stop) or self._describe_interruption()
                 self.exit_code = EXIT_INTERRUPTED
             except Exception as error:
                 if self.shows_tracebacks:

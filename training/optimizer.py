@@ -6,7 +6,7 @@ Everything here is a function of the number of the step, so that a run goes on e
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -63,9 +63,3 @@ class AveragedWeights:
         decay = min(self._decay, (1 + step) / (10 + step))
         for name, average in self.weights.items():
             average.lerp_(weights[name].detach(), 1 - decay)
-
-
-def gradient_norm(weights: Iterable[Tensor]) -> float:
-    """Return the norm of all gradients together; infinite or NaN where one is."""
-    norms = [weight.grad.norm() for weight in weights if weight.grad is not None]
-    return torch.stack(norms).norm().item()

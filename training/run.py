@@ -80,8 +80,9 @@ class Run:
         self._trainer = Trainer(trainee, loss, options.optimizer, device, processes)
         assert isinstance(self._base.config, IFNetConfig)  # load_trainable refuses others
         self._looker = Looker(self._base.config, self._base.canonical.weights, device)
-        if options.resume:
-            read_state(options.output / STATE, self._trainer, self._settings)
+        state = options.output / STATE
+        if options.resume and state.exists():  # else it was interrupted before its first save
+            read_state(state, self._trainer, self._settings)
 
     def go_on(self) -> None:
         """Do the steps that are left, and finish."""
@@ -105,8 +106,9 @@ class Run:
                 if is_last or stops or step.number % options.save_every == 0:
                     self._save()
                 if stops and not is_last:
-                    self._tell_how_to_go_on()
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt(
+                        f"interrupted after {step.number} steps; add --resume to the same command to go on."
+                    )
         if journal:
             self._report(journal)
 
@@ -243,12 +245,6 @@ class Run:
     def _checkpoint(self) -> Path:
         release = self._tuning.base.split(" ")[0].strip(",")
         return self._options.output / f"rife_{release}_{self._options.output.name}.safetensors"
-
-    def _tell_how_to_go_on(self) -> None:
-        if self._processes.is_first:
-            tqdm.write(
-                f"The state after {self._trainer.done} steps was kept. Add --resume to the same command to go on."
-            )
 
     def _report(self, journal: Journal) -> None:
         """Write the page, and say what came out."""

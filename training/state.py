@@ -57,12 +57,8 @@ def read_state(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -> Non
     """Bring a trainer to where another one was.
 
     Raises:
-        InputError: there is nothing to go on from, or the settings are others.
+        InputError: it is damaged, or the settings are others.
     """
-    if not path.is_file():
-        raise InputError(
-            f"{path}: there is no state to go on from. Leave --resume out to begin anew."
-        )
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
@@ -70,7 +66,7 @@ def read_state(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -> Non
         _require_equal(path, json.loads(metadata["settings"]), settings)
         _restore(trainer, tensors, json.loads(metadata["scaler"]))
         trainer.done = int(metadata["done"])
-    except (safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n", 1)[0]
         raise InputError(
             f"{path} is damaged, or of another version ({reason}). Begin anew with another --output."

@@ -74,6 +74,7 @@ class Trainer:
         self.shares = self._processes.shares(options.batch, options.accumulate)
         self.trainee = trainee.to(device)
         self._loss = loss.to(device)
+        self._trained = [weight for weight in trainee.parameters() if weight.requires_grad]
         self._parallel = _in_parallel(self.trainee, self._processes)
         self.optimizer = make_optimizer(self.trainee, options)
         self.average = AveragedWeights(self.weights(), options.ema)
@@ -126,10 +127,21 @@ class Trainer:
         with self._exchange(is_last=is_last):
             frames = self._parallel(part.img0, part.img1, part.timestep, dtype)
             loss = self._loss(frames, part.truth)
+            if not loss.isfinite():
+                loss = self._failed_loss()
             self.scaler.scale(loss / count).backward()
         pairs = zip(frames[-1].detach(), part.truth, strict=True)
         quality = [psnr(made.clamp(0, 1), real) for made, real in pairs]
         return loss.item(), sum(quality) / len(quality)
+
+    def _failed_loss(self) -> Tensor:
+        """Return a loss whose gradients are NaN, so that all processes skip the step.
+
+        They do not come through the network: on CPUs torch's gradient of warping reads beyond its memory
+        where the flow is NaN.
+        """
+        sums = [weight.sum() for weight in self._trained]
+        return float("nan") * torch.stack(sums).sum()
 
     def _exchange(self, *, is_last: bool) -> AbstractContextManager[None]:
         """Let gradients be averaged over the processes with the last part of a batch only."""
@@ -140,8 +152,7 @@ class Trainer:
     def _change_weights(self) -> float:
         """Shorten the gradients and follow them, unless they are not finite; returns their norm."""
         self.scaler.unscale_(self.optimizer)
-        weights = [weight for weight in self.trainee.parameters() if weight.requires_grad]
-        norm = nn.utils.clip_grad_norm_(weights, self._options.clip_norm).item()
+        norm = nn.utils.clip_grad_norm_(self._trained, self._options.clip_norm).item()
         if math.isfinite(norm):
             self._skipped = 0
             self.scaler.step(self.optimizer)

@@ -150,8 +150,8 @@ def vgg_features(weights: dict[str, Tensor], image: Tensor) -> list[Tensor]:
     pools = {4, 9, 18, 27}
     for index in range(32):
         if index in VGG_WIDTHS:
-            layer = [weights[f"features.{index}.{part}"] for part in ("weight", "bias")]
-            x = F.conv2d(x, *layer, padding=1)
+            weight, bias = (weights[f"features.{index}.{part}"] for part in ("weight", "bias"))
+            x = F.conv2d(x, weight, bias, padding=1)
         elif index in pools:
             x = F.max_pool2d(x, 2, 2)
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rife_arch import IFNetConfig, UnsupportedCheckpointError, load_rife
 from rife_arch.checkpoints import Tuning, canonical_sha256
@@ -98,7 +98,11 @@ def test_half_precision_keeps_the_encoder_in_float32() -> None:
     trainee = Trainee(build_trainable(TINY_CONFIG, random_weights(TINY_CONFIG, 0)))
     img0, img1, _ = frames()
     dtypes: list[torch.dtype] = []
-    trainee.network.encode.register_forward_hook(lambda *found: dtypes.append(found[-1].dtype))
+
+    def note(_module: nn.Module, _inputs: object, features: Tensor) -> None:
+        dtypes.append(features.dtype)
+
+    trainee.network.encode.register_forward_hook(note)
     timestep = torch.full((2, 1, 1, 1), 0.5)
     with torch.no_grad():
         made = trainee(img0, img1, timestep, torch.bfloat16)[-1]
