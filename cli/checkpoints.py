@@ -213,7 +213,8 @@ def convert_checkpoint(source: Path, target: Path, *, overwrite: bool) -> str:
             f"{target} exists already. Choose another name, or replace it with --overwrite."
         )
     found = recognise(source)  # so that nothing but a RIFE network is converted
-    data = canonical_bytes(found.canonical.everything())
+    metadata = found.tuning.as_metadata() if found.tuning else None
+    data = canonical_bytes(found.canonical.everything(), metadata)
     write_whole(target, data)
     return f"done: {target} (RIFE {found.name}, {len(data):,} bytes)"
 

@@ -213,19 +213,12 @@ def _recognise(
         config = detect(canonical.everything(), refine=refine)
     if canonical.dropped:
         _log.debug("%s: %d weights not used by inference", path.name, len(canonical.dropped))
-    tuning = _find_tuning(path, config)
-    if tuning is not None:
+    tuning, preset = read_tuning(path), find_preset(config)
+    # Anybody can write anything into a file: it is believed where the network is that of the release.
+    if tuning and preset and tuning.base in (preset.label, *preset.versions):
         return Recognised(f"{tuning.base} fine-tuned", config, canonical, tuning)
     name, config = _settle_version(path, canonical, config, version)
-    return Recognised(name, config, canonical)
-
-
-def _find_tuning(path: Path, config: NetworkConfig) -> Tuning | None:
-    """Return what a file says of its training, if its network is that of the release it names."""
-    tuning, preset = read_tuning(path), find_preset(config)
-    if tuning is None or preset is None:
-        return None
-    return tuning if tuning.base in (preset.label, *preset.versions) else None
+    return Recognised(name, config, canonical, tuning)
 
 
 def _recognise_enhancer_in(path: Path, canonical: CanonicalWeights) -> RecognisedEnhancer:

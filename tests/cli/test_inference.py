@@ -22,7 +22,7 @@ import torch
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from rife_arch import QUALITIES, load_checkpoint
-from rife_arch.checkpoints.canonicalize import canonical_bytes
+from rife_arch.checkpoints import Tuning, canonical_bytes
 from tests.helpers.clips import (
     Picture,
     count_frames,
@@ -868,6 +868,18 @@ def test_memory_does_not_grow_with_the_clip(folder: Path, checkpoint: Path) -> N
 
 
 # --- checkpoints ---------------------------------------------------------------------------------
+
+
+def test_inspect_and_convert_keep_what_a_fine_tuned_checkpoint_says(cli: RunCli) -> None:
+    tuning = Tuning("4.26", "ab" * 32, "cd" * 32, 1500, "CC BY-NC 4.0")
+    weights = random_weights(TINY_CONFIG, seed=0)
+    Path("anime.safetensors").write_bytes(canonical_bytes(weights, tuning.as_metadata()))
+    assert cli("--convert", "anime.safetensors", "copy.safetensors").code == 0
+    ended = cli("--inspect", "copy.safetensors")
+    rows = dict(re.findall(r"^(\S.*?) {2,}(.+)$", ended.out, re.M))
+    assert rows["fine-tuned from"] == f"4.26, weights {'ab' * 32}"
+    assert rows["training"] == f"1500 steps on data {'cd' * 32}"
+    assert rows["licence"] == "CC BY-NC 4.0"
 
 
 def test_inspect_reads_a_folder_as_upstream_unpacks_it(cli: RunCli, checkpoint: Path) -> None:

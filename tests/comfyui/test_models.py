@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from rife_arch.checkpoints import Tuning, canonical_bytes
 from tests.helpers.comfy_server import Comfy
 from tests.helpers.contract import options
+from tests.helpers.networks import TINY_CONFIG, random_weights
 
 
 @pytest.fixture
@@ -58,6 +60,24 @@ def test_own_files_come_first_and_then_the_recommended_version(comfy: Comfy) -> 
     assert not set(own) & set(model["states"])
     assert model["states"]["4.25"] == {"recommended": True, "download": 22674688}
     assert "rife_tiny.pth" not in model["states"]
+
+
+@pytest.fixture
+def fine_tuned(folder: Path) -> Iterator[str]:
+    """A checkpoint that was trained from 4.26, and is called like 4.26."""
+    tuning = Tuning("4.26", "ab" * 32, "cd" * 32, 1500)
+    path = folder / "rife_v4.26.safetensors"
+    path.write_bytes(canonical_bytes(random_weights(TINY_CONFIG, 0), tuning.as_metadata()))
+    yield path.name
+    path.unlink()
+
+
+def test_fine_tuned_checkpoint_is_listed_as_what_it_is(comfy: Comfy, fine_tuned: str) -> None:
+    model = model_input(comfy)
+    assert fine_tuned in model["options"]
+    assert model["states"][fine_tuned] == {"on_disk": True, "tuned_from": "4.26"}
+    ended = comfy.run(loading(fine_tuned))
+    assert ended.succeeded, ended.messages
 
 
 @pytest.fixture
