@@ -11,8 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from vfi.measure import psnr
-
 from .data import Batch
 from .errors import TrainingError
 from .interruption import Interruption
@@ -112,7 +110,7 @@ class Trainer:
         norm = self._change_weights()
         self.average.update(self.weights(), self.done)
         self.done += 1
-        means = [sum(values) / len(parts) for values in zip(*found, strict=True)]
+        means: list[float] = (torch.stack(found).mean(0)).tolist()  # waits for the device, once
         interruption = interruption or Interruption()
         loss, quality, wanted = self._processes.averaged(
             [*means, interruption.is_wanted], self._device
@@ -120,8 +118,8 @@ class Trainer:
         interruption.is_wanted = wanted > 0
         return Step(self.done, loss, quality, rate, norm)
 
-    def _accumulate(self, part: Batch, count: int, *, is_last: bool) -> tuple[float, float]:
-        """Add the gradients of a part of the batch; returns its loss and PSNR."""
+    def _accumulate(self, part: Batch, count: int, *, is_last: bool) -> Tensor:
+        """Add the gradients of a part of the batch; returns its loss and PSNR, [2]."""
         part = part.to(self._device)
         dtype = _DTYPES[self._options.precision]
         with self._exchange(is_last=is_last):
@@ -130,9 +128,7 @@ class Trainer:
             if not loss.isfinite():
                 loss = self._failed_loss()
             self.scaler.scale(loss / count).backward()
-        pairs = zip(frames[-1].detach(), part.truth, strict=True)
-        quality = [psnr(made.clamp(0, 1), real) for made, real in pairs]
-        return loss.item(), sum(quality) / len(quality)
+        return torch.stack((loss.detach(), _mean_psnr(frames[-1].detach(), part.truth)))
 
     def _failed_loss(self) -> Tensor:
         """Return a loss whose gradients are NaN, so that all processes skip the step.
@@ -165,6 +161,12 @@ class Trainer:
                 "failed. Begin anew with a smaller --lr, or with --precision fp32."
             )
         return norm
+
+
+def _mean_psnr(made: Tensor, real: Tensor) -> Tensor:
+    """Return the mean PSNR of a batch, dB, a scalar; as ``vfi.measure.psnr`` without leaving the device."""
+    errors = (made.clamp(0, 1) - real).square().mean((1, 2, 3))
+    return (-10 * errors.clamp(min=1e-9).log10()).mean()
 
 
 def _in_parallel(trainee: Trainee, processes: Processes) -> nn.Module:
