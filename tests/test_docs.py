@@ -18,6 +18,7 @@ from cli.enhance_arguments import build_enhance_parser
 from cli.evaluate_arguments import build_evaluate_parser
 from cli.interpolate_arguments import build_parser
 from rife_arch.catalog.index import load_catalog
+from training.arguments import build_parser as build_training_parser
 from vfi.encode.presets import PRESETS
 from vfi.preprocess.scene_detection import DEFAULT_THRESHOLD
 from vfi.timing.schedule import EndRule, Schedule
@@ -49,7 +50,7 @@ SOURCES = [
     *ROOT.glob("*.py"),
     *(
         path
-        for package in ("cli", "migrate", "nodes", "rife_arch", "vfi")
+        for package in ("cli", "migrate", "nodes", "rife_arch", "training", "vfi")
         for path in (ROOT / package).rglob("*.py")
     ),
 ]
@@ -162,7 +163,10 @@ def requirements() -> list[str]:
 def test_every_option_exists(page: str) -> None:
     named = named_options(FOR_USERS[page])
     assert named
-    assert named <= options(hidden=True) | options(hidden=True, parser=build_evaluate_parser())
+    others = (build_evaluate_parser(), build_training_parser())
+    assert named <= options(hidden=True).union(
+        *(options(hidden=True, parser=each) for each in others)
+    )
 
 
 def test_every_option_is_in_the_reference() -> None:
@@ -174,6 +178,12 @@ def test_every_option_is_in_the_reference() -> None:
 def test_every_option_that_evaluates_is_in_its_section() -> None:
     found = options(hidden=False, parser=build_evaluate_parser()) - {"--help", "--debug", "--fp16"}
     rows = rows_of(section(COMMAND_LINE, "Which checkpoint"), "| option | what it does |")
+    assert named_options(" ".join(names for names, *_ in rows)) == found
+
+
+def test_every_option_that_trains_is_on_its_page() -> None:
+    found = options(hidden=False, parser=build_training_parser()) - {"--help", "--debug"}
+    rows = rows_of(section(PAGES["training.md"], "Options"), "| option | what it does |")
     assert named_options(" ".join(names for names, *_ in rows)) == found
 
 

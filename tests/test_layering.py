@@ -77,7 +77,7 @@ ROOMS = {
 LIBRARIES = ("rife_arch", "vfi", "nodes")  # those ComfyUI imports under another name
 MODULES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
 TABLES = {"config.py", "presets.py"}  # data, as long as there are things to list
-SCHEMAS = re.compile(r"define_schema|\w*_inputs|add_\w+_options")
+SCHEMAS = re.compile(r"define_schema|\w*_inputs|_?add_\w+_options")
 
 
 def package_of(path: Path) -> str:
