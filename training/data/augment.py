@@ -18,9 +18,8 @@ _WANTED = {
     "middle": (_HALF,),
     "quarters": (Fraction(1, 4), _HALF, Fraction(3, 4)),
 }
-_TOLERANCE = Fraction(
-    1, 40
-)  # of a timestep: times in Matroska and WebP are rounded to milliseconds
+# Of a timestep: times in Matroska and WebP are rounded to milliseconds.
+_TOLERANCE = Fraction(1, 40)
 
 
 def choose_triplet(

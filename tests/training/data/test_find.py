@@ -19,8 +19,11 @@ def touch(path: Path) -> Path:
     return path
 
 
-def animation(path: Path, count: int) -> Path:
-    pictures = [Image.fromarray(each) for each in pan(steps(count))]
+def animation(path: Path, count: int, mode: str = "RGB") -> Path:
+    pictures = [Image.fromarray(each).convert(mode) for each in pan(steps(count))]
+    for picture in pictures:
+        if mode == "RGBA":
+            picture.putpixel((0, 0), (0, 0, 0, 0))
     if count > 1:
         pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40)
     else:
@@ -46,12 +49,13 @@ def test_pictures_beside_a_video_are_its_thumbnails(tmp_path: Path) -> None:
     assert find_clips(tmp_path) == [clip]
 
 
-def test_animated_webp_is_a_video_and_still_ones_are_pictures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_animated_webp_is_a_video_and_still_ones_are_pictures(tmp_path: Path, mode: str) -> None:
     moving = animation(tmp_path / "moving.webp", 4)
     stills = tmp_path / "stills"
     stills.mkdir()
     for number in range(3):
-        animation(stills / f"{number}.webp", 1)
+        animation(stills / f"{number}.webp", 1, mode)
     assert find_clips(tmp_path) == [moving, stills]
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+from contextlib import closing
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+import torch
+from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
-from tests.helpers.clips import write_clip, write_clip_without_frames, write_damaged_clip
+from tests.helpers.clips import Picture, write_clip, write_clip_without_frames, write_damaged_clip
 from tests.training.data.pans import (
     SMALL,
     pan,
@@ -24,8 +30,12 @@ from tests.training.data.pans import (
     write_pan,
 )
 from training.data import CutOptions, Manifest, prepare, read_manifest
+from training.data.crops import cut
 from training.data.store import read_frames
 from vfi.errors import DecodeError, InputError
+from vfi.frames import Frame, to_uint8
+from vfi.preprocess import apparent_motion
+from vfi.read import open_video
 
 
 def changes(cache: Path) -> dict[str, int]:
@@ -105,6 +115,41 @@ def test_16_bits_and_alpha_become_8_bits_of_colour(tmp_path: Path) -> None:
     assert position_in(frame, texture) >= 0
     frame = read_frames(tmp_path / "cache", samples["b"])[0]
     assert position_in(frame, texture[..., :1].repeat(3, axis=2)) >= 0
+
+
+def test_hdr_is_cut_as_what_is_shown_of_it(tmp_path: Path) -> None:
+    clip = tmp_path / "in" / "a.mkv"
+    clip.parent.mkdir()
+    rows = [each[..., 0].astype("<u2") * 3 + 100 for each in pan(steps(6))]
+    grey = np.full(2 * 32 * 48, 512, "<u2").tobytes()
+    tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
+    command = [get_ffmpeg_exe(), "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p10le"]
+    command += ["-s", "96x64", "-r", "24", "-i", "-", "-vf", tags, "-c:v", "ffv1", str(clip)]
+    subprocess.run(command, input=b"".join(row.tobytes() + grey for row in rows), check=True)
+    (sample, *_) = prepare_quietly(tmp_path / "in", tmp_path / "cache").samples
+    source = open_video(clip)
+    assert source.color.is_hdr
+    with closing(source.tone_mapped().frames()) as frames:
+        shown = to_uint8(next(frames).pixels).numpy()
+    assert position_in(read_frames(tmp_path / "cache", sample)[0], shown) >= 0
+
+
+def window_of(pictures: list[Picture]) -> list[Frame]:
+    return [Frame(torch.from_numpy(each), Fraction(n)) for n, each in enumerate(pictures)]
+
+
+def test_crops_are_where_something_moves_in_each_step() -> None:
+    small, large = pan(steps(4)), pan([0, 4, 4, 8], seed=1, width=800)
+    both = [np.concatenate(pair, axis=1) for pair in zip(small, large, strict=True)]
+    for seed in range(20):
+        (crop,) = cut(window_of(both), 64, 1, Random(seed))
+        assert min(apparent_motion(*pair) for pair in pairwise(crop.pixels)) >= 0.2
+
+
+def test_noise_is_no_motion() -> None:
+    noise = np.random.RandomState(0)
+    pictures = [pan([0])[0] // 2 + noise.randint(0, 4, (64, 96, 3), np.uint8) for _ in range(4)]
+    assert list(cut(window_of(pictures), 64, 4, Random(0))) == []
 
 
 # --- once, and again where it must ---------------------------------------------------------------
@@ -188,7 +233,7 @@ def test_damaged_cache_is_filled_again(tmp_path: Path, damage: str) -> None:
         case "missing":
             file.unlink()
         case "short":
-            file.write_bytes(file.read_bytes()[:-9])
+            file.write_bytes(file.read_bytes()[:500])
         case _:
             (file.parent / "clip.json").write_text('[{"file": 1}]')
     assert prepare_quietly(tmp_path / "in", tmp_path / "cache") == first
@@ -290,6 +335,16 @@ def test_nothing_usable_is_one_error_with_all_reasons(tmp_path: Path) -> None:
     assert not (tmp_path / "cache" / "manifest.json").exists()
 
 
+def test_pictures_taken_for_thumbnails_are_told(tmp_path: Path) -> None:
+    write_folder(tmp_path / "in" / "a", pan(steps(4)))
+    write_pan(tmp_path / "in" / "a" / "a.mkv")
+    manifest = prepare_quietly(tmp_path / "in", tmp_path / "cache")
+    ((clip, why),) = manifest.refused
+    assert clip == "a"
+    assert "4 pictures lie beside videos" in why
+    assert clips_in(manifest) == {"a/a.mkv"}
+
+
 def test_empty_folder_says_what_to_put_there(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(InputError, match=r"there is no clip in this folder.*Put videos there"):
@@ -309,7 +364,8 @@ def test_name_that_is_not_utf8_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     clip = write_pan(folder / "a.mkv")
     clip.rename(folder / os.fsdecode(b"\xff.mkv"))
-    (folder / os.fsdecode(b"\xfe.mp4")).write_text("not a video")
+    still = write_clip(folder / "still.mkv", pan([0] * 4))
+    still.rename(folder / os.fsdecode(b"\xfe.mkv"))
     manifest = prepare_quietly(folder, tmp_path / "cache")
     assert clips_in(manifest) == {os.fsdecode(b"\xff.mkv")}
     assert read_manifest(tmp_path / "cache") == manifest
