@@ -9,7 +9,8 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from rife_arch.networks import IFNetConfig, Pair, build_trainable
+from rife_arch import IFNetConfig, RifeModel
+from rife_arch.networks import build_network
 from vfi.frames import from_planar
 from vfi.measure import psnr, rounded, ssim
 from vfi.visualize import draw_crops
@@ -46,35 +47,28 @@ class Look:
 
 
 class Looker:
-    """Makes the held-out frames with any weights of a network."""
+    """Makes the held-out frames with any weights of a network, as inference makes them."""
 
-    def __init__(
-        self, config: IFNetConfig, weights: Mapping[str, Tensor], device: torch.device
-    ) -> None:
-        network = build_trainable(config, weights).to(device)
-        self._network = network.eval().requires_grad_(requires_grad=False)
-        self._device = device
+    def __init__(self, config: IFNetConfig, device: torch.device) -> None:
+        self._config, self._device = config, device
 
-    @torch.no_grad()
     def look(
         self, weights: Mapping[str, Tensor], batches: Iterable[Batch], shown: Container[int]
     ) -> Look:
         """Make all frames of ``batches``, rounded to 8 bits, and compare them with the real ones.
 
         Args:
-            weights: of the network.
+            weights: of the network; not modified.
             batches: what is held out.
             shown: numbers, from 0, of those whose pictures are kept.
         """
-        self._network.load_state_dict(weights)
+        network = build_network(self._config, {name: weights[name].clone() for name in weights})
+        model = RifeModel(network.to(self._device), "in training")
         psnrs: list[float] = []
         ssims: list[float] = []
         pictures: dict[int, Tensor] = {}
         for batch in batches:
-            moved = batch.to(self._device)
-            encode = self._network.encode_frame
-            pair = Pair(encode(moved.img0), encode(moved.img1))
-            frames: Tensor = self._network(pair, moved.timestep).cpu()
+            frames = model(batch.img0, batch.img1, batch.timestep.flatten()).cpu()
             for made, real in zip(rounded(frames).split(1), batch.truth.split(1), strict=True):
                 if len(psnrs) in shown:
                     pictures[len(psnrs)] = made

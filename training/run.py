@@ -79,7 +79,7 @@ class Run:
         loss = Loss(options.loss)
         self._trainer = Trainer(trainee, loss, options.optimizer, device, processes)
         assert isinstance(self._base.config, IFNetConfig)  # load_trainable refuses others
-        self._looker = Looker(self._base.config, self._base.canonical.weights, device)
+        self._looker = Looker(self._base.config, device)
         state = options.output / STATE
         if options.resume and state.exists():  # else it was interrupted before its first save
             read_state(state, self._trainer, self._settings)
