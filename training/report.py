@@ -14,7 +14,7 @@ from vfi.measure import Interval, find_intervals
 from .chart import Point, draw_curves
 from .looks import Look
 
-_SMOOTHED = 100  # points of the curve of the loss, at most
+_SMOOTHED = 40  # points of the curve of the loss, at most
 _LOST = 0.05  # dB below the best look from which on the end was not the best
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
