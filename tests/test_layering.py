@@ -47,7 +47,7 @@ ALLOWED = {
     },
 }
 # folder -> what is imported there and nowhere else
-EXTRAS = {"cli/cluster": {"ray", "numpy"}}
+EXTRAS = {"cli/cluster": {"ray", "numpy"}, "vfi/measure/perceptual": {"lpips"}}
 # room -> the rooms of its package that it may import; "" is the package's own modules
 ROOMS = {
     "vfi": {
@@ -59,7 +59,7 @@ ROOMS = {
         "preprocess": {"", "timing"},
         "synthesis": {"", "timing"},
         "write": {"", "image_files", "encode", "read"},
-        "measure": {"", "read", "preprocess", "synthesis", "visualize"},
+        "measure": {"", "image_files", "read", "preprocess", "synthesis", "visualize"},
         "jobs": {
             *("", "timing", "encode", "visualize", "read", "preprocess", "synthesis", "write"),
         },
