@@ -44,8 +44,7 @@ class Entrants:
             notify: called with a sentence for each checkpoint that is left out.
         """
         self._checkpoints = dict(checkpoints)
-        given = options.models if len(options.models) == len(checkpoints) else ()
-        self._given = dict(zip(given, checkpoints, strict=False))
+        self._given = _names_given(options.models, list(checkpoints))
         self._options = options
         self._notify = notify
         self._device = choose_device(options.device)
@@ -64,7 +63,8 @@ class Entrants:
         """Find the entrant that ``--compare`` names.
 
         ``NAME``, ``NAME@SCALE`` or ``NAME@SCALE@QUALITY``; what is left out must be the only one there is.
-        A name is one of ``--model`` as it was given, or as it is shown in the table; "blend" is the blend.
+        A name is one of ``--model`` as it was given, its file name, or what the table shows; "blend" is the
+        blend.
 
         Raises:
             InputError: there is none, or there are several.
@@ -127,6 +127,15 @@ class Entrants:
             partial(model.interpolate_each, quality=quality),
             model.device,
         )
+
+
+def _names_given(given: Sequence[str], shown: Sequence[str]) -> dict[str, str]:
+    """Say for what was given, and for file names that only one of these has, what it is called here."""
+    if len(given) != len(shown):
+        return {}
+    files = [Path(name).name for name in given]
+    unique = {file: name for file, name in zip(files, shown, strict=True) if files.count(file) == 1}
+    return unique | dict(zip(given, shown, strict=True))
 
 
 def _name_all(settings: Sequence[Setting]) -> str:

@@ -24,9 +24,8 @@ def is_clip_of_pictures(folder: Path) -> bool:
 def find_clips(folder: Path) -> list[Path]:
     """Find the videos and the folders of pictures below a folder, whatever their depth, by name.
 
-    Pictures beside videos are taken for thumbnails. Below a folder of pictures nothing is looked for. A
-    folder that cannot be read is listed as if it were a clip, so that opening it says why. A link to a
-    folder is followed once.
+    Pictures beside videos are taken for thumbnails. A folder that cannot be read is listed as if it were a
+    clip, so that opening it says why. A link to a folder is followed once.
     """
     return list(_clips_in(folder, set()))
 
@@ -38,14 +37,12 @@ def _clips_in(folder: Path, seen: set[Path]) -> Iterator[Path]:
     seen.add(real)
     try:
         videos = _videos_in(folder)
-        if not videos and list_media(folder, IMAGE_SUFFIXES):
-            yield folder
-            return
+        clips = videos or [folder] * bool(list_media(folder, IMAGE_SUFFIXES))
         below = sorted(each for each in folder.iterdir() if each.is_dir())
     except (InputError, OSError):
         yield folder
         return
-    yield from videos
+    yield from clips
     for each in below:
         if not each.name.startswith("."):
             yield from _clips_in(each, seen)

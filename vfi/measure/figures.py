@@ -72,7 +72,7 @@ class Subset:
 
 # Apparent motion from the frame before to the frame after, px; about half of a pan's. Not the motion that a
 # network finds, which would be another for each.
-MOTION_EDGES = (0.0, 0.5, 1.0, 2.0, float("inf"))
+MOTION_EDGES = (0.0, 1.0, 2.0, 4.0, float("inf"))
 
 
 def motion_bins() -> list[str]:

@@ -36,7 +36,7 @@ def plot_groups(scores: Sequence[Scores], items: Sequence[Item], title: str) -> 
     ]
     names = [str(each.setting) for each in ranked]
     left = 24 + _LETTER * max(map(len, names))
-    scale = _Scale([interval for _, found in parts for interval in found], left)
+    scale = _Scale([found for _, found in parts], left)
     height = _TOP + _BOTTOM + sum(_GAP + _ROW * (1 + len(names)) for _ in parts)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
@@ -59,22 +59,31 @@ def plot_groups(scores: Sequence[Scores], items: Sequence[Item], title: str) -> 
 
 
 class _Scale:
-    """From dB to px."""
+    """From dB to px. An interval of two or three clips may leave it, and is cut there."""
 
-    def __init__(self, intervals: Sequence[Interval], left: float) -> None:
-        ends = [end for interval in intervals for end in interval if end is not None]
+    def __init__(self, parts: Sequence[Sequence[Interval]], left: float) -> None:
+        """Reach as far as the intervals do, but not further beyond the means than the widest of the first part."""
+        means = [interval.mean for found in parts for interval in found]
+        ends = [end for found in parts for interval in found for end in interval if end is not None]
+        margin = max(high - low for _, low, high in map(_closed, parts[0]))
+        low = max(min(ends), min(means) - margin)
+        high = min(max(ends), max(means) + margin)
         self._left = left
-        self._step = _tick_step(max(ends) - min(ends))
-        self._low = floor(min(ends) / self._step) * self._step
-        self._high = (
-            max(ceil(max(ends) / self._step), floor(min(ends) / self._step) + 1) * self._step
-        )
+        self._step = _tick_step(high - low)
+        self._low = floor(low / self._step) * self._step
+        self._high = max(ceil(high / self._step), floor(low / self._step) + 1) * self._step
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies on it."""
+        return self._low <= value <= self._high
 
     def __call__(self, value: float) -> float:
-        share = (value - self._low) / (self._high - self._low)
+        """Return the position of a value, or the end that it is beyond."""
+        share = (min(max(value, self._low), self._high) - self._low) / (self._high - self._low)
         return self._left + share * (_WIDTH - _RIGHT - self._left)
 
     def draw(self, bottom: float) -> Iterator[str]:
+        """Draw lines to read it by."""
         for number in count():
             value = self._low + number * self._step
             if value > self._high + self._step / 2:
@@ -82,6 +91,11 @@ class _Scale:
             x = self(value)
             yield f'<path d="M{x:.1f} {_TOP}V{bottom}" stroke="#ddd"/>'
             yield f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="middle">{value:g}</text>'
+
+
+def _closed(interval: Interval) -> tuple[float, float, float]:
+    mean, low, high = interval
+    return mean, mean if low is None else low, mean if high is None else high
 
 
 def _tick_step(spread: float) -> float:
@@ -111,9 +125,10 @@ def _draw_row(name: str, color: str, interval: Interval, scale: _Scale, y: float
     x = scale(mean)
     yield f'<text x="20" y="{y + 4:.1f}">{escape(name)}</text>'
     if low is not None and high is not None:
-        ends = scale(low), scale(high)
-        caps = "".join(f"M{end:.1f} {y - 4:.1f}v8" for end in ends)
-        line = f"M{ends[0]:.1f} {y:.1f}H{ends[1]:.1f}{caps}"
+        caps = "".join(
+            f"M{scale(end):.1f} {y - 4:.1f}v8" for end in (low, high) if scale.holds(end)
+        )
+        line = f"M{scale(low):.1f} {y:.1f}H{scale(high):.1f}{caps}"
         yield f'<path d="{line}" stroke="{color}" stroke-width="2" fill="none"/>'
     yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>'
     yield f'<text x="{_WIDTH - 12}" y="{y + 4:.1f}" text-anchor="end">{PSNR.show(mean)}</text>'
