@@ -33,10 +33,10 @@ def load_lpips(device: torch.device) -> Callable[[Tensor, Tensor], float]:
     """
     try:
         import lpips
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # the second: a torchvision for another torch
         raise InputError(
-            f"--lpips needs the package lpips, with torchvision ({error}). Install them: pip install lpips. "
-            "Or leave --lpips out."
+            f"--lpips needs the package lpips, and the torchvision that goes with this torch "
+            f"({error}). Install them: pip install lpips. Or leave --lpips out."
         ) from error
     weights = Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE
     if not weights.is_file():
