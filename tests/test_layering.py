@@ -161,6 +161,8 @@ def test_module_imports_only_what_it_may(path: Path) -> None:
         ("nodes/compare.py", "from ..cli.plan import Plan"),
         ("cli/plan.py", "from vfi.write.video import VideoWriter"),
         ("cli/program.py", "import ray"),
+        ("vfi/measure/contest.py", "import lpips"),
+        ("vfi/measure/datasets.py", "from ..write import write_whole"),
     ],
 )
 def test_wrong_import_is_noticed(path: str, source: str) -> None:

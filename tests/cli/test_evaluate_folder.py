@@ -257,7 +257,10 @@ WRONG = {
     "every": (["ucf", "--every", "2"], "--every cannot be used with a data set (ucf101)"),
     "end": (["ucf", "--end", "2"], "--end cannot be used with a data set (ucf101)"),
     "same file": (["ucf", "--json", "a", "--plot", "./a"], "must name different files"),
-    "a folder": (["ucf", "--json", "empty", "--overwrite"], "empty is a folder. Name a file for --json."),
+    "a folder": (
+        ["ucf", "--json", "empty", "--overwrite"],
+        "empty is a folder. Name a file for --json.",
+    ),
     "no entrant": (
         ["ucf", "--compare", "blend", "4.9"],
         "--compare 4.9: there is no such entrant. There are tiny.pth@1@fast and blend.",

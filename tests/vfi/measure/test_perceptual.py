@@ -54,7 +54,10 @@ def test_distance_is_that_of_the_package(package: None, hub: Path) -> None:
 
 def test_missing_package_is_said(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lpips", None)
-    with pytest.raises(InputError, match=r"--lpips needs the package lpips.*pip install lpips"):
+    with pytest.raises(
+        InputError,
+        match=r"--lpips needs the package lpips.*Install them as docs/command_line.md says",
+    ):
         load_lpips(CPU)
 
 

@@ -35,8 +35,8 @@ def load_lpips(device: torch.device) -> Callable[[Tensor, Tensor], float]:
         import lpips
     except (ImportError, RuntimeError) as error:  # the second: a torchvision for another torch
         raise InputError(
-            f"--lpips needs the package lpips, and the torchvision that goes with this torch "
-            f"({error}). Install them: pip install lpips. Or leave --lpips out."
+            f"--lpips needs the package lpips, and the torchvision that goes with this torch ({error}). "
+            "Install them as docs/command_line.md says, or leave --lpips out."
         ) from error
     weights = Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE
     if not weights.is_file():
