@@ -1,8 +1,7 @@
-"""A contest of checkpoints on a clip: what it is made of, and what is written of it."""
+"""A contest of checkpoints: the entrants, what is read of a clip, and where results go."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
@@ -16,22 +15,13 @@ from vfi.errors import InputError
 from vfi.files import is_taken
 from vfi.frames import to_uint8
 from vfi.image_files import encode_png
-from vfi.measure import (
-    Entrant,
-    Part,
-    Sample,
-    Scores,
-    Setting,
-    find_best,
-    find_quick,
-    part_starts,
-    rank,
-)
+from vfi.measure import BLEND, Entrant, Part, Setting, part_starts
 from vfi.read import Clip, open_folder, open_video
 from vfi.synthesis import Interpolator
 from vfi.write import write_whole
 
 from .checkpoints import choose_device
+from .evaluate_arguments import DEFAULT_FRAMES
 from .options import DEFAULT_IMAGE_RATE, EvaluateOptions
 
 _PNG_LEVEL = 6
@@ -54,6 +44,7 @@ class Entrants:
             notify: called with a sentence for each checkpoint that is left out.
         """
         self._checkpoints = dict(checkpoints)
+        self._given = _names_given(options.models, list(checkpoints))
         self._options = options
         self._notify = notify
         self._device = choose_device(options.device)
@@ -67,6 +58,36 @@ class Entrants:
     def settings(self) -> list[Setting]:
         """Of all entrants."""
         return [Setting(name, *way) for name, way in product(self._checkpoints, self._ways)]
+
+    def find(self, name: str) -> Setting:
+        """Find the entrant that ``--compare`` names.
+
+        ``NAME``, ``NAME@SCALE`` or ``NAME@SCALE@QUALITY``; what is left out must be the only one there is.
+        A name is one of ``--model`` as it was given, its file name, or what the table shows; "blend" is the
+        blend.
+
+        Raises:
+            InputError: there is none, or there are several.
+        """
+        if name == BLEND.model:
+            return BLEND
+        for parts in ([name], name.rsplit("@", 1), name.rsplit("@", 2)):
+            model = self._given.get(parts[0], parts[0])
+            found = [
+                setting
+                for setting in self.settings
+                if setting.model == model and list(setting[1 : len(parts)]) == parts[1:]
+            ]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise InputError(
+                    f"--compare {name}: there are several of that name: {_name_all(found)}. Name one."
+                )
+        raise InputError(
+            f"--compare {name}: there is no such entrant. There are {_name_all(self.settings)} and "
+            f"{BLEND.model}."
+        )
 
     def load(self, wanted: set[Setting] | None = None) -> Iterator[Entrant]:
         """Load one checkpoint after the other.
@@ -108,18 +129,32 @@ class Entrants:
         )
 
 
-def open_parts(options: EvaluateOptions) -> list[Part]:
-    """Open what is read of the clip: all of it, or parts that are spread over it.
+def _names_given(given: Sequence[str], shown: Sequence[str]) -> dict[str, str]:
+    """Say for what was given, and for file names that only one of these has, what it is called here."""
+    if len(given) != len(shown):
+        return {}
+    files = [Path(name).name for name in given]
+    unique = {file: name for file, name in zip(files, shown, strict=True) if files.count(file) == 1}
+    return unique | dict(zip(given, shown, strict=True))
+
+
+def _name_all(settings: Sequence[Setting]) -> str:
+    return ", ".join("@".join(setting) for setting in settings)
+
+
+def open_parts(path: Path, options: EvaluateOptions) -> list[Part]:
+    """Open what is read of a clip: all of it, or parts that are spread over it.
 
     Raises:
         InputError: there is no such file, or nothing between start and end.
         DecodeError: it is no video.
     """
-    path, begin = options.clip, options.start
+    begin = options.start
     if path.is_dir():
         return [Part(open_folder(path, DEFAULT_IMAGE_RATE, begin, options.end), begin)]
     clip = _in_sdr(open_video(path, begin, options.end))
-    starts, length = part_starts(clip.length, clip.rate, options.frames, options.every)
+    count = options.frames or DEFAULT_FRAMES
+    starts, length = part_starts(clip.length, clip.rate, count, options.every)
     if length is None:
         return [Part(clip, begin)]
     return [
@@ -139,7 +174,11 @@ def refuse_existing(options: EvaluateOptions) -> None:
     Raises:
         InputError: the message says which.
     """
-    for name, path in (("--json", options.json), ("--pictures", options.pictures)):
+    outputs = {"--json": options.json, "--pictures": options.pictures, "--plot": options.plot}
+    paths = [path.resolve() for path in outputs.values() if path is not None]
+    if len(set(paths)) < len(paths):
+        raise InputError(f"{' and '.join(outputs)} must name different files.")
+    for name, path in outputs.items():
         if path is None:
             continue
         if not options.overwrite and is_taken(path):
@@ -150,40 +189,8 @@ def refuse_existing(options: EvaluateOptions) -> None:
             raise InputError(
                 f"{path}: there is no folder {path.parent}. Make it, or choose another {name}."
             )
-
-
-def write_report(path: Path, clip: Path, sample: Sample, scores: Sequence[Scores]) -> None:
-    """Write all figures as JSON.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    report = {
-        "clip": str(clip),
-        "frames": [triplet.number for triplet in sample.triplets],
-        "times": [float(triplet.time) for triplet in sample.triplets],
-        "places": sample.num_seen,
-        "without_motion": sample.num_still,
-        "across_cuts": sample.num_at_cuts,
-        "best": str(find_best(scores).setting),
-        "fastest_within_0.1_dB": str(find_quick(scores).setting),
-        "results": [_as_json(each) for each in rank(scores)],
-    }
-    write_whole(path, json.dumps(report, indent=2).encode())
-
-
-def _as_json(scores: Scores) -> dict[str, Any]:
-    return {
-        **scores.setting._asdict(),
-        "psnr": scores.psnr,
-        "ssim": scores.ssim,
-        "sharpness": scores.sharpness,
-        "seconds": scores.seconds,
-        "frames": [
-            {name: getattr(score, name) for name in ("psnr", "ssim", "sharpness", "seconds")}
-            for score in scores.each
-        ],
-    }
+        if path.is_dir() and name != "--pictures":
+            raise InputError(f"{path} is a folder. Name a file for {name}.")
 
 
 def write_sheets(folder: Path, sheets: Sequence[Tensor]) -> list[Path]:

@@ -195,23 +195,27 @@ class EvaluateOptions:
     """What ``evaluate.py`` is asked for.
 
     Attributes:
-        clip: a video, or a folder of images.
+        clip: a video, a folder of images, or a folder of clips or of a data set.
+        layout: of a folder: "auto", "clips" or a data set.
         start: seconds; frames before are left out.
         end: seconds; frames from there on are left out. None: to the last one.
-        frames: how many are left out and made again.
+        frames: how many are left out and made again, of each clip; None: as many as is usual.
         every: frames from one to the next of those that are looked at.
         models: versions, or paths; empty for all that are on disk.
         scales: of motion estimation, what ``RifeModel.encode`` takes.
         qualities: modes.
-        json: where the figures go, None for nowhere; likewise ``pictures``, a folder.
+        json: where the figures go, None for nowhere; likewise ``pictures``, a folder, and ``plot``.
+        compare: names of two entrants, of which it is asked whether the second is better.
+        lpips: measure that too.
         overwrite: replace what is there.
     """
 
     clip: Path
     start: Fraction
     end: Fraction | None
-    frames: int
+    frames: int | None
     every: int
+    layout: str
     models: tuple[str, ...]
     scales: tuple[Any, ...]
     qualities: tuple[Quality, ...]
@@ -219,6 +223,9 @@ class EvaluateOptions:
     device: str
     json: Path | None
     pictures: Path | None
+    plot: Path | None
+    compare: tuple[str, str] | None
+    lpips: bool
     overwrite: bool
 
 

@@ -97,6 +97,7 @@ def parse_evaluation(argv: Sequence[str]) -> EvaluateOptions:
         models=tuple(dict.fromkeys(args.model)),
         scales=tuple(dict.fromkeys(args.scale)),
         qualities=tuple(dict.fromkeys(args.quality)),
+        compare=tuple(args.compare) if args.compare else None,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vfi.errors import InputError
-from vfi.files import list_media
+from vfi.files import VIDEO_SUFFIXES, list_media
 from vfi.jobs import find_clip_seams, joined
 from vfi.preprocess import describe_seams
 from vfi.read import Clip, open_folder, open_video
@@ -20,13 +20,6 @@ from .options import InterpolateOptions, OutputOptions, SourceOptions
 _MOST_NAMED = 3  # parts
 _NUMBER = re.compile(r"([0-9]+)")
 _NO_MORE = "subtitles and chapters of the parts are left out"
-# What is taken out of a folder; a file that is named is read whatever its extension.
-_VIDEO_SUFFIXES = frozenset(
-    {
-        *(".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
-        *(".mts", ".ogv", ".ts", ".webm", ".webp", ".wmv"),
-    }
-)
 
 
 def list_sources(source: SourceOptions, output: OutputOptions) -> list[Path]:
@@ -47,7 +40,7 @@ def list_sources(source: SourceOptions, output: OutputOptions) -> list[Path]:
 
 
 def _videos_in(folder: Path) -> list[Path]:
-    videos = list_media(folder, _VIDEO_SUFFIXES)
+    videos = list_media(folder, VIDEO_SUFFIXES)
     if not videos:
         raise InputError(
             f"{folder}: there is no video in this folder. "

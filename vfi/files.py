@@ -7,6 +7,15 @@ from pathlib import Path
 
 from .errors import InputError
 
+# What is taken out of a folder; a file that is named is read whatever its extension.
+VIDEO_SUFFIXES = frozenset(
+    {
+        *(".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
+        *(".mts", ".ogv", ".ts", ".webm", ".webp", ".wmv"),
+    }
+)
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".exr"})
+
 
 def is_left_by_macos(name: str) -> bool:
     """Tell a file that macOS puts into folders: "._a.mp4" beside each "a.mp4" on some drives."""

@@ -23,8 +23,8 @@ INTERPOLATION = """
 --speed --target-fps --torch-compile
 """
 EVALUATION = """
---debug --device --end --every --fp16 --frames --help --json --model --overwrite --pictures --precision
---quality --scale --start -h
+--compare --debug --device --end --every --fp16 --frames --help --json --layout --lpips --model --overwrite
+--pictures --plot --precision --quality --scale --start -h
 """
 CHOICES = {
     "--at-cut": ["nearest", "hold", "blend"],
@@ -81,6 +81,11 @@ def test_options_keep_their_names(parser: argparse.ArgumentParser, names: str) -
 @pytest.mark.parametrize(("name", "choices"), CHOICES.items(), ids=CHOICES)
 def test_options_keep_their_choices(name: str, choices: list[Any]) -> None:
     assert list(options(build_parser())[name].choices or ()) == choices
+
+
+def test_layouts_keep_their_names() -> None:
+    layouts = ["auto", "clips", "vimeo", "ucf101", "snufilm", "xiph", "x4k"]
+    assert list(options(build_evaluate_parser())["--layout"].choices or ()) == layouts
 
 
 @pytest.mark.parametrize(("name", "default"), DEFAULTS.items(), ids=DEFAULTS)

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from vfi.errors import InputError
-from vfi.files import list_media
-from vfi.read.image_sequence import EXTENSIONS
+from vfi.files import IMAGE_SUFFIXES, list_media
 from vfi.write.image_sequence import ImageSequenceWriter
 from vfi.write.segments import SegmentsFolder
 
@@ -20,7 +19,7 @@ def test_media_are_listed_by_name_without_what_a_system_put_beside_them(tmp_path
 
 def test_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone cannot be read \(No such file"):
-        list_media(tmp_path / "gone", EXTENSIONS)
+        list_media(tmp_path / "gone", IMAGE_SUFFIXES)
 
 
 def test_folder_with_nothing_but_files_of_macos_counts_as_empty(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from ..frames import to_planar
 from ..synthesis import Interpolator
-from .quality import psnr, rounded, sharpness, ssim
+from .quality import motion_psnr, psnr, rounded, sharpness, ssim
 from .sample import Triplet
 
 BLOCK = 16  # px, of the maps of errors
+Perceptual = Callable[[Tensor, Tensor], float]
+"""Measures two pictures [1, 3, H, W] in [0, 1]."""
 
 
 class Setting(NamedTuple):
@@ -64,6 +66,8 @@ class Score:
         sharpness: 1 for as sharp as the real frame, less is blurred.
         seconds: to encode one frame and make another, as each new frame of a clip takes it.
         errors: mean square errors of blocks of 16x16 px, [H / 16, W / 16] rounded up.
+        motion_psnr: dB, of what moves.
+        lpips: perceptual distance, 0 for the real frame; None where it was not measured.
     """
 
     psnr: float
@@ -71,6 +75,8 @@ class Score:
     sharpness: float
     seconds: float
     errors: Tensor
+    motion_psnr: float
+    lpips: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,12 @@ class Scores:
     def sharpness(self) -> float:
         """Mean."""
         return fmean(score.sharpness for score in self.each)
+
+    @property
+    def lpips(self) -> float | None:
+        """Mean; None where it was not measured."""
+        found = [score.lpips for score in self.each if score.lpips is not None]
+        return fmean(found) if found else None
 
     @property
     def seconds(self) -> float:
@@ -127,8 +139,12 @@ def compete(
 def with_blend(entrants: Iterable[Entrant]) -> Iterator[Entrant]:
     """Pass entrants on, and then the blend."""
     yield from entrants
-    cpu = torch.device("cpu")
-    yield Entrant(BLEND, Interpolator(lambda image: image, _blend, cpu))
+    yield blend_entrant()
+
+
+def blend_entrant() -> Entrant:
+    """Return the plain mean as an entrant."""
+    return Entrant(BLEND, Interpolator(lambda image: image, _blend, torch.device("cpu")))
 
 
 def make_frame(interpolator: Interpolator[Any], triplet: Triplet) -> tuple[Tensor, float]:
@@ -153,14 +169,26 @@ def _score_all(
 ) -> Scores:
     scores: list[Score] = []
     for triplet in triplets:
-        scores.append(_score(entrant.interpolator, triplet))
+        scores.append(score_frame(entrant.interpolator, triplet))
         on_frame(entrant.setting)
     return Scores(entrant.setting, scores)
 
 
-def _score(interpolator: Interpolator[Any], triplet: Triplet) -> Score:
+def score_frame(
+    interpolator: Interpolator[Any], triplet: Triplet, perceptual: Perceptual | None = None
+) -> Score:
+    """Make the frame in the middle of a triplet, and compare it with the real one.
+
+    Args:
+        interpolator: makes it.
+        triplet: the frames.
+        perceptual: measures the LPIPS of two pictures; None for none.
+    """
     made, seconds = make_frame(interpolator, triplet)
-    real = to_planar(triplet.real, torch.device("cpu"))
+    cpu = torch.device("cpu")
+    before, real, after = (
+        to_planar(pixels, cpu) for pixels in (triplet.before, triplet.real, triplet.after)
+    )
     errors = (made - real).square_().mean(1, keepdim=True)
     return Score(
         psnr(made, real),
@@ -168,6 +196,8 @@ def _score(interpolator: Interpolator[Any], triplet: Triplet) -> Score:
         sharpness(made, real),
         seconds,
         F.avg_pool2d(errors, BLOCK, ceil_mode=True)[0, 0],
+        motion_psnr(made, real, before, after),
+        perceptual(made, real) if perceptual else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .contest import BLEND, Scores
-from .sample import Sample
+from .sample import Sample, Survey
 
 ENOUGH = 0.1  # dB; less is hard to see, even one picture after the other
 _QUICK = f"fastest within {ENOUGH:g} dB"
@@ -31,31 +31,42 @@ def find_quick(scores: Sequence[Scores]) -> Scores:
 
 def tabulate(scores: Sequence[Scores]) -> str:
     """Draw the table, the best first."""
-    best, quick = find_best(scores), find_quick(scores)
     width = max(len(str(each.setting)) for each in scores)
-    lines = [f"{'':<{width}}  PSNR dB    SSIM  sharpness  s/frame"]
-    for each in rank(scores):
-        marks = [mark for mark, marked in (("best", best), (_QUICK, quick)) if each is marked]
-        lines.append(
-            f"{each.setting!s:<{width}}  {each.psnr:7.2f}  {each.ssim:.4f}  {each.sharpness:9.2f}  "
-            f"{each.seconds:7.3f}  {', '.join(marks)}".rstrip()
-        )
-    return "\n".join(lines)
+    lpips = "   LPIPS  " if scores[0].lpips is not None else "  "
+    head = f"{'':<{width}}  PSNR dB    SSIM  sharpness{lpips}s/frame"
+    rows = (
+        f"{each.setting!s:<{width}}  {each.psnr:7.2f}  {each.ssim:.4f}  {each.sharpness:9.2f}  "
+        f"{'' if each.lpips is None else f'{each.lpips:.4f}  '}"
+        f"{each.seconds:7.3f}  {mark(each, scores)}".rstrip()
+        for each in rank(scores)
+    )
+    return "\n".join([head, *rows])
+
+
+def mark(each: Scores, scores: Sequence[Scores]) -> str:
+    """Say of a row of the table whether it is the best, or the fastest that is nearly as good."""
+    marked = ("best", find_best(scores)), (_QUICK, find_quick(scores))
+    return ", ".join(name for name, chosen in marked if each is chosen)
 
 
 def describe_sample(sample: Sample) -> str:
     """Say at how many places frames were made, and why not at others."""
-    num_left = sample.num_seen - sample.num_still - sample.num_at_cuts
+    return describe_places(len(sample.triplets), sample)
+
+
+def describe_places(count: int, survey: Survey) -> str:
+    """The same for ``count`` places, of one clip or of several."""
+    num_left = survey.num_seen - survey.num_still - survey.num_at_cuts
     reasons = [
-        f"{count} {reason}"
-        for count, reason in (
-            (sample.num_still, "without motion or with a repeated frame"),
-            (sample.num_at_cuts, "across a scene cut"),
+        f"{number} {reason}"
+        for number, reason in (
+            (survey.num_still, "without motion or with a repeated frame"),
+            (survey.num_at_cuts, "across a scene cut"),
         )
-        if count
+        if number
     ]
     left_out = f"; left out: {', '.join(reasons)}" if reasons else ""
-    return f"{len(sample.triplets)} of {num_left} places{left_out}"
+    return f"{count} of {num_left} places{left_out}"
 
 
 def name_winner(scores: Sequence[Scores]) -> str:

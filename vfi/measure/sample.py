@@ -5,11 +5,12 @@ Of a long clip only short parts are read, as the whole takes minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from ..read import Clip
 LONGEST_READ = 60  # s; clips as long as this are read from their first frame to their last
 LEAST_MOTION = 0.2
 """px of apparent motion; less is a repeated frame, or noise. See ``preprocess.duplicates``."""
+ItemT = TypeVar("ItemT")
 _PART = Fraction(2)  # s, of a part of a long clip
 _LEAST_STEPS = 6  # steps from frame to frame in a part: two for a triplet, and some to choose from
 
@@ -59,21 +61,71 @@ class Triplet:
     after: Tensor
 
 
-@dataclass
-class Sample:
-    """Places in a clip.
+class NoPlaceError(InputError):
+    """A clip reads well, and has no frame that could be left out and made again."""
+
+
+@dataclass(kw_only=True)
+class Survey:
+    """How many places of clips were looked at, and why some are not used.
 
     Attributes:
-        triplets: in order.
-        num_seen: how many places were looked at.
+        num_seen: places that were looked at.
         num_at_cuts: of these, across a scene cut.
         num_still: of these, with a repeated frame or without motion.
     """
 
-    triplets: list[Triplet] = field(default_factory=list[Triplet])
     num_seen: int = 0
     num_at_cuts: int = 0
     num_still: int = 0
+
+    def add(self, other: Survey) -> None:
+        """Count the places of another clip as well."""
+        self.num_seen += other.num_seen
+        self.num_at_cuts += other.num_at_cuts
+        self.num_still += other.num_still
+
+
+@dataclass
+class Sample(Survey):
+    """Places in a clip, with their frames.
+
+    Attributes:
+        triplets: in order.
+    """
+
+    triplets: list[Triplet] = field(default_factory=list[Triplet])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Places in a clip, whose frames are read when they are wanted.
+
+    Attributes:
+        parts: of the clip, each with the numbers in it of the frames in the middle.
+        every: frames from one to the next of a place.
+        survey: how many places there were.
+    """
+
+    parts: Sequence[tuple[Part, frozenset[int]]]
+    every: int
+    survey: Survey
+
+    def __len__(self) -> int:
+        """Count the places."""
+        return sum(len(numbers) for _, numbers in self.parts)
+
+    def read(self, on_frame: Callable[[], object] = lambda: None) -> Generator[Triplet, None, None]:
+        """Read the places in order; keeps the frames of places that overlap, and nothing else.
+
+        Args:
+            on_frame: called for each frame that is read; what it raises ends the work.
+
+        Raises:
+            DecodeError: a frame does not decode.
+        """
+        for part, numbers in self.parts:
+            yield from _read(part, numbers, self.every, on_frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +183,32 @@ def take_sample(
         The places, fewer than ``count`` where there are no more.
 
     Raises:
-        InputError: there is no place; the message says why.
+        NoPlaceError: there is no place; the message says why.
         DecodeError: a frame does not decode.
     """
-    sample = Sample()
+    plan = plan_sample(parts, count, every, on_frame)
+    return Sample(**vars(plan.survey), triplets=list(plan.read(on_frame)))
+
+
+def plan_sample(
+    parts: Sequence[Part],
+    count: int,
+    every: int = 1,
+    on_frame: Callable[[], object] = lambda: None,
+) -> Plan:
+    """Choose places, and leave their frames to be read; see :func:`take_sample`."""
+    survey = Survey()
+    chosen: list[tuple[Part, frozenset[int]]] = []
     for part in parts:
         steps = list(_steps(part.clip, every, on_frame))
-        usable = list(_usable(steps, sample))
+        usable = list(_usable(steps, survey))
         wanted = -(-count // len(parts))
-        numbers = {(index + 1) * every for index in _spread(usable, wanted)}
-        sample.triplets += _read(part, numbers, every, on_frame)
-    if not sample.triplets:
-        raise _no_place(parts[0].clip.name, sample, every)
-    return sample
+        numbers = {(index + 1) * every for index in spread(usable, wanted)}
+        chosen.append((part, frozenset(numbers)))
+    plan = Plan(chosen, every, survey)
+    if not len(plan):
+        raise _no_place(parts[0].clip.name, survey, every)
+    return plan
 
 
 def _steps(clip: Clip, every: int, on_frame: Callable[[], object]) -> Iterator[_Step]:
@@ -167,40 +232,40 @@ def _frames_of(clip: Clip) -> Generator[Frame, None, None]:
         yield from finite(frames, clip.name)
 
 
-def _usable(steps: Sequence[_Step], sample: Sample) -> Iterator[int]:
+def _usable(steps: Sequence[_Step], survey: Survey) -> Iterator[int]:
     """Yield after which steps there is a frame to make; count the others."""
     for index, pair in enumerate(pairwise(steps)):
-        sample.num_seen += 1
+        survey.num_seen += 1
         if any(step.has_cut for step in pair):
-            sample.num_at_cuts += 1
+            survey.num_at_cuts += 1
         elif not all(step.moves for step in pair):
-            sample.num_still += 1
+            survey.num_still += 1
         else:
             yield index
 
 
-def _spread(usable: Sequence[int], count: int) -> list[int]:
+def spread(usable: Sequence[ItemT], count: int) -> list[ItemT]:
     """Choose ``count`` of them, evenly, from the middle of as many equal shares."""
     count = min(count, len(usable))
     return [usable[(2 * number + 1) * len(usable) // (2 * count)] for number in range(count)]
 
 
 def _read(
-    part: Part, numbers: set[int], every: int, on_frame: Callable[[], object]
-) -> list[Triplet]:
-    """Read the frames of the places with these frames in the middle."""
-    wanted = {number + offset for number in numbers for offset in (-every, 0, every)}
+    part: Part, numbers: Collection[int], every: int, on_frame: Callable[[], object]
+) -> Generator[Triplet, None, None]:
+    first = round(part.start * part.clip.rate)
+    offsets = (-every, 0, every)
+    wanted = {number + offset for number in numbers for offset in offsets}
     kept: dict[int, Frame] = {}
     with closing(part.clip.frames()) as frames:
-        for number, frame in zip(range(max(wanted, default=-1) + 1), frames, strict=False):
+        for index, frame in zip(range(max(wanted, default=-1) + 1), frames, strict=False):
             on_frame()
-            if number in wanted:
-                kept[number] = Frame(to_uint8(frame.pixels)[..., :3], frame.time)
-    first = round(part.start * part.clip.rate)
-    return [
-        _triplet(first + number, part.start, *(kept[number + n] for n in (-every, 0, every)))
-        for number in sorted(numbers)
-    ]
+            if index in wanted:
+                kept[index] = Frame(to_uint8(frame.pixels)[..., :3], frame.time)
+            if (number := index - every) in numbers:
+                near = [kept[number + offset] for offset in offsets]
+                kept = {other: kept[other] for other in kept if other > number - every}
+                yield _triplet(first + number, part.start, *near)
 
 
 def _triplet(number: int, start: Fraction, before: Frame, real: Frame, after: Frame) -> Triplet:
@@ -208,21 +273,21 @@ def _triplet(number: int, start: Fraction, before: Frame, real: Frame, after: Fr
     return Triplet(number, start + real.time, timestep, before.pixels, real.pixels, after.pixels)
 
 
-def _no_place(name: str, sample: Sample, every: int) -> InputError:
-    if not sample.num_seen:
-        return InputError(
+def _no_place(name: str, survey: Survey, every: int) -> NoPlaceError:
+    if not survey.num_seen:
+        return NoPlaceError(
             f"{name} is too short: three frames are needed, {every} apart, so that the one in the middle can "
             "be left out and made again. Take a longer clip."
         )
     shown = " and ".join(
         f"{count} {reason}"
         for count, reason in (
-            (sample.num_still, "do not move or repeat a frame"),
-            (sample.num_at_cuts, "are across a scene cut"),
+            (survey.num_still, "do not move or repeat a frame"),
+            (survey.num_at_cuts, "are across a scene cut"),
         )
         if count
     )
-    return InputError(
-        f"{name} has no frame that can be left out and made again: of {sample.num_seen} places {shown}. "
+    return NoPlaceError(
+        f"{name} has no frame that can be left out and made again: of {survey.num_seen} places {shown}. "
         f"Compare frames further apart ({2 * every} instead of {every}), or take another clip."
     )

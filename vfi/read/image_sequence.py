@@ -13,13 +13,11 @@ import torch
 from torch import Tensor
 
 from ..errors import DecodeError, InputError
-from ..files import list_media
+from ..files import IMAGE_SUFFIXES, list_media
 from ..frames import Frame
 from ..image_files import probe_image, read_image
 
 logger = logging.getLogger(__name__)
-
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".exr"})
 
 
 @dataclass(frozen=True)
@@ -132,10 +130,10 @@ def _list_images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         found = "is a file, not a folder of images" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {found}. Check the path.")
-    images = list_media(folder, EXTENSIONS)
+    images = list_media(folder, IMAGE_SUFFIXES)
     if not images:
         raise InputError(
-            f"{folder} has no images ({', '.join(sorted(EXTENSIONS))}). Choose the folder that holds "
+            f"{folder} has no images ({', '.join(sorted(IMAGE_SUFFIXES))}). Choose the folder that holds "
             "the images themselves."
         )
     return images

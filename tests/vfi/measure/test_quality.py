@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from tests.helpers.networks import random_image
-from vfi.measure import psnr, rounded, sharpness, ssim
+from vfi.measure import motion_psnr, psnr, rounded, sharpness, ssim
 
 IMAGE = random_image(0, 96, 128)
 
@@ -59,3 +60,31 @@ def test_flat_and_tiny_pictures_have_figures() -> None:
 def test_values_are_rounded_as_a_file_holds_them() -> None:
     values = torch.tensor([-0.1, 0.4 / 255, 0.6 / 255, 1.2])
     assert rounded(values).mul(255).tolist() == [0, 0, 1, 255]
+
+
+def test_error_counts_as_much_as_the_frames_around_it_differ() -> None:
+    before, after, real, made = (random_image(seed, 40, 52) for seed in range(4))
+    after[..., :20, :] = before[..., :20, :]  # what stands still
+    change = np.abs((after - before).numpy()[0]).mean(0)
+    weight = np.array(
+        [
+            [change[max(0, y - 7) : y + 8, max(0, x - 7) : x + 8].mean() for x in range(52)]
+            for y in range(40)
+        ]
+    )
+    error = ((made - real).numpy()[0] ** 2).mean(0)
+    expected = -10 * np.log10((weight * error).sum() / weight.sum())
+    assert motion_psnr(made, real, before, after) == pytest.approx(expected, abs=1e-4)
+
+
+def test_error_where_nothing_moves_does_not_count() -> None:
+    before, after, made = IMAGE.clone(), IMAGE.clone(), IMAGE.clone()
+    after[..., :32, :] = 1 - after[..., :32, :]
+    made[..., 64:, :] = 0
+    assert motion_psnr(made, IMAGE, before, after) == pytest.approx(90)
+    assert psnr(made, IMAGE) < 20
+
+
+def test_frames_that_are_equal_have_the_plain_psnr() -> None:
+    made = IMAGE + 0.1
+    assert motion_psnr(made, IMAGE, IMAGE, IMAGE) == pytest.approx(psnr(made, IMAGE))

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers.datasets import counting
 from tests.helpers.networks import random_image
 from vfi.errors import InputError
 from vfi.frames import Frame
-from vfi.measure import Part, Sample, part_starts, take_sample
+from vfi.measure import Group, NoPlaceError, Part, Sample, part_starts, plan_sample, take_sample
 from vfi.read import Clip
 
 RATE = Fraction(10)
@@ -149,3 +150,38 @@ def test_part_without_motion_leaves_the_others() -> None:
     parts = [Part(clip_of(pictures), Fraction(50 * n)) for n, pictures in enumerate(clips)]
     found = take_sample(parts, 3)
     assert [int(triplet.time) for triplet in found.triplets] == [50]
+
+
+def test_planned_places_are_those_that_are_taken_at_once() -> None:
+    pictures = [pan(n) for n in range(30)]
+    plan = plan_sample([Part(clip_of(pictures))], 5, every=2)
+    taken = sample(pictures, 5, every=2)
+    assert len(plan) == 5
+    assert plan.survey.num_seen == taken.num_seen
+    for one, other in zip(plan.read(), taken.triplets, strict=True):
+        assert (one.number, one.time, one.timestep) == (other.number, other.time, other.timestep)
+        assert torch.equal(one.before, other.before)
+        assert torch.equal(one.real, other.real)
+        assert torch.equal(one.after, other.after)
+
+
+@pytest.mark.parametrize("count", [20, 140])
+def test_planned_places_are_read_a_few_at_a_time(count: int) -> None:
+    picture = random_image(0, 64, 400)[0].permute(1, 2, 0).mul(255).byte()
+
+    def frames() -> Generator[Frame, None, None]:
+        """Made anew each time, so that those that are alive can be counted."""
+        for number in range(150):
+            yield Frame(picture[:, 2 * number : 2 * number + 96].clone(), number / RATE)
+
+    plan = plan_sample([Part(Clip("clip", "", frames, 96, 64, RATE, 150))], count)
+    with counting(Group("a", "", count, plan.read)) as (group, counts):
+        for _ in group.read():
+            pass
+    assert len(counts) == count
+    assert max(counts) <= 6
+
+
+def test_clip_without_places_is_told_from_one_that_cannot_be_read() -> None:
+    with pytest.raises(NoPlaceError):
+        plan_sample([Part(clip_of([pan(0)] * 9))], 3)
