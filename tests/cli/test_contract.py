@@ -10,6 +10,7 @@ import pytest
 from cli.enhance_arguments import build_enhance_parser
 from cli.evaluate_arguments import build_evaluate_parser
 from cli.interpolate_arguments import build_parser
+from training.arguments import build_parser as build_training_parser
 
 SHARED = """
 --audio --crf --cuts --debug --device --dither --encoder-speed --end --ext --ffmpeg-options --fp16
@@ -25,6 +26,12 @@ INTERPOLATION = """
 EVALUATION = """
 --compare --debug --device --end --every --fp16 --frames --help --json --layout --lpips --model --overwrite
 --pictures --plot --precision --quality --scale --start -h
+"""
+TRAINING = """
+--accumulate --batch --block-decay --cache --census --channels --clip-norm --crop --debug --device --ema --freeze
+--held-out --help --last-lr --licence --lr --model --no-flip --no-resize --no-reverse --no-rotate --output --per-clip
+--perceptual --precision --resume --save-every --seed --show-every --span --steps --timesteps --vgg --warm-up
+--weight-decay --workers -h
 """
 CHOICES = {
     "--at-cut": ["nearest", "hold", "blend"],
@@ -71,8 +78,9 @@ def options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
         (build_parser(), SHARED + INTERPOLATION),
         (build_enhance_parser(), SHARED),
         (build_evaluate_parser(), EVALUATION),
+        (build_training_parser(), TRAINING),
     ],
-    ids=["inference_video", "inference_video_enhance", "evaluate"],
+    ids=["inference_video", "inference_video_enhance", "evaluate", "train"],
 )
 def test_options_keep_their_names(parser: argparse.ArgumentParser, names: str) -> None:
     assert set(options(parser)) == set(names.split())
