@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...networks import IFNet
-from .layout import Grid, Layout, as_convolution
+from ..layout import Layout, as_convolution
+from .layout import Grid, kernels_for
 from .memory import empty_frames, flattened
 from .threads import Workers
 
@@ -23,7 +24,7 @@ class FrameEncoder:
         self._network = network
         self._workers = workers
         self._layout = Layout.of(network.config)
-        self._kernels = self._layout.kernels(torch.float32)
+        self._kernels = kernels_for(self._layout, torch.float32)
         self._head = _features_head(network)
 
     def __call__(self, img: Tensor) -> Tensor:

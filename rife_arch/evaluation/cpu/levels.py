@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ...networks import ActivatedConv, FlowBlock, IFNet
 from ..enlarged_stem import EnlargedStem
+from ..layout import Layout, block_head, reordered_stem
 from ..resampling import read_positions
 from .kernels import Enlargement
-from .layout import Grid, Layout, block_head, reordered_stem
+from .layout import Grid
 
 Stem = ActivatedConv | EnlargedStem
 

@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...networks import IFNet, Interpolated, Motion, Pair
+from ..layout import Layout, averaging_head
 from .encoding import FrameEncoder
 from .kernels import Enlargement, Frames
-from .layout import Layout, averaging_head
+from .layout import kernels_for
 from .levels import Level, Stem, make_levels
 from .memory import Scratch, ScratchPool, empty_frames, flattened
 from .threads import Workers, chunks
@@ -96,7 +97,7 @@ class _Evaluation:
         height, width, flow_scale, dtype = key
         self._layout = layout = Layout.of(network.config)
         self._workers = workers
-        self._kernels = layout.kernels(dtype)
+        self._kernels = kernels_for(layout, dtype)
         self._dtype = dtype
         self._scratch = ScratchPool()
         self._levels = make_levels(network, layout, height, width, flow_scale)
