@@ -20,7 +20,9 @@ Strides and sizes are in elements. Pixels are counted in ``INDEX``, int64 where 
 
 # pyright: basic
 # Triton compiles these functions from the types of their arguments.
-# ruff: noqa: N803, PLR0913  constants are upper case; a kernel has no other way to be given many things
+# Constants are upper case. A kernel can only be given arguments one by one, and an Args section lists
+# those that need a word.
+# ruff: noqa: D417, N803, PLR0913
 
 from __future__ import annotations
 
@@ -80,8 +82,10 @@ def _mixed(source, a, b, c, d, down, right, mask):
 
 
 @triton.jit
-def _add_update(sums, update, place, SIDE: tl.constexpr, CHANNELS: tl.constexpr):
-    """Add an update, enlarged by its factor, to ``sums``: flow and mask, at the pixels of ``place``."""
+def _add_update(
+    sums, update, place, SUMMED: tl.constexpr, SIDE: tl.constexpr, CHANNELS: tl.constexpr
+):
+    """Add an update, enlarged by its factor, to ``sums``: flow, and mask if ``SUMMED`` is 5."""
     x0, y0, x1, y1, logit = sums
     source, factor = update
     y, x, height, width, mask = place
@@ -90,7 +94,8 @@ def _add_update(sums, update, place, SIDE: tl.constexpr, CHANNELS: tl.constexpr)
     y0 += _mixed(source + 1, a, b, c, d, down, right, mask)
     x1 += _mixed(source + 2, a, b, c, d, down, right, mask)
     y1 += _mixed(source + 3, a, b, c, d, down, right, mask)
-    logit += _mixed(source + 4, a, b, c, d, down, right, mask)
+    if SUMMED == 5:
+        logit += _mixed(source + 4, a, b, c, d, down, right, mask)
     return x0, y0, x1, y1, logit
 
 
@@ -103,15 +108,16 @@ def _item_of(source, batch, height, width, factor, SIDE: tl.constexpr, CHANNELS:
 
 @triton.jit
 def _sum_of(
-    updates, factors, batch, place, NUM: tl.constexpr, SIDE: tl.constexpr, CHANNELS: tl.constexpr
-):
+    updates, factors, batch, place, NUM: tl.constexpr, SUMMED: tl.constexpr, SIDE: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):  # fmt: skip
     """Add up the first ``NUM`` updates: flow and mask, at the pixels of ``place``; 0 for no update."""
     y, _, height, width, _ = place
     zero = y.to(tl.float32) * 0
     sums = zero, zero, zero, zero, zero
     for i in tl.static_range(NUM):
         source = _item_of(updates[i], batch, height, width, factors[i], SIDE, CHANNELS)
-        sums = _add_update(sums, (source, factors[i]), place, SIDE, CHANNELS)
+        sums = _add_update(sums, (source, factors[i]), place, SUMMED, SIDE, CHANNELS)
     return sums
 
 
@@ -173,14 +179,16 @@ def block_input(
     in_frame = mask[:, None] & (channel < FRAME)
     first = tl.zeros((BLOCK, FRAME_TILE), tl.float32)
     second = tl.zeros((BLOCK, FRAME_TILE), tl.float32)
-    total = _sum_of(updates, factors, batch, (row, col, height, width, mask), 0, SIDE, CHANNELS)
+    total = _sum_of(
+        updates, factors, batch, (row, col, height, width, mask), 0, SUMMED, SIDE, CHANNELS
+    )
     for k in tl.static_range(SAMPLES * SAMPLES):
         y, x = row * reduction, col * reduction
         if SAMPLES == 2:
             y += reduction // 2 - 1 + k // 2
             x += reduction // 2 - 1 + k % 2
         place = y, x, height, width, mask
-        sums = _sum_of(updates, factors, batch, place, NUM, SIDE, CHANNELS)
+        sums = _sum_of(updates, factors, batch, place, NUM, SUMMED, SIDE, CHANNELS)
         image = frame0 + batch * stride0
         first += _warped(image, x + sums[0], y + sums[1], place, channel, in_frame, FRAME)
         image = frame1 + batch * stride1
@@ -273,8 +281,8 @@ def blend(
     mask = pixel < size
     y, x = pixel // width, pixel % width
     place = y, x, height, width, mask
-    sums = _sum_of(updates, factors, batch, place, NUM, SIDE, CHANNELS)
-    update = _sum_of((last,), (last_factor,), batch, place, 1, LAST_SIDE, 5)
+    sums = _sum_of(updates, factors, batch, place, NUM, SUMMED, SIDE, CHANNELS)
+    update = _sum_of((last,), (last_factor,), batch, place, 1, 5, LAST_SIDE, 5)
     x0, y0, x1, y1, logit = _added(sums, update)
     if SUMMED == 4:  # the last block replaces the mask
         logit = update[4]
