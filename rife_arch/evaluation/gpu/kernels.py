@@ -42,11 +42,17 @@ def _clamped(position, length):
 
 
 @triton.jit
-def _pixel_at(y, x, width, SIDE: tl.constexpr):
-    """Return the number of an update's pixel in memory; see above."""
-    y, x = y + SIDE // 2, x + SIDE // 2
-    square = (y // SIDE) * (width // SIDE + 1) + x // SIDE
-    return (square * SIDE + y % SIDE) * SIDE + x % SIDE
+def _row_at(y, width, SIDE: tl.constexpr):
+    """Return where a row of an update begins, in pixels; see above."""
+    y += SIDE // 2
+    return ((y // SIDE) * (width // SIDE + 1) * SIDE + y % SIDE) * SIDE
+
+
+@triton.jit
+def _col_at(x, SIDE: tl.constexpr):
+    """Return where a column begins in its row, in pixels."""
+    x += SIDE // 2
+    return (x // SIDE) * (SIDE * SIDE) + x % SIDE
 
 
 @triton.jit
@@ -60,15 +66,12 @@ def _corners(y, x, factor, height, width, SIDE: tl.constexpr, CHANNELS: tl.const
     v = tl.minimum(tl.maximum((y + 0.5) / factor - 0.5, 0.0), height - 1.0)
     u = tl.minimum(tl.maximum((x + 0.5) / factor - 0.5, 0.0), width - 1.0)
     top, left = v.to(y.dtype), u.to(x.dtype)
-    bottom, right = tl.minimum(top + 1, height - 1), tl.minimum(left + 1, width - 1)
-    return (
-        _pixel_at(top, left, width, SIDE) * CHANNELS,
-        _pixel_at(top, right, width, SIDE) * CHANNELS,
-        _pixel_at(bottom, left, width, SIDE) * CHANNELS,
-        _pixel_at(bottom, right, width, SIDE) * CHANNELS,
-        v - top.to(tl.float32),
-        u - left.to(tl.float32),
-    )
+    v, u = v - top.to(tl.float32), u - left.to(tl.float32)
+    # What has no weight is not read: it may be NaN, or beyond the border.
+    bottom, right = top + (v > 0).to(y.dtype), left + (u > 0).to(x.dtype)
+    above, below = _row_at(top, width, SIDE) * CHANNELS, _row_at(bottom, width, SIDE) * CHANNELS
+    before, behind = _col_at(left, SIDE) * CHANNELS, _col_at(right, SIDE) * CHANNELS
+    return above + before, above + behind, below + before, below + behind, v, u
 
 
 @triton.jit
@@ -182,7 +185,7 @@ def block_input(
     total = _sum_of(
         updates, factors, batch, (row, col, height, width, mask), 0, SUMMED, SIDE, CHANNELS
     )
-    for k in tl.static_range(SAMPLES * SAMPLES):
+    for k in range(SAMPLES * SAMPLES):  # not unrolled: a quarter of the code to compile
         y, x = row * reduction, col * reduction
         if SAMPLES == 2:
             y += reduction // 2 - 1 + k // 2
@@ -329,7 +332,7 @@ def interleave(
     values = tl.load(img + batch * stride_b + at, mask & (channel < 3), 0.0)
     if NUM_FEATURES > 0:
         source = _item_of(features, batch, height, width, 1, 2, NUM_FEATURES)
-        at = (_pixel_at(y, x, width, 2) * NUM_FEATURES)[:, None] + channel - 3
+        at = ((_row_at(y, width, 2) + _col_at(x, 2)) * NUM_FEATURES)[:, None] + channel - 3
         is_feature = mask & (channel >= 3) & (channel < 3 + NUM_FEATURES)
         values = tl.where(channel < 3, values, tl.load(source + at, is_feature, 0.0))
     at = (batch * size + pixel)[:, None] * FRAME + channel
