@@ -47,7 +47,11 @@ ALLOWED = {
     },
 }
 # folder -> what is imported there and nowhere else
-EXTRAS = {"cli/cluster": {"ray", "numpy"}, "vfi/measure/perceptual": {"lpips"}}
+EXTRAS = {
+    "cli/cluster": {"ray", "numpy"},
+    "rife_arch/evaluation/gpu": {"triton"},
+    "vfi/measure/perceptual": {"lpips"},
+}
 # room -> the rooms of its package that it may import; "" is the package's own modules
 ROOMS = {
     "vfi": {
@@ -162,6 +166,7 @@ def test_module_imports_only_what_it_may(path: Path) -> None:
         ("cli/plan.py", "from vfi.write.video import VideoWriter"),
         ("cli/program.py", "import ray"),
         ("vfi/measure/contest.py", "import lpips"),
+        ("rife_arch/evaluation/pyramid.py", "import triton"),
         ("vfi/measure/datasets.py", "from ..write import write_whole"),
     ],
 )
@@ -268,7 +273,11 @@ def test_light_rooms_do_not_load_torch(module: str) -> None:
 
 
 def test_compiled_loops_are_not_loaded_at_start_up() -> None:
-    code = "import sys, rife_arch.load; sys.exit(any('numba' in name for name in sys.modules))"
+    code = (
+        "import sys, rife_arch.load, rife_arch.evaluation.gpu;"
+        "loaded = {name.split('.')[0] for name in sys.modules};"
+        "sys.exit(bool(loaded & {'numba', 'triton'}))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

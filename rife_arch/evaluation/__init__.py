@@ -1,6 +1,6 @@
 """Faster ways to the same result: the networks without full-resolution intermediates.
 
-May import ``networks``. ``cpu`` holds the compiled loops, and is imported only where they run.
+May import ``networks``. ``cpu`` and ``gpu`` hold fused loops, and are imported only where they run.
 """
 
 from .pyramid import Pyramid

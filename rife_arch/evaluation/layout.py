@@ -107,7 +107,7 @@ def averaging_head(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         Weight [5 N, 2 I, 2, 2] and bias.
     """
     order = [2, 3, 0, 1, 4]
-    sign = torch.tensor((1.0, 1.0, 1.0, 1.0, -1.0))
+    sign = torch.tensor((1.0, 1.0, 1.0, 1.0, -1.0), device=weight.device)
 
     def swapped(x: Tensor) -> Tensor:
         parts = x.unflatten(0, (-1, 5))[:, order]

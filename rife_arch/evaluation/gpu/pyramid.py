@@ -50,6 +50,7 @@ class TritonPyramid:
         self._layout = Layout.of(config)
         self._loops = loops or TritonLoops(self._layout, sums_mask=config.accumulates_mask)
         self._levels: list[Level] = []
+        self._averaging_head = (torch.empty(0), torch.empty(0))
         self._key: tuple[object, ...] = ()
 
     def warm_up(self) -> float:
@@ -114,7 +115,7 @@ class TritonPyramid:
         trunk, head = last.trunk(x, last.stem), last.head
         if averages:
             trunk = torch.cat((trunk, last.trunk(x, last.swapped_stem)), 1)
-            head = averaging_head(*head)
+            head = self._averaging_head
         updates.append(last.update(trunk, head))
         batch, _, height, width = pair.frame0.shape
         out = pair.frame0.new_empty(batch, height, width, 3)
@@ -136,6 +137,7 @@ class TritonPyramid:
         key = (flow_scale, weight.dtype, weight.device)
         if key != self._key:
             self._levels = make_levels(self._network, self._layout, self._loops, flow_scale)
+            self._averaging_head = averaging_head(*self._levels[-1].head)
             self._key = key
         return self._levels
 
