@@ -99,8 +99,8 @@ class TritonLoops:
             from . import kernels
         except ImportError as error:
             raise ImportError(
-                "the loops for GPUs need Triton, which could not be imported: install it with "
-                '"pip install triton" ("triton-windows" on Windows), or use the evaluation "exact"'
+                'the loops for GPUs need the package "triton" ("triton-windows" on Windows), which '
+                'could not be imported: install it, or use the evaluation "exact"'
             ) from error
         self._kernels = kernels
         self._layout = layout

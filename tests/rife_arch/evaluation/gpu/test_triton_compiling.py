@@ -55,7 +55,8 @@ def test_without_triton_the_message_says_what_to_do(tmp_path: Path) -> None:
     )
     available, message = done.stdout.splitlines()
     assert available == "False"
-    assert "pip install triton" in message
+    assert 'need the package "triton"' in message
+    assert "install it" in message
 
 
 class NoLoops:
