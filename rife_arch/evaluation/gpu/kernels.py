@@ -18,7 +18,7 @@ take as much memory as their sum would, which would be written in addition.
 Strides and sizes are in elements. Pixels are counted in ``INDEX``, int64 where int32 does not reach.
 """
 
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportArgumentType=false, reportGeneralTypeIssues=false
 # Triton compiles these functions from the types of their arguments.
 # Constants are upper case. A kernel can only be given arguments one by one, and an Args section lists
 # those that need a word.

@@ -4,7 +4,7 @@ A ``place`` is the row and column of each pixel, the height and width of what th
 that do.
 """
 
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportArgumentType=false, reportGeneralTypeIssues=false
 # Triton compiles these functions from the types of their arguments. Constants are upper case.
 # ruff: noqa: N803, PLR0913
 
