@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
@@ -16,9 +17,10 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.quality import triplets
 from rife_arch import RifeModel, load_rife
+from vfi.frames import to_planar
 from vfi.measure import psnr, rounded
+from vfi.read import probe_video, read_video
 
 _BAND = 24
 """Width, px, of what counts as the border."""
@@ -47,11 +49,21 @@ def main() -> None:
     print(f"RIFE {model.name}, PSNR of all of the frame / of its outer {_BAND} px")
     print(f"{'':<32}" + "".join(f"{name:>22}" for name in ways))
     for clip in args.clips:
-        found = tqdm(triplets(clip, args.frames, 1), leave=False)
+        found = tqdm(_triplets(clip, args.frames), leave=False)
         scores = [_scores(model, ways, *triplet) for triplet in found]
         means = {way: [fmean(s[way][i] for s in scores) for i in (0, 1)] for way in ways}
         cells = "".join(f"{whole:>13.2f} / {band:>6.2f}" for whole, band in means.values())
         print(f"{clip.name:<32}{cells}   ({len(scores)} frames)", flush=True)
+
+
+def _triplets(clip: Path, num_frames: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield frames 0, 1, 2, then 2, 3, 4, ...: [1, 3, H, W] in [0, 1]."""
+    frames = islice(read_video(probe_video(clip)), num_frames)
+    images = (to_planar(frame.pixels, torch.device("cpu")) for frame in frames)
+    first = next(images)
+    for middle, last in zip(images, images, strict=False):
+        yield first, middle, last
+        first = last
 
 
 def _padded(frame: Tensor, multiple: int, *, mode: str, centred: bool) -> tuple[Tensor, int, int]:

@@ -127,7 +127,13 @@ def comfyui(checkpoint: Path, img0: Tensor, img1: Tensor, times: list[float]) ->
     return run
 
 
-def convolutions(network: IFNet, height: int, width: int, num_frames: int) -> Candidate:
+def convolutions(
+    network: IFNet,
+    height: int,
+    width: int,
+    num_frames: int,
+    device: torch.device | None = None,
+) -> Candidate:
     """Run the blocks' convolutions alone, on inputs that are already there, channels last.
 
     ``height`` and ``width`` are those of the frame times the scale of the flow.
@@ -135,7 +141,7 @@ def convolutions(network: IFNet, height: int, width: int, num_frames: int) -> Ca
     config = network.config
     inputs = [
         torch.rand(1, config.block_inputs(index), height // scale, width // scale).to(
-            network.dtype, memory_format=torch.channels_last
+            device, network.dtype, memory_format=torch.channels_last
         )
         for index, scale in enumerate(config.block_scales)
     ]

@@ -12,7 +12,8 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...rife_arch import Features, parse_scale
+from ...rife_arch import Features, Quality, RifeModel, Scale, parse_scale
+from ...rife_arch.models import count_working_bytes
 from ...vfi.errors import InputError
 from ...vfi.frames import as_float, with_float_pixels
 from ...vfi.jobs import InterpolationJob
@@ -22,6 +23,7 @@ from .interpolation_inputs import InterpolationOptions
 from .progress import Progress, cancellable
 from .sockets import ManagedModel
 
+_LIBRARIES = 128 << 20  # bytes, of workspaces that do not depend on the frame
 _log = logging.getLogger(__name__)
 
 
@@ -70,10 +72,11 @@ def make_interpolator(
     model: ManagedModel, height: int, width: int, options: InterpolationOptions
 ) -> Interpolator[Features]:
     """Load the model onto its device, and wrap it for ``interpolate_stream``."""
-    rife = model.load(estimate_working_bytes(height, width))
+    scale, quality = parse_scale(options.scale), options.quality
+    rife = model.load(estimate_working_bytes(model.rife, height, width, scale, quality))
     return Interpolator(
-        partial(rife.encode, scale=parse_scale(options.scale)),
-        partial(rife.interpolate_each, quality=options.quality),
+        partial(rife.encode, scale=scale),
+        partial(rife.interpolate_each, quality=quality),
         rife.device,
     )
 
@@ -122,11 +125,14 @@ def require_memory(num_frames: int, like: Tensor) -> None:
         )
 
 
-def estimate_working_bytes(height: int, width: int) -> int:
-    """Estimate the memory that the network needs besides its weights for one frame, bytes.
+def estimate_working_bytes(
+    rife: RifeModel, height: int, width: int, scale: Scale = 1.0, quality: Quality = "fast"
+) -> int:
+    """Estimate the memory that a network needs besides its weights to make one frame, bytes.
 
-    Measured as the growth of the process's peak memory, on a CPU without strips, fp32, 1920x1088:
-    500 bytes per pixel for 4.26, 510 for 4.20, 520 for 4.25.heavy, 940 for 4.26.heavy, 360 for 4.0,
-    390 for 3.6.
+    What its tensors need is counted. A third is added for what libraries take, and for memory that lies
+    idle between tensors: on a CPU without strips, in fp32 at 1920x1088, the peak memory of the process
+    grew by 500 bytes per pixel for 4.26, 360 for 4.0 and 390 for 3.6, where 390, 304 and 310 are counted.
     """
-    return 1000 * height * width
+    counted = count_working_bytes(rife.network, height, width, scale=scale, quality=quality)
+    return counted * 4 // 3 + _LIBRARIES

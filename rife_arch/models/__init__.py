@@ -6,6 +6,7 @@ May import ``networks`` and ``evaluation``.
 from .enhancer import EncodedFrame, Enhancer
 from .evaluator import Evaluation
 from .features import Features, MotionBetween
+from .footprint import count_working_bytes
 from .rife_model import RifeModel, note_on_multiplier
 from .scale import FLOW_SCALES, SCALES, Scale, parse_scale, scale_name
 from .views import QUALITIES, Quality
@@ -22,6 +23,7 @@ __all__ = [
     "Quality",
     "RifeModel",
     "Scale",
+    "count_working_bytes",
     "note_on_multiplier",
     "parse_scale",
     "scale_name",

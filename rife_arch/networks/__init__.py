@@ -27,6 +27,7 @@ from .config import (
     ThreeFileConfig,
 )
 from .ifnet import IFNet
+from .ifnet_legacy import HDv3Net
 from .pair import Averaging, Interpolated, Pair
 from .safa import SAFA, Router
 from .warp import sample
@@ -43,6 +44,7 @@ __all__ = [
     "EncoderConfig",
     "FlowBlock",
     "HDv3Config",
+    "HDv3Net",
     "IFNet",
     "IFNetConfig",
     "Interpolated",

@@ -13,7 +13,13 @@ from torch import Tensor
 from tests.helpers.stand_in_models import Blend
 from vfi.errors import InputError
 from vfi.frames import Frame
-from vfi.synthesis.interpolate import AtCut, interpolate_stream
+from vfi.synthesis import Interpolator
+from vfi.synthesis.interpolate import (
+    AtCut,
+    _interpolate_on_device,
+    _PairInterpolator,
+    interpolate_stream,
+)
 from vfi.timing import EndRule, Schedule, constant_speed
 from vfi.visualize.comparison import Layout, Montage
 
@@ -242,3 +248,56 @@ def test_comparison_is_told_the_number_of_each_output(rate: float) -> None:
             frames, Blend()(), schedule(rate), compare=number_only, first=first
         )
         assert [frame.item() for frame in out] == list(range(first, total))
+
+
+# --- on a device that one should not wait for ----------------------------------------------------
+
+
+class OnMeta(Blend):
+    """A model on torch's meta device, where nothing can be read: whoever tries gets an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs = 0
+
+    def __call__(self) -> Interpolator[Tensor]:
+        return Interpolator(self.encode, self.interpolate, torch.device("meta"))
+
+    def interpolate(
+        self, first: Tensor, second: Tensor, timesteps: Sequence[float]
+    ) -> Iterator[Tensor]:
+        self.pairs += 1
+        return super().interpolate(first, second, timesteps)
+
+
+def outputs_on_meta(frames: list[Frame]) -> tuple[list[Tensor], int]:
+    """The outputs as they come from the device, and how many pairs the model got."""
+    model = OnMeta()
+    pairs = _PairInterpolator(model(), AtCut.NEAREST)
+    return list(_interpolate_on_device(frames, pairs, to_last_frame(2), None, 0)), model.pairs
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_nothing_is_read_from_a_gpu_between_decoding_and_encoding(channels: int) -> None:
+    pictures = torch.randint(0, 256, (4, 70, 8, channels), dtype=torch.uint8)
+    frames = [
+        Frame(pixels, Fraction(number), mask=torch.rand(70, 8))
+        for number, pixels in enumerate(pictures)
+    ]
+    outputs, num_pairs = outputs_on_meta(frames)
+    assert [pixels.device.type for pixels in outputs] == ["cpu", "meta"] * 3 + ["cpu"]
+    assert num_pairs == 3
+
+
+def test_repeated_frame_is_not_given_to_a_gpu_either() -> None:
+    picture = torch.randint(0, 256, (70, 8, 3), dtype=torch.uint8)
+    changed = picture.clone()
+    changed[1, 1, 1] ^= 255  # in a row that is not among the few that are compared first
+    frames = [
+        Frame(pixels, Fraction(number))
+        for number, pixels in enumerate((picture, picture.clone(), changed))
+    ]
+    outputs, num_pairs = outputs_on_meta(frames)
+    assert [pixels.device.type for pixels in outputs] == ["cpu", "cpu", "cpu", "meta", "cpu"]
+    assert torch.equal(outputs[1], picture)
+    assert num_pairs == 1
