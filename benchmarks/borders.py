@@ -17,6 +17,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.quality import triplets
+
 from rife_arch import RifeModel, load_rife
 from vfi.measure import psnr, rounded
 

@@ -71,6 +71,7 @@ def make_interpolator(
 ) -> Interpolator[Features]:
     """Load the model onto its device, and wrap it for ``interpolate_stream``."""
     rife = model.load(estimate_working_bytes(height, width))
+    rife.require_evaluation(scale=parse_scale(options.scale))
     return Interpolator(
         partial(rife.encode, scale=parse_scale(options.scale)),
         partial(rife.interpolate_each, quality=options.quality),
