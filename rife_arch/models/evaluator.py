@@ -129,7 +129,7 @@ class Evaluator:
         try:
             _ = self._triton
         except ImportError as error:
-            return f"it needs the package triton ({error})"
+            return str(error)  # says which package is missing
         except Exception as error:  # noqa: BLE001  a compiler may fail in any way
             return f"its kernels cannot be made ({error})"
         return None

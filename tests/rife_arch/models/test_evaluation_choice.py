@@ -63,7 +63,7 @@ def test_triton_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) 
         raise ImportError("No module named 'triton'")
 
     monkeypatch.setattr(evaluator_module, "make_triton", missing)
-    assert "it needs the package triton (No module named 'triton')" in refusal(
+    assert "cannot run here: No module named 'triton'. Choose auto" in refusal(
         pinned("triton"), CUDA
     )
 
