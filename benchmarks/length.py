@@ -61,6 +61,9 @@ class CrossFade:
         """There is one only."""
         return "plain"
 
+    def require_evaluation(self, **_: Any) -> None:
+        """There is one only."""
+
     def note_on_multiplier(self, multi: int) -> None:
         """All are hit."""
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
 
+from rife_arch import EVALUATIONS
 from rife_arch.load import PRECISIONS
 from vfi import __version__
 from vfi.encode import CONTAINERS, DEFAULT_PRESET, PRESETS, SPEEDS
@@ -135,6 +136,17 @@ def add_precision_options(group: Group) -> None:
     )
     group.add_argument(
         "--device", default="auto", metavar="D", help="cpu, cuda, cuda:1, mps (default auto)"
+    )
+
+
+def add_evaluation_option(group: Group) -> None:
+    """Add how frames are computed."""
+    group.add_argument(
+        "--evaluation",
+        choices=EVALUATIONS,
+        default="auto",
+        help="how frames are computed, all with the same result: for comparisons, and to get around a fault "
+        "(default auto: the fastest; on a GPU that is measured)",
     )
 
 

@@ -8,7 +8,14 @@ from rife_arch import QUALITIES, SCALES
 from vfi.measure import LAYOUTS
 
 from . import argument_types as types
-from .arguments import Group, Parser, add_end_option, add_precision_options, add_start_option
+from .arguments import (
+    Group,
+    Parser,
+    add_end_option,
+    add_evaluation_option,
+    add_precision_options,
+    add_start_option,
+)
 
 _DESCRIPTION = (
     "Which checkpoint, scale and quality suits a clip? Leaves frames of it out, makes them again with "
@@ -111,4 +118,5 @@ def _add_entrant_options(group: Group) -> None:
         action="store_true",
         help="measure LPIPS as well; needs the package lpips and its weights on disk",
     )
+    add_evaluation_option(group)
     add_precision_options(group)

@@ -112,13 +112,21 @@ class Entrants:
 
     def _load(self, name: str, path: Path) -> RifeModel | None:
         try:
-            return load_rife(path, device=self._device, precision=self._options.precision)
+            model = load_rife(
+                path,
+                device=self._device,
+                precision=self._options.precision,
+                evaluation=self._options.evaluation,
+            )
         except CheckpointError as error:
             if self._options.models:
                 raise
             self._notify(f"note: left out: {error}")
             del self._checkpoints[name]
             return None
+        for scale in self._options.scales:
+            model.require_evaluation(scale=scale)
+        return model
 
     def _interpolator(self, model: RifeModel, setting: Setting) -> Interpolator[Any]:
         scale, quality = self._ways[setting.scale, setting.quality]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from av.error import BlockingIOError as NoThreadError
 
-from rife_arch import CatalogError, DownloadError, RifeError, is_out_of_memory
+from rife_arch import CatalogError, DownloadError, EvaluationError, RifeError, is_out_of_memory
 from vfi.errors import InputError, VfiError, advice_on
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -37,7 +37,8 @@ def explain(error: Exception, memory_advice: str) -> str:
 def exit_code(error: Exception) -> int:
     """Tell a wrong option or name from a job that failed."""
     is_name = isinstance(error, CatalogError) and not isinstance(error, DownloadError)
-    return EXIT_USAGE if is_name or isinstance(error, InputError) else EXIT_FAILED
+    is_option = isinstance(error, InputError | EvaluationError)
+    return EXIT_USAGE if is_name or is_option else EXIT_FAILED
 
 
 def _has_no_thread(error: Exception) -> bool:

@@ -18,6 +18,7 @@ from .arguments import (
     add_clips,
     add_cut_options,
     add_debug_options,
+    add_evaluation_option,
     add_image_rate_option,
     add_listings,
     add_output_options,
@@ -201,6 +202,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compile the network with torch: takes a minute, may pay off for long clips on a GPU",
     )
+    add_evaluation_option(group)
     add_precision_options(group)
 
 

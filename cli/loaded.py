@@ -66,8 +66,10 @@ class RifeNetwork:
             choose_device(options.device),
             options.precision,
             torch_compile=options.torch_compile,
+            evaluation=options.evaluation,
         )
         scale = options.scale
+        model.require_evaluation(scale=scale)
         used = repr((model.evaluation(scale), scale, options.ensemble, options.quality))
         return Loaded(
             _make_interpolator(model, options),

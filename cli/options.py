@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from rife_arch import Quality, Scale
+from rife_arch import Evaluation, Quality, Scale
 from rife_arch.load import Precision
 from vfi.encode import EncodingSettings
 from vfi.jobs import HdrMode
@@ -104,6 +104,7 @@ class RifeOptions(NetworkOptions):
     model_version: str | None
     refine: bool
     torch_compile: bool
+    evaluation: Evaluation
     ensemble: bool
     quality: Quality
     scale: Scale
@@ -220,6 +221,7 @@ class EvaluateOptions:
     scales: tuple[Any, ...]
     qualities: tuple[Quality, ...]
     precision: Precision
+    evaluation: Evaluation
     device: str
     json: Path | None
     pictures: Path | None

@@ -65,6 +65,8 @@ class Program:
             redirect_stdout(sys.stderr) if pipes_frames else nullcontext(),
         ):
             logging.basicConfig(format="%(levelname)s: %(message)s")
+            # What was measured on a GPU is said once for each size of frames.
+            logging.getLogger("rife_arch.models.selection").setLevel(logging.INFO)
             try:
                 yield
                 message = self._failures()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..rife_arch import EVALUATIONS, Evaluation
 from ..rife_arch.load import PRECISIONS, Precision
 from .support.checked import checked
 from .support.model_inputs import check_checkpoint, checkpoint_input
@@ -47,6 +48,16 @@ class RIFELoadModel(io.ComfyNode):
                     "a minute, the others may be faster on a GPU. Where compiling fails, the network "
                     "runs uncompiled.",
                 ),
+                io.Combo.Input(
+                    "evaluation",
+                    options=list(EVALUATIONS),
+                    default="auto",
+                    optional=True,
+                    advanced=True,
+                    tooltip="How frames are computed; all ways give the same result. auto uses the fastest: "
+                    "compiled loops on a CPU; on a GPU what is fastest there, which is measured at the first "
+                    "frames of a size. Choose another only to compare, or to get around a fault.",
+                ),
             ],
             outputs=[
                 RifeModelType.Output(display_name="model", tooltip="Connect it to the RIFE nodes.")
@@ -62,9 +73,15 @@ class RIFELoadModel(io.ComfyNode):
     @classmethod
     @checked
     def execute(
-        cls, model: str, precision: Precision, torch_compile: bool = False
+        cls,
+        model: str,
+        precision: Precision,
+        torch_compile: bool = False,
+        evaluation: Evaluation = "auto",
     ) -> io.NodeOutput:
         """Load the checkpoint into main memory; it moves to the GPU when a node uses it."""
-        managed = load_managed(find_checkpoint(model), precision, torch_compile=torch_compile)
+        managed = load_managed(
+            find_checkpoint(model), precision, torch_compile=torch_compile, evaluation=evaluation
+        )
         show_text(cls, f"RIFE {managed.rife.name} · {managed.rife.precision}")
         return io.NodeOutput(managed)

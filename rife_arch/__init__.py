@@ -10,17 +10,20 @@ from .errors import (
     CheckpointError,
     CheckpointMismatchError,
     DownloadError,
+    EvaluationError,
     RifeError,
     UnsupportedCheckpointError,
 )
 from .load import load_checkpoint, load_enhancer, load_rife
 from .memory import is_out_of_memory
 from .models import (
+    EVALUATIONS,
     FLOW_SCALES,
     QUALITIES,
     SCALES,
     EncodedFrame,
     Enhancer,
+    Evaluation,
     Features,
     MotionBetween,
     Quality,
@@ -34,6 +37,7 @@ from .networks import HDv3Config, IFNetConfig, NetworkConfig, SafaConfig, ThreeF
 load_interpolator = load_rife  # its former name
 
 __all__ = [
+    "EVALUATIONS",
     "FLOW_SCALES",
     "QUALITIES",
     "SCALES",
@@ -43,6 +47,8 @@ __all__ = [
     "DownloadError",
     "EncodedFrame",
     "Enhancer",
+    "Evaluation",
+    "EvaluationError",
     "Features",
     "HDv3Config",
     "IFNetConfig",

@@ -6,8 +6,9 @@
     ├── CheckpointError                     a file is not usable as a checkpoint
     │   ├── UnsupportedCheckpointError      no family matches; .nearest names the closest
     │   └── CheckpointMismatchError         a family matches, single keys do not
-    └── CatalogError                        a name or an entry of the catalogue is wrong
-        └── DownloadError                   no source of an entry could be fetched and verified
+    ├── CatalogError                        a name or an entry of the catalogue is wrong
+    │   └── DownloadError                   no source of an entry could be fetched and verified
+    └── EvaluationError                     the way asked for to evaluate a network cannot run here
 
 A message begins with the file or option it is about, and says what is wrong and what to do next;
 ``expected <x>, got <y>`` only where that is clearest. Functions on tensors raise plain
@@ -61,3 +62,7 @@ class CatalogError(RifeError):
 
 class DownloadError(CatalogError):
     """No source of a catalogue entry could be fetched; the message lists every attempt."""
+
+
+class EvaluationError(RifeError):
+    """A network cannot be evaluated in the way that was asked for; the message says why."""

@@ -24,7 +24,7 @@ from .checkpoints import (
     read_weights,
 )
 from .errors import CheckpointError, CheckpointMismatchError, UnsupportedCheckpointError
-from .models import Enhancer, RifeModel
+from .models import Enhancer, Evaluation, RifeModel
 from .networks import (
     DERIVED,
     KNOWN_WEIGHTS,
@@ -66,6 +66,7 @@ def load_checkpoint(
     version: str | None = None,
     refine: bool = False,
     torch_compile: bool = False,
+    evaluation: Evaluation = "auto",
 ) -> RifeModel | Enhancer:
     """Load a network, recognised by its weights, whatever it is for.
 
@@ -79,7 +80,9 @@ def load_checkpoint(
         version: the release; needed only to tell 3.6 from 3.8, whose weights look alike.
         refine: use the refinement network that some checkpoints of 3.9-4.4 carry.
         torch_compile: let torch compile the network for each frame size, which takes a minute;
-            without effect where that fails. An enhancer ignores the last three.
+            without effect where that fails.
+        evaluation: how frames are computed, one of ``EVALUATIONS``. All give the same result to rounding. See
+            ``RifeModel.require_evaluation`` on what cannot run. An enhancer ignores the last four.
 
     Raises:
         CheckpointError: it is missing, damaged, not a checkpoint, or of another network.
@@ -90,7 +93,7 @@ def load_checkpoint(
             _recognise_enhancer_in(Path(path), canonical), device, precision
         )
     found = _recognise(Path(path), canonical, version, refine=refine)
-    return build_model(found, device, precision, torch_compile=torch_compile)
+    return build_model(found, device, precision, torch_compile=torch_compile, evaluation=evaluation)
 
 
 def load_rife(
@@ -101,10 +104,11 @@ def load_rife(
     version: str | None = None,
     refine: bool = False,
     torch_compile: bool = False,
+    evaluation: Evaluation = "auto",
 ) -> RifeModel:
     """Load a RIFE network; see ``load_checkpoint``. An enhancer is refused."""
     found = recognise(path, version=version, refine=refine)
-    return build_model(found, device, precision, torch_compile=torch_compile)
+    return build_model(found, device, precision, torch_compile=torch_compile, evaluation=evaluation)
 
 
 def load_enhancer(
@@ -115,7 +119,12 @@ def load_enhancer(
 
 
 def build_model(
-    found: Recognised, device: torch.device | str, precision: Precision, *, torch_compile: bool
+    found: Recognised,
+    device: torch.device | str,
+    precision: Precision,
+    *,
+    torch_compile: bool,
+    evaluation: Evaluation = "auto",
 ) -> RifeModel:
     """Build the network of a checkpoint that was recognised; see ``load_rife``."""
     weights = found.canonical.weights
@@ -123,7 +132,7 @@ def build_model(
         weights = found.canonical.everything()
     network = build_network(found.config, weights)
     _place(network, device, precision, found.config)
-    return RifeModel(network, found.name, torch_compile=torch_compile)
+    return RifeModel(network, found.name, torch_compile=torch_compile, evaluation=evaluation)
 
 
 def load_trainable(path: Path | str) -> tuple[Recognised, IFNet]:

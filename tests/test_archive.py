@@ -56,6 +56,7 @@ WRITERS = {
     "rife_arch/catalog/verify.py": "the hash of a download, beside it",
     "rife_arch/checkpoints/canonicalize.py": "to memory",
     "rife_arch/evaluation/cpu/kernels.py": "compiled loops, to the cache of numba",
+    "rife_arch/models/timings.py": "what was measured on a GPU, to __pycache__ beside it",
     "vfi/image_files/png.py": "to memory",
     "vfi/jobs/join.py": "sound, to a temporary folder that is removed",
     "vfi/write/apart.py": "segments of a video, beside it",

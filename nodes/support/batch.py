@@ -74,6 +74,7 @@ def make_interpolator(
     """Load the model onto its device, and wrap it for ``interpolate_stream``."""
     scale, quality = parse_scale(options.scale), options.quality
     rife = model.load(estimate_working_bytes(model.rife, height, width, scale, quality))
+    rife.require_evaluation(scale=scale)
     return Interpolator(
         partial(rife.encode, scale=scale),
         partial(rife.interpolate_each, quality=quality),

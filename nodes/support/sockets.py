@@ -12,7 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import nn
 
-from ...rife_arch import Enhancer, RifeModel, load_rife
+from ...rife_arch import Enhancer, Evaluation, RifeModel, load_rife
 from ...rife_arch.load import Precision
 from ...vfi.errors import InputError
 from ...vfi.timing import parse_rate
@@ -61,10 +61,20 @@ class ManagedModel:
 
 
 def load_managed(
-    path: Path, precision: Precision = "auto", *, torch_compile: bool = False
+    path: Path,
+    precision: Precision = "auto",
+    *,
+    torch_compile: bool = False,
+    evaluation: Evaluation = "auto",
 ) -> ManagedModel:
     """Load a checkpoint into main memory; it moves to the GPU when a node uses it."""
-    rife = load_rife(path, precision=host_precision(precision), torch_compile=torch_compile)
+    rife = load_rife(
+        path,
+        precision=host_precision(precision),
+        torch_compile=torch_compile,
+        evaluation=evaluation,
+    )
+    rife.require_evaluation(comfy.model_management.get_torch_device())
     _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
     return ManagedModel(rife, make_patcher(rife.network))
 

@@ -4,14 +4,16 @@ May import ``networks`` and ``evaluation``.
 """
 
 from .enhancer import EncodedFrame, Enhancer
-from .evaluator import Evaluation
+from .evaluations import EVALUATIONS, Evaluation
 from .features import Features, MotionBetween
 from .footprint import count_working_bytes
-from .rife_model import RifeModel, note_on_multiplier
+from .rife_model import RifeModel
 from .scale import FLOW_SCALES, SCALES, Scale, parse_scale, scale_name
+from .timesteps import note_on_multiplier
 from .views import QUALITIES, Quality
 
 __all__ = [
+    "EVALUATIONS",
     "FLOW_SCALES",
     "QUALITIES",
     "SCALES",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 from ..networks import SAFA, Network
+from .overflow import FinitenessCheck
 
 _log = logging.getLogger(__name__)
 NetworkT = TypeVar("NetworkT", bound=Network | SAFA)
@@ -44,7 +45,7 @@ class LoadedNetwork(Generic[NetworkT]):
     @property
     def precision(self) -> str:
         """``dtype`` by its short name: fp32, fp16 or bf16."""
-        return {torch.float16: "fp16", torch.bfloat16: "bf16"}.get(self.dtype, "fp32")
+        return precision_name(self.dtype)
 
     @cached_property
     def identity(self) -> str:
@@ -62,7 +63,11 @@ class LoadedNetwork(Generic[NetworkT]):
         Raises:
             CheckpointError: they passed what float32 can hold, so no precision could help.
         """
-        if bool(out.sum().isfinite()):
+        return self._is_overflow(FinitenessCheck(out))
+
+    def _is_overflow(self, check: FinitenessCheck) -> bool:
+        """Tell the same of a result that was asked about before."""
+        if check.is_finite():
             return False
         if self.dtype == torch.float32:
             raise self._damaged()
@@ -85,6 +90,11 @@ class LoadedNetwork(Generic[NetworkT]):
             )
             self._float32_copy = deepcopy(self.network).float()
         return self._float32_copy
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """Return the short name of a precision: fp32, fp16 or bf16."""
+    return {torch.float16: "fp16", torch.bfloat16: "bf16"}.get(dtype, "fp32")
 
 
 def device_of(network: nn.Module) -> torch.device:

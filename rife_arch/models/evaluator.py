@@ -1,49 +1,110 @@
-"""How a network is evaluated: compiled loops, the pyramid in torch, or the plain forward."""
+"""How a network is evaluated: as asked for, else by compiled loops on a CPU and the fastest way on a GPU."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch import Tensor
 
+from ..errors import EvaluationError
 from ..evaluation import Pyramid, supports_pyramid
 from ..memory import is_out_of_memory
 from ..networks import Averaging, IFNet, Interpolated, Network, Pair
-from .base import device_of, lowest_dtype
+from .base import device_of, lowest_dtype, precision_name
 from .bisection import bisect, nearest_dyadic
+from .evaluations import Call, Evaluates, Evaluation
+from .gpu import Graphs, find_gpu
+from .graph_runner import GraphRunner
+from .selection import Selector
+from .timings import Timings
 
 if TYPE_CHECKING:
     from ..evaluation.cpu import FusedPyramid
 
 _log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT", Tensor, Interpolated)
-Evaluation = Literal["fused", "exact", "plain"]
 
 
 class Evaluator:
     """Runs one network, by default the fastest way that gives the same result."""
 
     def __init__(
-        self, network: Network, evaluation: Evaluation | Literal["auto"], *, torch_compile: bool
+        self,
+        network: Network,
+        evaluation: Evaluation,
+        *,
+        torch_compile: bool,
+        label: str = "RIFE",
+        measures: bool = True,
     ) -> None:
+        """Choose nothing yet: the network may still move to another device.
+
+        Args:
+            network: the network.
+            evaluation: see ``EVALUATIONS``.
+            torch_compile: compile ``exact`` or ``plain`` with torch.
+            label: what the log and messages call the network.
+            measures: "auto" on a GPU is measured; else it is ``exact`` where that can be.
+        """
         self._network = network
-        self._requested = "exact" if torch_compile else evaluation
-        self._uses_torch_compile = torch_compile
-        self._pyramid = Pyramid(network) if isinstance(network, IFNet) else None
+        self._requested: Evaluation = evaluation
+        self._torch_compile = torch_compile
+        self._uses_torch_compile = torch_compile  # until that fails
+        self._label = label
+        self._measures = measures and not torch_compile
 
     def evaluation(self, flow_scale: float) -> Evaluation:
-        """Choose how frames are computed; see ``RifeModel.evaluation``."""
-        if self._requested == "plain" or not supports_pyramid(self._network.config, flow_scale):
+        """Tell how frames are computed; see ``RifeModel.evaluation``."""
+        wanted = self._requested
+        if wanted in ("triton", "graph"):
+            return wanted
+        if wanted == "plain" or not supports_pyramid(self._network.config, flow_scale):
             return "plain"
-        can_fuse = device_of(self._network).type == "cpu" and lowest_dtype(self._network) in (
-            torch.float32,
-            torch.bfloat16,
-        )
-        return "fused" if self._requested != "exact" and can_fuse and self._fused else "exact"
+        if wanted == "exact" or self._torch_compile:
+            return "exact"
+        if wanted == "auto" and self._measures and find_gpu(device_of(self._network)):
+            return "auto"
+        return "fused" if self._why_not_fused() is None else "exact"
+
+    def require(self, device: torch.device, flow_scale: float) -> None:
+        """Refuse what was asked for and cannot run; see ``RifeModel.require_evaluation``."""
+        why_not = self._why_not(device, flow_scale)
+        if why_not:
+            raise EvaluationError(
+                f"evaluation {self._requested} cannot run here: {why_not}. Choose auto, which is the "
+                "fastest there is."
+            )
+
+    def _why_not(self, device: torch.device, flow_scale: float) -> str | None:
+        wanted = self._requested
+        if wanted in ("auto", "plain"):
+            return None
+        if not supports_pyramid(self._network.config, 1):
+            return f"{self._label} can be evaluated as plain only"
+        if not supports_pyramid(self._network.config, flow_scale):
+            return f"at scale {flow_scale:g} {self._label} can be evaluated as plain only"
+        if wanted != "exact" and self._torch_compile:
+            return "torch.compile was asked for as well, which compiles exact or plain"
+        if wanted == "fused":
+            return self._why_not_fused(device)
+        if wanted in ("triton", "graph") and device.type != "cuda":
+            return f"it needs a GPU with CUDA, and the network runs on {device.type}"
+        return self._why_not_triton if wanted == "triton" else None
+
+    def _why_not_fused(self, device: torch.device | None = None) -> str | None:
+        device = device or device_of(self._network)
+        if device.type != "cpu":
+            return f"it needs a CPU, and the network runs on {device.type}"
+        dtype = lowest_dtype(self._network)
+        if dtype not in (torch.float32, torch.bfloat16):
+            return f"it needs the precision fp32 or bf16, and has {precision_name(dtype)}"
+        if self._fused is None:
+            return "it needs the package numba, which is missing or failed"
+        return None
 
     @cached_property
     def _fused(self) -> FusedPyramid | None:
@@ -63,15 +124,71 @@ class Evaluator:
             return None
         return fused
 
-    def _pyramid_for(self, flow_scale: float) -> FusedPyramid | Pyramid | None:
-        evaluation = self.evaluation(flow_scale)
-        if evaluation == "plain":
-            return None
-        return self._fused if evaluation == "fused" else self._pyramid
+    @cached_property
+    def _why_not_triton(self) -> str | None:
+        try:
+            _ = self._triton
+        except ImportError as error:
+            return str(error)  # says which package is missing
+        except Exception as error:  # noqa: BLE001  a compiler may fail in any way
+            return f"its kernels cannot be made ({error})"
+        return None
+
+    @cached_property
+    def _pyramid(self) -> Evaluates:
+        return Pyramid(cast("IFNet", self._network))
+
+    @cached_property
+    def _triton(self) -> Evaluates:
+        return make_triton(cast("IFNet", self._network))
+
+    @cached_property
+    def _graph(self) -> Evaluates:
+        network = cast("IFNet", self._network)
+        graphs = cast("Graphs", torch.cuda)
+        return GraphRunner(network, partial(Pyramid, network), self._pyramid, graphs)
+
+    @cached_property
+    def _selector(self) -> Selector:
+        network = cast("IFNet", self._network)
+        makers: Mapping[str, Callable[[], Evaluates]] = {
+            "exact": partial(Pyramid, network),
+            "triton": partial(make_triton, network),
+        }
+        return Selector(network, self._label, makers, Timings())
+
+    def _for(self, call: Call) -> Evaluates | None:
+        """Return what evaluates a call; None for the plain forward."""
+        evaluation = self.evaluation(call.flow_scale)
+        gpu = find_gpu(call.timestep.device) if evaluation == "auto" else None
+        if gpu is not None:
+            return self._selector.choose(call, gpu)
+        return self._named(evaluation)
+
+    def _named(self, evaluation: Evaluation) -> Evaluates | None:
+        if evaluation == "fused":
+            return self._fused
+        if evaluation == "triton":
+            return self._triton
+        if evaluation == "graph":
+            return self._graph
+        return self._pyramid if evaluation == "exact" else None
 
     def encode_frame(self, img: Tensor, flow_scale: float) -> Tensor:
-        """Attach features to a padded frame, in the layout of the evaluation that will be used."""
-        return (self._pyramid_for(flow_scale) or self._network).encode_frame(img)
+        """Attach features to a padded frame, in the layout of the evaluation that will be used.
+
+        What is measured has to take the layout of the network itself too: frames are encoded before.
+
+        Raises:
+            EvaluationError: it is ``triton`` or ``graph``, and cannot run here. Where ``exact`` or ``fused``
+                cannot be, the next best is used; ``require`` refuses them.
+        """
+        if self._requested in ("triton", "graph"):
+            self.require(img.device, flow_scale)
+        evaluation = self.evaluation(flow_scale)
+        if evaluation == "auto":
+            return self._selector.encoder(img, flow_scale).encode_frame(img)
+        return (self._named(evaluation) or self._network).encode_frame(img)
 
     def interpolate(
         self, pair: Pair, timesteps: Tensor, flow_scale: float, *, averaging: Averaging
@@ -103,23 +220,33 @@ class Evaluator:
         if pair.alphas is not None:  # interpolated by the motion that was found from the colours
             result = self.with_motion(pair, timesteps, flow_scale, averaging=averaging)
             return torch.cat((result.frame, pair.alphas.blended(result.motion)), 1)
-        pyramid = self._pyramid_for(flow_scale)
-        if pyramid is not None and averaging != "all":
-            return self._compiled(pyramid.__call__)(
-                pair, timesteps, flow_scale, averaging == "last"
-            )
+        chosen = self._choose(Call(pair, timesteps, flow_scale, averaging == "last"), averaging)
+        if chosen is not None:
+            return self._compiled(chosen.__call__)(pair, timesteps, flow_scale, averaging == "last")
         return self._compiled(self._network.forward)(pair, timesteps, flow_scale, averaging)
 
     def with_motion(
         self, pair: Pair, timesteps: Tensor, flow_scale: float, *, averaging: Averaging
     ) -> Interpolated:
         """Interpolate the colours, and return the motion as well."""
-        pyramid = self._pyramid_for(flow_scale)
-        if pyramid is not None and averaging != "all":
-            return self._compiled(pyramid.with_motion)(
+        call = Call(pair, timesteps, flow_scale, averaging == "last", finds_motion=True)
+        chosen = self._choose(call, averaging)
+        if chosen is not None:
+            return self._compiled(chosen.with_motion)(
                 pair, timesteps, flow_scale, averaging == "last"
             )
         return self._compiled(self._network.with_motion)(pair, timesteps, flow_scale, averaging)
+
+    def _choose(self, call: Call, averaging: Averaging) -> Evaluates | None:
+        """Return what evaluates a call; None for the plain forward, which alone averages every step."""
+        if averaging != "all":
+            return self._for(call)
+        if self._requested not in ("auto", "plain"):
+            raise EvaluationError(
+                f"evaluation {self._requested} cannot average every step, as ensemble does. Choose plain "
+                "or auto, or leave out ensemble."
+            )
+        return None
 
     def _compiled(self, run: Callable[..., ResultT]) -> Callable[..., ResultT]:
         """Compile ``run`` with torch if that was asked for; if it fails, go on without."""
@@ -138,3 +265,14 @@ class Evaluator:
                 return run(*args)
 
         return attempt
+
+
+def make_triton(network: IFNet) -> Evaluates:
+    """Make the evaluation by Triton's kernels.
+
+    Raises:
+        ImportError: there is no Triton here.
+    """
+    from ..evaluation import gpu  # pyright: ignore[reportAttributeAccessIssue]
+
+    return gpu.TritonPyramid(network)

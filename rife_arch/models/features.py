@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..networks import Averaging
+from ..networks import Averaging, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,22 @@ class MotionBetween:
     mask: Tensor
     warped0: Tensor
     warped1: Tensor
+
+
+def pair_of(features0: Features, features1: Features) -> Pair:
+    """Return two frames as a network takes them.
+
+    Raises:
+        ValueError: they differ in size or scale, or only one of them has alpha.
+    """
+    scale = features0.flow_scale
+    if features0.padded.shape != features1.padded.shape or scale != features1.flow_scale:
+        raise ValueError(
+            f"both frames must have one size and scale, got {features0} and {features1}"
+        )
+    if (features0.alpha is None) != (features1.alpha is None):
+        raise ValueError("both frames must have alpha or neither; only one of them has it")
+    alphas = None
+    if features0.alpha is not None and features1.alpha is not None:
+        alphas = Pair(features0.alpha, features1.alpha)
+    return Pair(features0.padded, features1.padded, alphas)

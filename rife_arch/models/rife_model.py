@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..networks import Averaging, Network, NetworkConfig, Pair
+from ..networks import Averaging, Network, NetworkConfig
 from .base import LoadedNetwork
-from .batching import Batcher
-from .evaluator import Evaluation, Evaluator
-from .features import Features, MotionBetween
+from .batching import Batcher, Finish
+from .evaluations import Evaluation
+from .evaluator import Evaluator
+from .features import Features, MotionBetween, pair_of
+from .overflow import FinitenessCheck
 from .scale import Scale, checked_scale, flow_scale_of
+from .timesteps import note_on_multiplier, timestep_tensor
 from .views import QUALITIES, PairView, Quality, make_views
 
 _GPU_BATCH_SIZE = 8
@@ -39,22 +41,31 @@ class RifeModel(LoadedNetwork[Network]):
         network: Network,
         name: str,
         *,
-        evaluation: Evaluation | Literal["auto"] = "auto",
+        evaluation: Evaluation = "auto",
         torch_compile: bool = False,
         batch_size: int | None = None,
+        measures: bool = True,
     ) -> None:
         """Wrap a built network.
 
         Args:
             network: the network, with its weights, on its device and in its precision.
             name: the release, or the releases that share this network.
-            evaluation: see ``evaluation``; "auto" is the fastest there is.
+            evaluation: see ``EVALUATIONS``; ``require_evaluation`` refuses what cannot run.
             torch_compile: compile the network with torch; without effect where that fails.
             batch_size: how many timesteps of a pair ``interpolate_each`` computes together, until
                 memory runs out; None chooses by the device.
+            measures: "auto" on a GPU is what is fastest there, measured at the first frames of a size and
+                remembered; else it is ``exact``, or ``plain`` where that cannot be.
         """
         super().__init__(network, name)
-        self._evaluator = Evaluator(network, evaluation, torch_compile=torch_compile)
+        self._evaluator = Evaluator(
+            network,
+            evaluation,
+            torch_compile=torch_compile,
+            label=f"RIFE {name}",
+            measures=measures,
+        )
         self._batch_size = batch_size
         self._gpu_batcher = Batcher(batch_size or _GPU_BATCH_SIZE)
 
@@ -64,12 +75,23 @@ class RifeModel(LoadedNetwork[Network]):
         return self.network.config
 
     def evaluation(self, scale: Scale = 1.0) -> Evaluation:
-        """Tell how frames are computed: the fastest way there is, unless one was asked for.
+        """Tell how frames are computed, see ``EVALUATIONS``: as asked for, else the fastest way.
 
-        ``fused`` is compiled loops on a CPU (with numba), ``exact`` the same algebra in torch,
-        ``plain`` the network as it was published. All give the same result to rounding.
+        "auto" says that it is measured for each size of frames.
         """
         return self._evaluator.evaluation(flow_scale_of(scale))
+
+    def require_evaluation(self, device: torch.device | None = None, *, scale: Scale = 1.0) -> None:
+        """Refuse an evaluation that was asked for and cannot run.
+
+        Args:
+            device: where the network is going to run; None: where it is.
+            scale: as for ``encode``.
+
+        Raises:
+            EvaluationError: it needs another device, network or scale, or software that is not there.
+        """
+        self._evaluator.require(device or self.device, flow_scale_of(scale))
 
     def note_on_multiplier(self, multiplier: int) -> str | None:
         """Say what happens to a multiplier whose timesteps this network cannot hit exactly."""
@@ -80,15 +102,14 @@ class RifeModel(LoadedNetwork[Network]):
         """Prepare one frame for ``interpolate``.
 
         Args:
-            img: [B, 3, H, W] in [0, 1] (clamped), any float dtype and size; not modified. Or
-                [B, 4, H, W]: premultiplied colours, then alpha. Motion is found from the colours
-                alone.
-            scale: resolution of flow estimation, one of 0.25, 0.5, 1, 2, 4; below 1 for large
-                frames or large motion. "auto" is 1, with the last and finest step taken in
-                both directions of time.
+            img: [B, 3, H, W] in [0, 1] (clamped), any float dtype and size; not modified. Or [B, 4, H, W]:
+                premultiplied colours, then alpha. Motion is found from the colours alone.
+            scale: resolution of flow estimation, one of 0.25, 0.5, 1, 2, 4; below 1 for large frames or
+                large motion. "auto" is 1, with the last and finest step in both directions of time.
 
         Raises:
             ValueError: for another shape or scale.
+            EvaluationError: ``triton`` was asked for, and cannot run here.
         """
         if img.ndim != 4 or img.shape[1] not in (3, 4) or not img.is_floating_point():
             kind = f"{str(img.dtype).removeprefix('torch.')} {list(img.shape)}"
@@ -123,10 +144,10 @@ class RifeModel(LoadedNetwork[Network]):
             timestep: position between them, 0 < t < 1; a float, or [B] one per item. A network
                 that knows the middle only gives the nearest timestep that halving reaches.
             ensemble: average each step with the swapped pair (3.8, 4.0-4.20 and 4.24 only).
-            quality: ``better`` averages the result with that of the time-reversed pair, at
-                twice the time, ``best`` both with those of the flipped pair, at four times.
-                ``ultra`` averages the estimates at two scales, of the pair and the flipped
-                pair, each with its last step in both directions of time.
+            quality: ``better`` averages the result with that of the time-reversed pair, at twice the time,
+                ``best`` both with those of the flipped pair, at four times. ``ultra`` averages the
+                estimates at two scales, of the pair and the flipped pair, each with its last step in both
+                directions of time.
 
         Returns:
             [B, 3, H, W] float32 in [0, 1]; [B, 4, H, W] where the frames have alpha.
@@ -139,9 +160,9 @@ class RifeModel(LoadedNetwork[Network]):
         if quality == "ultra":
             features0, features1 = map(self._coarser, (features0, features1))
         views = self._views(features0, features1, ensemble=ensemble, quality=quality)
-        timesteps = _timestep_tensor(timestep, features0.padded)
+        timesteps = timestep_tensor(timestep, features0.padded)
         averaging = _averaging(features0, ensemble=ensemble, quality=quality)
-        return self._average(views, timesteps, features0, averaging)
+        return self._start(views, timesteps, features0, averaging)()
 
     @torch.inference_mode()
     def interpolate_each(
@@ -156,7 +177,8 @@ class RifeModel(LoadedNetwork[Network]):
         """Make the frames at several timesteps between two encoded frames; see ``interpolate``.
 
         Views of the pair are prepared once. A GPU makes several frames at a time, fewer from then
-        on where memory runs out.
+        on where memory runs out. It begins with the next of these batches before the one before is read, so
+        frames of two batches are held.
 
         Args:
             features0: the earlier frame, of batch size 1.
@@ -171,12 +193,14 @@ class RifeModel(LoadedNetwork[Network]):
         if quality == "ultra":
             features0, features1 = map(self._coarser, (features0, features1))
         views = self._views(features0, features1, ensemble=ensemble, quality=quality)
-        all_timesteps = _timestep_tensor(
+        all_timesteps = timestep_tensor(
             torch.tensor(timesteps), features0.padded.expand(len(timesteps), -1, -1, -1)
         )
         averaging = _averaging(features0, ensemble=ensemble, quality=quality)
         yield from self._batcher.run(
-            lambda batch: self._average(views, batch, features0, averaging), all_timesteps
+            lambda batch: self._start(views, batch, features0, averaging),
+            all_timesteps,
+            ahead=self._works_ahead,
         )
 
     @torch.inference_mode()
@@ -195,7 +219,7 @@ class RifeModel(LoadedNetwork[Network]):
                 knows the middle only.
         """
         (view,) = self._views(features0, features1, ensemble=ensemble, quality="fast")
-        timesteps = _timestep_tensor(timestep, features0.padded)
+        timesteps = timestep_tensor(timestep, features0.padded)
         if not self.config.supports_any_timestep and bool((timesteps != 0.5).any()):
             raise ValueError(
                 f"RIFE {self.name} finds the motion at timestep 0.5 only, "
@@ -221,37 +245,45 @@ class RifeModel(LoadedNetwork[Network]):
             return Batcher(1)
         return self._gpu_batcher
 
+    @property
+    def _works_ahead(self) -> bool:
+        """On a CPU whoever starts a batch has waited for it."""
+        return self.device.type != "cpu"
+
     def _views(
         self, features0: Features, features1: Features, *, ensemble: bool, quality: Quality
     ) -> list[PairView]:
         """Check that two frames fit together, and list the views whose results are averaged."""
-        scale = features0.flow_scale
-        if features0.padded.shape != features1.padded.shape or scale != features1.flow_scale:
-            raise ValueError(
-                f"both frames must have one size and scale, got {features0} and {features1}"
-            )
-        if (features0.alpha is None) != (features1.alpha is None):
-            raise ValueError("both frames must have alpha or neither; only one of them has it")
+        pair = pair_of(features0, features1)
         if ensemble and not self.config.supports_ensemble:
             raise ValueError(
                 f"RIFE {self.name} has no ensemble; use 3.8, 4.0-4.20 or 4.24, or leave it out"
             )
         if quality not in QUALITIES:
             raise ValueError(f"quality must be one of {QUALITIES}, got {quality!r}")
-        alphas = None
-        if features0.alpha is not None and features1.alpha is not None:
-            alphas = Pair(features0.alpha, features1.alpha)
-        pair = Pair(features0.padded, features1.padded, alphas)
-        return make_views(pair, quality, scale, self._evaluator.encode_frame)
+        return make_views(pair, quality, features0.flow_scale, self._evaluator.encode_frame)
 
-    def _average(
+    def _start(
         self,
         views: Sequence[PairView],
         timesteps: Tensor,
         features: Features,
         averaging: Averaging,
+    ) -> Finish:
+        """Begin with the average of all views; what this returns waits, and makes it in float32 if need be."""
+        out = self._average(views, timesteps, averaging)
+        check = FinitenessCheck(out)
+
+        def finish() -> Tensor:
+            if self._is_overflow(check):
+                return self._start_in_float32(views, timesteps, features, averaging)()
+            return features.cropped(out)
+
+        return finish
+
+    def _average(
+        self, views: Sequence[PairView], timesteps: Tensor, averaging: Averaging
     ) -> Tensor:
-        """Average the results of all views, in float32 where half precision overflows."""
         out: Tensor | None = None
         for view in views:
             pair, times = view.pair.expanded(len(timesteps)), view.timesteps(timesteps)
@@ -261,24 +293,22 @@ class RifeModel(LoadedNetwork[Network]):
                 frame = frame * view.weight
             out = frame if out is None else out + frame
         assert out is not None  # there is always a view
-        if self._has_overflowed(out):
-            return self._average_in_float32(views, timesteps, features, averaging)
-        return features.cropped(out)
+        return out
 
-    def _average_in_float32(
+    def _start_in_float32(
         self,
         views: Sequence[PairView],
         timesteps: Tensor,
         features: Features,
         averaging: Averaging,
-    ) -> Tensor:
+    ) -> Finish:
         """Do it again with convolutions in float32, the frames encoded anew."""
         model = self._float32_model
 
         def encoded(view: PairView) -> PairView:
             return view.encoded(lambda img: model._evaluator.encode_frame(img, view.flow_scale))
 
-        return model._average([encoded(view) for view in views], timesteps, features, averaging)
+        return model._start([encoded(view) for view in views], timesteps, features, averaging)
 
     def _coarser(self, features: Features) -> Features:
         """Encode a frame for the coarser of the scales that ``ultra`` estimates at."""
@@ -296,7 +326,7 @@ class RifeModel(LoadedNetwork[Network]):
 
     @cached_property
     def _float32_model(self) -> RifeModel:
-        return RifeModel(self._in_float32(f"RIFE {self.name}"), self.name)
+        return RifeModel(self._in_float32(f"RIFE {self.name}"), self.name, measures=False)
 
     def __call__(
         self,
@@ -318,26 +348,3 @@ def _averaging(features: Features, *, ensemble: bool, quality: Quality) -> Avera
     if ensemble:
         return "all"
     return "last" if quality == "ultra" else features.averaging
-
-
-def _timestep_tensor(timestep: float | Tensor, frames: Tensor) -> Tensor:
-    """Convert to [B, 1, 1, 1] float32 on the device of ``frames``."""
-    timesteps = torch.as_tensor(timestep, dtype=torch.float32)
-    if timesteps.ndim not in (0, 1) or (timesteps.ndim == 1 and len(timesteps) != len(frames)):
-        raise ValueError(
-            f"timestep must be a float or a tensor of {len(frames)} values, "
-            f"got shape {list(timesteps.shape)}"
-        )
-    if not bool(((timesteps > 0) & (timesteps < 1)).all()):
-        raise ValueError(f"timestep must lie in (0, 1), got {timesteps.tolist()}")
-    return timesteps.to(frames.device).expand(len(frames)).reshape(-1, 1, 1, 1)
-
-
-def note_on_multiplier(name: str, config: NetworkConfig, multiplier: int) -> str | None:
-    """Say what happens to a multiplier whose timesteps a network cannot hit exactly."""
-    if config.supports_any_timestep or multiplier.bit_count() == 1:
-        return None
-    return (
-        f"RIFE {name} knows the middle of two frames only; with {multiplier} times the "
-        "frames the new ones lie at the nearest sixteenths. 2, 4, 8, ... are exact."
-    )

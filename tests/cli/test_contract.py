@@ -19,12 +19,12 @@ SHARED = """
 --scene-threshold --ship --source-fps --start --version --video --workers -h
 """
 INTERPOLATION = """
---UHD --at-cut --convert --demo --duplicates --ensemble --exp --fps --inspect --join --list-models --loop
+--UHD --at-cut --convert --demo --duplicates --ensemble --evaluation --exp --fps --inspect --join --list-models --loop
 --mask --match --match-frames --model-version --montage --montage-labels --multi --overlap --quality --ramp --refine --scale --skip
 --speed --target-fps --torch-compile
 """
 EVALUATION = """
---compare --debug --device --end --every --fp16 --frames --help --json --layout --lpips --model --overwrite
+--compare --debug --device --end --evaluation --every --fp16 --frames --help --json --layout --lpips --model --overwrite
 --pictures --plot --precision --quality --scale --start -h
 """
 TRAINING = """
@@ -37,6 +37,7 @@ CHOICES = {
     "--at-cut": ["nearest", "hold", "blend"],
     "--audio": ["copy", "aac", "none"],
     "--duplicates": ["keep", "smooth", "redraw"],
+    "--evaluation": ["auto", "plain", "exact", "fused", "triton"],
     "--encoder-speed": ["fast", "normal", "slow"],
     "--ext": ["gif", "mkv", "mov", "mp4", "webm", "webp"],
     "--match": ["off", "mean-and-spread", "histogram"],
@@ -54,6 +55,7 @@ DEFAULTS = {
     "--device": "auto",
     "--duplicates": "keep",
     "--encoder-speed": None,
+    "--evaluation": "auto",
     "--hdr": "tonemap",
     "--model": "auto",
     "--multi": 2,

@@ -67,6 +67,14 @@ def run(capsys: pytest.CaptureFixture[str]) -> RunEvaluate:
     return run
 
 
+def test_evaluation_that_cannot_run_here_is_one_message(
+    run: RunEvaluate, moving: Path, others: tuple[Path, Path]
+) -> None:
+    ended = run(moving, "--model", *others, "--frames", 2, "--evaluation", "triton")
+    assert ended.code == 2
+    assert "error: evaluation triton cannot run here: it needs a GPU with CUDA" in ended.err
+
+
 # --- what it says --------------------------------------------------------------------------------
 
 

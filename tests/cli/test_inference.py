@@ -14,6 +14,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -23,6 +24,8 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from rife_arch import QUALITIES, load_checkpoint
 from rife_arch.checkpoints import Tuning, canonical_bytes
+from rife_arch.evaluation import Pyramid
+from rife_arch.networks import IFNet
 from tests.helpers.clips import (
     Picture,
     count_frames,
@@ -572,6 +575,34 @@ def test_fp16_is_a_precision(cli: RunCli, clip: Path) -> None:
     ended = cli("--video", clip, "--output", "out.mp4", "--fp16")
     assert ended.code == 0
     assert "cpu, fp16" in ended.out
+
+
+@pytest.mark.parametrize("evaluation", ["plain", "exact"])
+def test_evaluation_can_be_chosen(
+    cli: RunCli, clip: Path, evaluation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[str] = []
+    for way, owner in (("plain", IFNet), ("exact", Pyramid)):
+        name = "forward" if way == "plain" else "__call__"
+        run = getattr(owner, name)
+
+        def noted(*args: Any, way: str = way, run: Any = run) -> Any:
+            used.append(way)
+            return run(*args)
+
+        monkeypatch.setattr(owner, name, noted)
+    assert cli("--video", clip, "--output", "out.mp4", "--evaluation", evaluation).code == 0
+    assert set(used) == {evaluation}
+
+
+def test_evaluation_that_cannot_run_here_is_one_message(cli: RunCli, clip: Path) -> None:
+    ended = cli("--video", clip, "--output", "out.mp4", "--device", "cpu", "--evaluation", "triton")
+    assert ended.code == 2
+    assert ended.err == (
+        "error: evaluation triton cannot run here: it needs a GPU with CUDA, and the network runs on cpu. "
+        "Choose auto, which is the fastest there is.\n"
+    )
+    assert not Path("out.mp4").exists()
 
 
 def test_version_is_the_one_of_the_package(cli: RunCli) -> None:

@@ -13,6 +13,7 @@ from rife_arch.checkpoints import Tuning, canonical_bytes
 from tests.helpers.comfy_server import Comfy
 from tests.helpers.contract import options
 from tests.helpers.networks import TINY_CONFIG, random_weights
+from tests.helpers.workflows import complaint
 
 
 @pytest.fixture
@@ -135,6 +136,16 @@ def test_unknown_model_is_refused_before_anything_runs(
         f'model - choose 4.26: there is no version "{model}" and no such file. '
         f"Put a file of your own into {folder} and press R."
     )
+
+
+def test_evaluation_that_cannot_run_here_fails_at_the_loader(comfy: Comfy) -> None:
+    workflow = loading("rife_tiny.pth")
+    workflow["load"]["inputs"]["evaluation"] = "triton"
+    assert complaint(comfy, workflow).startswith(
+        "evaluation triton cannot run here: it needs a GPU with CUDA"
+    )
+    workflow["load"]["inputs"]["evaluation"] = "plain"
+    assert comfy.run(workflow).outputs["shown"]
 
 
 def test_version_that_only_a_person_can_fetch_is_refused_with_its_address(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import rife_arch
 
 EXPORTS = [
+    "EVALUATIONS",
     "FLOW_SCALES",
     "QUALITIES",
     "SCALES",
@@ -14,6 +15,8 @@ EXPORTS = [
     "DownloadError",
     "EncodedFrame",
     "Enhancer",
+    "Evaluation",
+    "EvaluationError",
     "Features",
     "HDv3Config",
     "IFNetConfig",
