@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rife_arch import IFNetConfig, RifeModel, load_rife
 from rife_arch.checkpoints import read_weights
+from rife_arch.errors import EvaluationError
 from rife_arch.load import DTYPES
 from rife_arch.networks import IFNet, build_network, set_precision
 
@@ -44,11 +45,12 @@ class Task:
 
 def ours(model: RifeModel, way: str) -> RifeModel | None:
     """Return the model in another evaluation; None where this machine has no such evaluation."""
+    found = RifeModel(model.network, model.name, evaluation=way)  # pyright: ignore[reportArgumentType]
     try:
-        found = RifeModel(model.network, model.name, evaluation=way)  # pyright: ignore[reportArgumentType]
-        return found if found.evaluation() == way else None
-    except (ImportError, ValueError):
+        found.require_evaluation()
+    except EvaluationError:
         return None
+    return found
 
 
 def load(checkpoint: Path, precision: str, device: torch.device) -> RifeModel:

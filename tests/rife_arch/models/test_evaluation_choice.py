@@ -129,7 +129,8 @@ def test_a_card_measures_once_and_gives_what_plain_gives(
     for seed in (1, 2):
         images = random_image(seed, 64, 64), random_image(seed + 1, 64, 64)
         torch.testing.assert_close(model(*images, 0.3), plain(*images, 0.3), atol=1e-4, rtol=0)
-    (line,) = lines(caplog.records)
+    # With Triton there is a line that it is left out: it finds no driver.
+    (line,) = [line for line in lines(caplog.records) if "plain 1.00" in line]
     assert line.startswith("RIFE 4.26 64x64 fp32 on NVIDIA Fake: plain 1.00, exact ")
 
 
