@@ -184,9 +184,10 @@ LOAD_MODEL = Form(
         ("model", "COMBO", "4.25"),
         ("precision", "COMBO", "auto"),
         ("torch_compile", "BOOLEAN", False),
+        ("evaluation", "COMBO", "auto"),
     ),
     (("model", "RIFE_MODEL"),),
-    optional=frozenset({"torch_compile"}),
+    optional=frozenset({"torch_compile", "evaluation"}),
 )
 INTERPOLATE = Form(
     "RIFEInterpolate",

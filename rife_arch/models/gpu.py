@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any, Protocol, cast
 
@@ -60,6 +60,9 @@ def find_gpu(device: torch.device) -> Gpu | None:
 
 
 def software_versions() -> str:
-    """Name what the speed depends on beside the card. Triton counts once it has been imported."""
-    triton = getattr(sys.modules.get("triton"), "__version__", "none")
+    """Name what the speed depends on beside the card."""
+    try:  # of what is installed: whether the module is imported yet changes within a process
+        triton = version("triton")
+    except PackageNotFoundError:
+        triton = "none"
     return f"torch {torch.__version__}, triton {triton}"

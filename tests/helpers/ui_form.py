@@ -49,7 +49,8 @@ def _read_widgets(
     for name, (kind, options) in {**specs.get("required", {}), **specs.get("optional", {})}.items():
         if options.get("forceInput") or not (isinstance(kind, list) or kind in _WIDGETS):
             continue
-        value = read[parent + name] = next(values)
+        # A node that was saved before it had all of its widgets: the front end leaves the rest alone.
+        value = read[parent + name] = next(values, options.get("default"))
         if kind == _DYNAMIC_COMBO:
             (chosen,) = (option for option in options["options"] if option["key"] == value)
             read |= _read_widgets(chosen["inputs"], values, f"{parent}{name}.")

@@ -100,6 +100,8 @@ class Machine:
 def machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Machine:
+    # By its own name: a command line that ran in this process may have set another level there.
+    caplog.set_level(logging.DEBUG, "rife_arch.models.selection")
     caplog.set_level(logging.DEBUG, "rife_arch")
     return Machine(tmp_path, monkeypatch)
 
