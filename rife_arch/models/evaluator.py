@@ -273,6 +273,6 @@ def make_triton(network: IFNet) -> Evaluates:
     Raises:
         ImportError: there is no Triton here.
     """
-    from ..evaluation import gpu  # pyright: ignore[reportAttributeAccessIssue]
+    from ..evaluation import gpu
 
     return gpu.TritonPyramid(network)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any, Protocol, cast
 
 import torch
+
+from ..evaluation.gpu import triton_version
 
 
 class Graphs(Protocol):
@@ -61,8 +62,4 @@ def find_gpu(device: torch.device) -> Gpu | None:
 
 def software_versions() -> str:
     """Name what the speed depends on beside the card."""
-    try:  # of what is installed: whether the module is imported yet changes within a process
-        triton = version("triton")
-    except PackageNotFoundError:
-        triton = "none"
-    return f"torch {torch.__version__}, triton {triton}"
+    return f"torch {torch.__version__}, triton {triton_version() or 'none'}"

@@ -88,7 +88,7 @@ class Selector:
         trial = _Trial(self._network, self._makers, call, samples, gpu, title)
         config = hashlib.sha256(repr(self._network.config).encode()).hexdigest()[:16]
         kind = " ".join((config, precision_name(self._network.dtype), *map(str, _kind(call))))
-        key = f"{gpu.name}, {software_versions()}, {kind}"  # trial has imported Triton, if there is any
+        key = f"{gpu.name}, {software_versions()}, {kind}"
         before = self._timings.find(key)
         chosen = trial.confirmed(before) if before else None
         if chosen is None:

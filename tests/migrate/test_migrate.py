@@ -82,6 +82,7 @@ def test_rife_vfi_becomes_a_loader_and_a_node_with_its_settings() -> None:
         "model": "4.7",
         "precision": "fp16",
         "torch_compile": False,
+        "evaluation": "auto",
     }
 
 
@@ -287,7 +288,12 @@ def test_saved_workflow_is_switched_with_its_links() -> None:
     assert sources_of(new, 2) == {"images": (1, 0), "model": (5, 0), "mode.multi": (4, 0)}
     assert sources_of(new, 3) == {"images": (2, 0)}
     assert values_of(new, 2)["scale"] == "0.5"
-    assert values_of(new, 5) == {"model": "4.9", "precision": "fp32", "torch_compile": False}
+    assert values_of(new, 5) == {
+        "model": "4.9",
+        "precision": "fp32",
+        "torch_compile": False,
+        "evaluation": "auto",
+    }
     assert (new["last_node_id"], new["last_link_id"]) == (5, 4)
 
 

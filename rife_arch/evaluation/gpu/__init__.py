@@ -4,6 +4,6 @@ May import ``networks`` and the rest of ``evaluation``. Importing this does not 
 ``TritonPyramid`` does.
 """
 
-from .pyramid import TritonPyramid, triton_available
+from .pyramid import TritonPyramid, triton_available, triton_version
 
-__all__ = ["TritonPyramid", "triton_available"]
+__all__ = ["TritonPyramid", "triton_available", "triton_version"]

@@ -21,16 +21,21 @@ from .levels import Level, make_levels
 from .loops import Loops, TritonLoops, Update
 
 
+def triton_version() -> str:
+    """Return the version of Triton, whose import takes part of a second; empty where there is none."""
+    try:
+        import triton  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return ""
+    return str(triton.__version__)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+
+
 def triton_available() -> bool:
-    """Tell whether Triton can be imported, which takes part of a second.
+    """Tell whether Triton can be imported.
 
     Whether it works shows when a kernel is first compiled: see ``TritonPyramid.warm_up``.
     """
-    try:
-        import triton  # noqa: F401  # pyright: ignore[reportMissingImports, reportUnusedImport]
-    except ImportError:
-        return False
-    return True
+    return bool(triton_version())
 
 
 class TritonPyramid:
