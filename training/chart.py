@@ -8,34 +8,30 @@ from html import escape
 WIDTH, HEIGHT = 720, 260  # px
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 30, 34  # px, around the axes
 _GRID = 4  # lines
-_COLORS = ("#0b6bcb", "#c2410c")
+_COLOR = "#0b6bcb"
 
 Point = tuple[float, float]
 
 
-def draw_curves(title: str, curves: Sequence[tuple[str, Sequence[Point]]]) -> str:
-    """Draw up to two curves over one pair of axes.
+def draw_curve(title: str, points: Sequence[Point]) -> str:
+    """Draw a curve.
 
     Args:
-        title: above them.
-        curves: the name of each, and its points (x, y) by rising x; at least one point in all.
+        title: above it.
+        points: (x, y) by rising x; at least one.
     """
-    points = [point for _, curve in curves for point in curve]
     scale = _Scale(points)
+    path = " ".join(f"{scale.x(x):.1f},{scale.y(y):.1f}" for x, y in points)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(title)}" font-family="sans-serif" font-size="12" fill="#222">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         f'<text x="{_LEFT}" y="18" font-size="14">{escape(title)}</text>',
         *scale.grid(),
+        f'<polyline points="{path}" fill="none" stroke="{_COLOR}" stroke-width="1.6"/>',
+        "</svg>",
     ]
-    for number, (name, curve) in enumerate(curves):
-        color = _COLORS[number]
-        path = " ".join(f"{scale.x(x):.1f},{scale.y(y):.1f}" for x, y in curve)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.6"/>')
-        x = WIDTH - _RIGHT - 150 * (len(curves) - number)
-        parts.append(f'<text x="{x}" y="18" fill="{color}">{escape(name)}</text>')
-    return "\n".join([*parts, "</svg>"])
+    return "\n".join(parts)
 
 
 class _Scale:

@@ -28,12 +28,14 @@ class Look:
     Attributes:
         psnrs: of each, dB.
         ssims: of each.
-        pictures: what was made of those that are shown, [1, 3, S, S] in [0, 1].
+        pictures: what was made of those that are shown, [1, 3, S, S] in [0, 1], by their numbers.
+        truths: the real frames of those, likewise.
     """
 
     psnrs: Sequence[float]
     ssims: Sequence[float]
     pictures: Mapping[int, Tensor] = field(repr=False)
+    truths: Mapping[int, Tensor] = field(repr=False)
 
     @property
     def psnr(self) -> float:
@@ -67,14 +69,15 @@ class Looker:
         psnrs: list[float] = []
         ssims: list[float] = []
         pictures: dict[int, Tensor] = {}
+        truths: dict[int, Tensor] = {}
         for batch in batches:
             frames = model(batch.img0, batch.img1, batch.timestep.flatten()).cpu()
             for made, real in zip(rounded(frames).split(1), batch.truth.split(1), strict=True):
                 if len(psnrs) in shown:
-                    pictures[len(psnrs)] = made
+                    pictures[len(psnrs)], truths[len(psnrs)] = made, real
                 psnrs.append(psnr(made, real))
                 ssims.append(ssim(made, real))
-        return Look(psnrs, ssims, pictures)
+        return Look(psnrs, ssims, pictures, truths)
 
 
 def choose_shown(clips: Sequence[str]) -> list[int]:
@@ -90,11 +93,10 @@ def choose_shown(clips: Sequence[str]) -> list[int]:
     return sorted(middles[:: -(-len(middles) // NUM_SHOWN)])
 
 
-def draw_strip(truths: Mapping[int, Tensor], base: Look, tuned: Look, title: str) -> Tensor:
+def draw_strip(base: Look, tuned: Look, title: str) -> Tensor:
     """Draw a row for each sample that is shown: the real frame, base, fine-tuned, what changed.
 
     Args:
-        truths: the real frames, [1, 3, S, S] in [0, 1].
         base: what the network made of them before.
         tuned: what it makes of them now.
         title: one line.
@@ -103,8 +105,8 @@ def draw_strip(truths: Mapping[int, Tensor], base: Look, tuned: Look, title: str
         [H, W, 3] float32 in [0, 1].
     """
     tiles: list[tuple[str, Tensor]] = []
-    size = min(truth.shape[-1] for truth in truths.values())
-    for index, truth in truths.items():
+    size = min(truth.shape[-1] for truth in base.truths.values())
+    for index, truth in base.truths.items():
         before, now = base.pictures[index], tuned.pictures[index]
         change = ((now - before) * _GAIN + 0.5).clamp(0, 1)
         tiles += [

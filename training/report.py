@@ -11,7 +11,7 @@ import numpy as np
 
 from vfi.measure import Interval, find_intervals
 
-from .chart import Point, draw_curves
+from .chart import Point, draw_curve
 from .looks import Look
 
 _SMOOTHED = 40  # points of the curve of the loss, at most
@@ -113,9 +113,9 @@ def write_page(
         parts += [f"<p><strong>{escape(gain.sentence())}</strong> {escape(advise(looks))}</p>"]
         parts += [_gain_table(gain), "<p>In brackets: 95 % interval, drawn over clips.</p>"]
         held_out = [(row["step"], row["psnr"]) for row in looks]
-        parts.append(draw_curves("PSNR of the held-out samples, dB, over steps", [("", held_out)]))
+        parts.append(draw_curve("PSNR of the held-out samples, dB, over steps", held_out))
     if steps:
-        parts.append(draw_curves("Loss over steps, smoothed", [("", smoothed(steps, "loss"))]))
+        parts.append(draw_curve("Loss over steps, smoothed", smoothed(steps, "loss")))
     parts += [f'<p><img src="{escape(path)}" alt="{escape(path)}"></p>' for path in pictures]
     rows = [
         f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"

@@ -22,7 +22,16 @@ from vfi.frames import to_uint8
 from vfi.image_files import encode_png
 from vfi.write import only_writer, write_whole
 
-from .data import Batch, Batches, Manifest, Sample, held_out_batches, prepare, read_manifest
+from .data import (
+    Batch,
+    Batches,
+    Manifest,
+    Sample,
+    held_out_batches,
+    held_out_in_order,
+    prepare,
+    read_manifest,
+)
 from .interruption import Interruption, catching_interruptions
 from .journal import Journal
 from .looks import Look, Looker, choose_shown, draw_strip
@@ -80,6 +89,7 @@ class Run:
         self._trainer = Trainer(trainee, loss, options.optimizer, device, processes)
         assert isinstance(self._base.config, IFNetConfig)  # load_trainable refuses others
         self._looker = Looker(self._base.config, device)
+        self._newest: tuple[int, Look] | None = None  # steps done, and the look after them
         state = options.output / STATE
         if options.resume and state.exists():  # else it was interrupted before its first save
             read_state(state, self._trainer, self._settings)
@@ -187,33 +197,34 @@ class Run:
 
     @cached_property
     def _held_out_clips(self) -> list[str]:
-        return [clip for batch in self._held_out() for clip in batch.clips]
+        return [sample.clip for sample in held_out_in_order(self._manifest.samples)]
 
     @cached_property
     def _base_look(self) -> Look:
         return self._look_with(self._base.canonical.weights)
 
+    def _tuned_look(self) -> Look:
+        """Look with the averaged weights, once after a step."""
+        done = self._trainer.done
+        if self._newest is None or self._newest[0] != done:
+            self._newest = done, self._look_with(self._trainer.average.weights)
+        return self._newest[1]
+
     def _look_with(self, weights: Mapping[str, Tensor]) -> Look:
         return self._looker.look(weights, self._held_out(), choose_shown(self._held_out_clips))
-
-    @cached_property
-    def _shown_truths(self) -> dict[int, Tensor]:
-        pictures = (picture for batch in self._held_out() for picture in batch.truth.split(1))
-        shown = choose_shown(self._held_out_clips)
-        return {number: picture for number, picture in enumerate(pictures) if number in shown}
 
     def _look(self, journal: Journal) -> None:
         """Make the held-out frames with the averaged weights; note how well, and draw some."""
         if not self._held_out_clips:
             return
         done = self._trainer.done
-        look = self._look_with(self._trainer.average.weights) if done else self._base_look
+        look = self._tuned_look() if done else self._base_look
         journal.add_look(done, look)
         if done:
             title = (
                 f"held out, after {done} steps: {self._base_look.psnr:.2f} -> {look.psnr:.2f} dB"
             )
-            strip = draw_strip(self._shown_truths, self._base_look, look, title)
+            strip = draw_strip(self._base_look, look, title)
             path = self._options.output / STRIPS / f"{done:06}.png"
             path.parent.mkdir(exist_ok=True)
             write_whole(
@@ -275,8 +286,7 @@ class Run:
     def _gain(self) -> Gain | None:
         if not self._held_out_clips:
             return None
-        tuned = self._look_with(self._trainer.average.weights)
-        return measure_gain(self._base_look, tuned, self._held_out_clips)
+        return measure_gain(self._base_look, self._tuned_look(), self._held_out_clips)
 
 
 def _num_clips(samples: Sequence[Sample]) -> int:

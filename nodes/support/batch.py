@@ -135,5 +135,7 @@ def estimate_working_bytes(
     idle between tensors: on a CPU without strips, in fp32 at 1920x1088, the peak memory of the process
     grew by 500 bytes per pixel for 4.26, 360 for 4.0 and 390 for 3.6, where 390, 304 and 310 are counted.
     """
+    if comfy.model_management.get_torch_device().type == "cpu":
+        return 0  # ComfyUI makes no room there, and counting takes some tenths of a second
     counted = count_working_bytes(rife.network, height, width, scale=scale, quality=quality)
     return counted * 4 // 3 + _LIBRARIES

@@ -7,7 +7,7 @@ where it was stopped, and machines load their parts of a batch without a word to
 May import ``vfi`` and the package's root modules.
 """
 
-from .batches import Batch, Batches, held_out_batches
+from .batches import Batch, Batches, held_out_batches, held_out_in_order
 from .cache import prepare
 from .find import find_clips
 from .manifest import Manifest, Sample, read_manifest
@@ -23,6 +23,7 @@ __all__ = [
     "Timesteps",
     "find_clips",
     "held_out_batches",
+    "held_out_in_order",
     "prepare",
     "read_manifest",
 ]

@@ -162,6 +162,11 @@ class Batches:
         return chosen[int(rng.random() * len(chosen))]
 
 
+def held_out_in_order(samples: Sequence[Sample]) -> list[Sample]:
+    """List what is held out, in the order of :func:`held_out_batches`."""
+    return sorted((each for each in samples if each.held_out), key=_shown_side, reverse=True)
+
+
 def held_out_batches(cache: Path, samples: Sequence[Sample], batch_size: int) -> Iterator[Batch]:
     """Yield all that is held out, always the same: first, middle and last frame of each sample.
 
@@ -176,8 +181,7 @@ def held_out_batches(cache: Path, samples: Sequence[Sample], batch_size: int) ->
     Raises:
         DecodeError: the file of a sample is missing or damaged.
     """
-    held_out = sorted((each for each in samples if each.held_out), key=_shown_side, reverse=True)
-    for side, group in groupby(held_out, key=_shown_side):
+    for side, group in groupby(held_out_in_order(samples), key=_shown_side):
         while part := list(islice(group, batch_size)):
             yield _stacked([_fixed(cache, sample, side) for sample in part])
 
