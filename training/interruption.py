@@ -14,7 +14,7 @@ class Interruption:
     """Whether somebody wants the run to stop.
 
     Attributes:
-        is_wanted: set by a signal, here or in another process; looked at after each step.
+        is_wanted: set by a signal in this process; looked at after each step.
     """
 
     is_wanted: bool = False

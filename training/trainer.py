@@ -34,6 +34,7 @@ class Step:
         psnr: of the frames that were made, dB, mean.
         learning_rate: that was used.
         gradient: norm of the gradients before they were shortened; not finite where the step was skipped.
+        is_last_wanted: the run was interrupted, here or in another process; the same in all of them.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Step:
     psnr: float
     learning_rate: float
     gradient: float
+    is_last_wanted: bool = False
 
 
 class Trainer:
@@ -94,7 +96,7 @@ class Trainer:
 
         Args:
             parts: this process's share of the batch.
-            interruption: is wanted in all processes as soon as it is in one.
+            interruption: may come in one process only, and at any time.
 
         Raises:
             TrainingError: the gradients have not been finite for many steps.
@@ -115,8 +117,7 @@ class Trainer:
         loss, quality, wanted = self._processes.averaged(
             [*means, interruption.is_wanted], self._device
         )
-        interruption.is_wanted = wanted > 0
-        return Step(self.done, loss, quality, rate, norm)
+        return Step(self.done, loss, quality, rate, norm, wanted > 0)
 
     def _accumulate(self, part: Batch, count: int, *, is_last: bool) -> Tensor:
         """Add the gradients of a part of the batch; returns its loss and PSNR, [2]."""

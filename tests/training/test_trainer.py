@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rife_arch.networks import build_trainable
 from tests.helpers.networks import TINY_CONFIG, random_image, random_weights
 from training.data import Batch
 from training.errors import TrainingError
+from training.interruption import Interruption
 from training.losses import Loss, LossOptions
 from training.network import Trainee
 from training.optimizer import learning_rate
@@ -168,6 +169,20 @@ def test_step_that_is_not_finite_is_skipped(broken: str) -> None:
     assert all(weight.equal(before[name]) for name, weight in trainer.weights().items())
     with pytest.raises(TrainingError, match=r"not finite in 50 steps .* smaller --lr"):
         trainer.step([batch])
+
+
+def test_interruption_while_processes_agree_ends_the_run_one_step_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer, interruption = new_trainer(), Interruption()
+
+    def interrupted(_processes: Processes, values: Sequence[float], _device: object) -> list[float]:
+        interruption.is_wanted = True  # as by a signal
+        return list(values)
+
+    monkeypatch.setattr(Processes, "averaged", interrupted)
+    wanted = [trainer.step([batch_of(step)], interruption).is_last_wanted for step in range(2)]
+    assert wanted == [False, True]
 
 
 def test_gradients_are_shortened() -> None:

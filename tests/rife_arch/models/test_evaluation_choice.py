@@ -36,10 +36,14 @@ def pinned(evaluation: Evaluation, version: str = "4.25") -> RifeModel:
 
 @pytest.fixture
 def measuring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeGraphs:
-    """Let the CPU pass for a card, on which times are what they are."""
+    """Let the CPU pass for a card without Triton, whose interpreter takes minutes."""
     from rife_arch.models.gpu import Gpu
 
+    def missing(_network: object) -> object:
+        raise ImportError("No module named 'triton'")
+
     graphs = FakeGraphs()
+    monkeypatch.setattr(evaluator_module, "make_triton", missing)
     gpu = Gpu("NVIDIA Fake", lambda: None, graphs)
     monkeypatch.setattr(evaluator_module, "find_gpu", lambda _device: gpu)
     path = tmp_path / "evaluations.json"
