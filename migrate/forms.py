@@ -185,9 +185,10 @@ LOAD_MODEL = Form(
         ("precision", "COMBO", "auto"),
         ("torch_compile", "BOOLEAN", False),
         ("evaluation", "COMBO", "auto"),
+        ("device", "COMBO", "auto"),
     ),
     (("model", "RIFE_MODEL"),),
-    optional=frozenset({"torch_compile", "evaluation"}),
+    optional=frozenset({"torch_compile", "evaluation", "device"}),
 )
 INTERPOLATE = Form(
     "RIFEInterpolate",

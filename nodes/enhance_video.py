@@ -105,7 +105,7 @@ class SAFAEnhanceVideo(io.ComfyNode):
                 return partial(job.frames, enhancer, log_cut, check=check_cancelled)
 
             settings = FileSettings(encoding, filename_prefix, AudioMode(audio))
-            key = job.resume_key(network.identity) if resume else None
+            key = job.resume_key(network.identity_on(model.device)) if resume else None
             result = render_video(cls, job, settings, load, resume_key=key)
         show_outcome(cls, replace(result.outcome, model=network.name), notes)
         return io.NodeOutput(result.video, ui=result.ui)

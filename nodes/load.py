@@ -7,10 +7,12 @@ from comfy_api.latest import io
 from ..rife_arch import EVALUATIONS, Evaluation
 from ..rife_arch.load import PRECISIONS, Precision
 from .support.checked import checked
+from .support.devices import AUTO, check_device, choose_device, device_input
 from .support.model_inputs import check_checkpoint, checkpoint_input
 from .support.model_paths import find_checkpoint
 from .support.progress import show_text
 from .support.sockets import CATEGORY, RifeModelType, load_managed
+from .support.validation import check_choices
 
 
 class RIFELoadModel(io.ComfyNode):
@@ -58,6 +60,7 @@ class RIFELoadModel(io.ComfyNode):
                     "compiled loops on a CPU; on a GPU what is fastest there, which is measured at the first "
                     "frames of a size. Choose another only to compare, or to get around a fault.",
                 ),
+                device_input(),
             ],
             outputs=[
                 RifeModelType.Output(display_name="model", tooltip="Connect it to the RIFE nodes.")
@@ -66,9 +69,9 @@ class RIFELoadModel(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, model: str | None) -> bool | str:
-        """Refuse a model that is neither listed nor found, before anything runs."""
-        return check_checkpoint(model)
+    def validate_inputs(cls, model: str | None, device: str | None = AUTO) -> bool:
+        """Refuse a model that is neither listed nor found, and what is no device, before anything runs."""
+        return check_choices(check_checkpoint(model), check_device(device))
 
     @classmethod
     @checked
@@ -78,10 +81,17 @@ class RIFELoadModel(io.ComfyNode):
         precision: Precision,
         torch_compile: bool = False,
         evaluation: Evaluation = "auto",
+        device: str = AUTO,
     ) -> io.NodeOutput:
-        """Load the checkpoint into main memory; it moves to the GPU when a node uses it."""
+        """Load the checkpoint into main memory; it moves to its device when a node uses it."""
+        found, note = choose_device(device)
         managed = load_managed(
-            find_checkpoint(model), precision, torch_compile=torch_compile, evaluation=evaluation
+            find_checkpoint(model),
+            precision,
+            torch_compile=torch_compile,
+            evaluation=evaluation,
+            device=found,
         )
-        show_text(cls, f"RIFE {managed.rife.name} · {managed.rife.precision}")
+        text = f"RIFE {managed.rife.name} · {managed.rife.precision}"
+        show_text(cls, text if device == AUTO else f"{text} · {found}", [note] if note else [])
         return io.NodeOutput(managed)

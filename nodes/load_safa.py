@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import comfy.model_management
 from comfy_api.latest import io
 
 from ..rife_arch import load_enhancer
@@ -65,7 +66,8 @@ class SAFALoadModel(io.ComfyNode):
     def execute(cls, model: str, precision: Precision) -> io.NodeOutput:
         """Load the checkpoint into main memory; it moves to the GPU when a node uses it."""
         path = find_checkpoint(model, load_enhancers())
-        enhancer = load_enhancer(path, precision=host_precision(precision))
+        device = comfy.model_management.get_torch_device()
+        enhancer = load_enhancer(path, precision=host_precision(precision, device))
         _log.info("loaded %s (%s) from %s", enhancer.name, enhancer.precision, path)
         show_text(cls, f"{enhancer.name} · {enhancer.precision}")
-        return io.NodeOutput(ManagedEnhancer(enhancer, make_patcher(enhancer.network)))
+        return io.NodeOutput(ManagedEnhancer(enhancer, make_patcher(enhancer.network, device)))

@@ -114,7 +114,7 @@ def _require_pair(images: Tensor, frame: int) -> None:
 
 def _find_motion(model: ManagedModel, pair: Tensor, timestep: float, scale: Scale) -> MotionBetween:
     _, height, width, _ = pair.shape
-    rife = model.load(estimate_working_bytes(model.rife, height, width, scale))
+    rife = model.load(estimate_working_bytes(model, height, width, scale))
     features0, features1 = (
         rife.encode(to_planar(premultiply(pixels)[..., :3], rife.device), scale=scale)
         for pixels in pair

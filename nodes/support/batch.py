@@ -12,7 +12,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...rife_arch import Features, Quality, RifeModel, Scale, parse_scale
+from ...rife_arch import Features, Quality, Scale, parse_scale
 from ...rife_arch.models import count_working_bytes
 from ...vfi.errors import InputError
 from ...vfi.frames import as_float, with_float_pixels
@@ -73,7 +73,7 @@ def make_interpolator(
 ) -> Interpolator[Features]:
     """Load the model onto its device, and wrap it for ``interpolate_stream``."""
     scale, quality = parse_scale(options.scale), options.quality
-    rife = model.load(estimate_working_bytes(model.rife, height, width, scale, quality))
+    rife = model.load(estimate_working_bytes(model, height, width, scale, quality))
     rife.require_evaluation(scale=scale)
     return Interpolator(
         partial(rife.encode, scale=scale),
@@ -84,8 +84,9 @@ def make_interpolator(
 
 def model_settings(model: ManagedModel, options: InterpolationOptions) -> list[str]:
     """List the settings that change the pixels, besides those of the job."""
-    scale = parse_scale(options.scale)
-    return [model.rife.identity, repr((model.rife.evaluation(scale), scale, options.quality))]
+    scale, device = parse_scale(options.scale), model.device  # the network may not be there yet
+    evaluation = model.rife.evaluation(scale, device)
+    return [model.rife.identity_on(device), repr((evaluation, scale, options.quality))]
 
 
 def to_batch(
@@ -127,7 +128,7 @@ def require_memory(num_frames: int, like: Tensor) -> None:
 
 
 def estimate_working_bytes(
-    rife: RifeModel, height: int, width: int, scale: Scale = 1.0, quality: Quality = "fast"
+    model: ManagedModel, height: int, width: int, scale: Scale = 1.0, quality: Quality = "fast"
 ) -> int:
     """Estimate the memory that a network needs besides its weights to make one frame, bytes.
 
@@ -135,7 +136,7 @@ def estimate_working_bytes(
     idle between tensors: on a CPU without strips, in fp32 at 1920x1088, the peak memory of the process
     grew by 500 bytes per pixel for 4.26, 360 for 4.0 and 390 for 3.6, where 390, 304 and 310 are counted.
     """
-    if comfy.model_management.get_torch_device().type == "cpu":
+    if model.device.type == "cpu":
         return 0  # ComfyUI makes no room there, and counting takes some tenths of a second
-    counted = count_working_bytes(rife.network, height, width, scale=scale, quality=quality)
+    counted = count_working_bytes(model.rife.network, height, width, scale=scale, quality=quality)
     return counted * 4 // 3 + _LIBRARIES

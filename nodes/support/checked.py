@@ -22,7 +22,11 @@ from .sockets import EnhancerType, ManagedEnhancer, ManagedModel, RifeModelType
 from .values import as_number, as_text, as_whole_number, describe, require_within
 from .video_object import as_video
 
-_LISTED_IN_PART = ("model", "preset")  # may name what is not offered here; checked by what it is
+_LISTED_IN_PART = (
+    "model",
+    "preset",
+    "device",
+)  # may name what is not offered here; checked by what it is
 
 NodeT = TypeVar("NodeT", bound=io.ComfyNode)
 

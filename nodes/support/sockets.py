@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import comfy.model_management
+import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import nn
@@ -54,6 +55,11 @@ class ManagedModel:
     rife: RifeModel
     patcher: ModelPatcher
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs; until it is loaded there, it is in main memory."""
+        return self.patcher.load_device
+
     def load(self, working_bytes: int) -> RifeModel:
         """Load the network onto its device, and keep ``working_bytes`` free for running it."""
         _load(self.patcher, working_bytes)
@@ -66,17 +72,27 @@ def load_managed(
     *,
     torch_compile: bool = False,
     evaluation: Evaluation = "auto",
+    device: torch.device | None = None,
 ) -> ManagedModel:
-    """Load a checkpoint into main memory; it moves to the GPU when a node uses it."""
+    """Load a checkpoint into main memory; it moves to its device when a node uses it.
+
+    Args:
+        path: of the checkpoint.
+        precision: of the convolutions.
+        torch_compile: see ``load_rife``, like the next.
+        evaluation: how frames are computed.
+        device: where the network will run; None: where ComfyUI runs its models.
+    """
+    device = device or comfy.model_management.get_torch_device()
     rife = load_rife(
         path,
-        precision=host_precision(precision),
+        precision=host_precision(precision, device),
         torch_compile=torch_compile,
         evaluation=evaluation,
     )
-    rife.require_evaluation(comfy.model_management.get_torch_device())
-    _log.info("loaded RIFE %s (%s) from %s", rife.name, rife.precision, path)
-    return ManagedModel(rife, make_patcher(rife.network))
+    rife.require_evaluation(device)
+    _log.info("loaded RIFE %s (%s, %s) from %s", rife.name, rife.precision, device, path)
+    return ManagedModel(rife, make_patcher(rife.network, device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +102,30 @@ class ManagedEnhancer:
     enhancer: Enhancer
     patcher: ModelPatcher
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return self.patcher.load_device
+
     def load(self, working_bytes: int) -> Enhancer:
         """Load the network onto its device, and keep ``working_bytes`` free for running it."""
         _load(self.patcher, working_bytes)
         return self.enhancer
 
 
-def host_precision(precision: Precision) -> Precision:
-    """Resolve ``auto`` for ComfyUI's GPU; on a CPU, the network decides."""
-    device = comfy.model_management.get_torch_device()
+def host_precision(precision: Precision, device: torch.device) -> Precision:
+    """Resolve ``auto`` for a GPU as ComfyUI does; on a CPU, the network decides."""
     if precision != "auto" or device.type == "cpu":
         return precision
     return "fp16" if comfy.model_management.should_use_fp16(device) else "fp32"
 
 
-def make_patcher(network: nn.Module) -> ModelPatcher:
-    """Let ComfyUI move a network between its devices."""
+def make_patcher(network: nn.Module, device: torch.device) -> ModelPatcher:
+    """Let ComfyUI move a network between its device and main memory."""
+    rest = comfy.model_management.unet_offload_device()
+    # With --highvram ComfyUI leaves models on its GPU: this one stays on its own.
     return ModelPatcher(
-        network,
-        load_device=comfy.model_management.get_torch_device(),
-        offload_device=comfy.model_management.unet_offload_device(),
+        network, load_device=device, offload_device=rest if rest.type == "cpu" else device
     )
 
 

@@ -61,6 +61,17 @@ def check_inputs(
     return True
 
 
+def check_choices(*answers: bool | str) -> bool:
+    """Raise the first of some answers of ``validate_inputs`` that is a text; returns True.
+
+    Raises:
+        InputError: there is one.
+    """
+    for answer in answers:
+        _require(answer)
+    return True
+
+
 def _flattened(inputs: list[io.Input]) -> Iterator[tuple[str, io.Input]]:
     """Yield inputs under the names that a workflow gives them, those of a mode as ``mode.multi``."""
     for one in inputs:

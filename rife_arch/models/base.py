@@ -47,11 +47,19 @@ class LoadedNetwork(Generic[NetworkT]):
         """``dtype`` by its short name: fp32, fp16 or bf16."""
         return precision_name(self.dtype)
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """A hash of weights, configuration, precision and device: equal where the results are."""
-        details = repr(self.network.config), self.precision, self.device.type
-        digest = hashlib.sha256(repr(details).encode())
+        return self.identity_on(self.device)
+
+    def identity_on(self, device: torch.device) -> str:
+        """Return ``identity`` for a network that is going to be moved to ``device``."""
+        details = repr(self.network.config), self.precision, device.type, self._weights_hash
+        return hashlib.sha256(repr(details).encode()).hexdigest()
+
+    @cached_property
+    def _weights_hash(self) -> str:
+        digest = hashlib.sha256()
         for name, weight in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(weight.cpu().contiguous().view(torch.uint8).numpy().tobytes())

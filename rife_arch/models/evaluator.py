@@ -57,18 +57,18 @@ class Evaluator:
         self._label = label
         self._measures = measures and not torch_compile
 
-    def evaluation(self, flow_scale: float) -> Evaluation:
+    def evaluation(self, flow_scale: float, device: torch.device | None = None) -> Evaluation:
         """Tell how frames are computed; see ``RifeModel.evaluation``."""
-        wanted = self._requested
+        wanted, device = self._requested, device or device_of(self._network)
         if wanted in ("triton", "graph"):
             return wanted
         if wanted == "plain" or not supports_pyramid(self._network.config, flow_scale):
             return "plain"
         if wanted == "exact" or self._torch_compile:
             return "exact"
-        if wanted == "auto" and self._measures and find_gpu(device_of(self._network)):
+        if wanted == "auto" and self._measures and find_gpu(device):
             return "auto"
-        return "fused" if self._why_not_fused() is None else "exact"
+        return "fused" if self._why_not_fused(device) is None else "exact"
 
     def require(self, device: torch.device, flow_scale: float) -> None:
         """Refuse what was asked for and cannot run; see ``RifeModel.require_evaluation``."""
@@ -95,8 +95,7 @@ class Evaluator:
             return f"it needs a GPU with CUDA, and the network runs on {device.type}"
         return self._why_not_triton if wanted == "triton" else None
 
-    def _why_not_fused(self, device: torch.device | None = None) -> str | None:
-        device = device or device_of(self._network)
+    def _why_not_fused(self, device: torch.device) -> str | None:
         if device.type != "cpu":
             return f"it needs a CPU, and the network runs on {device.type}"
         dtype = lowest_dtype(self._network)

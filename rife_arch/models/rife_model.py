@@ -74,12 +74,12 @@ class RifeModel(LoadedNetwork[Network]):
         """What kind of network this is."""
         return self.network.config
 
-    def evaluation(self, scale: Scale = 1.0) -> Evaluation:
-        """Tell how frames are computed, see ``EVALUATIONS``: as asked for, else the fastest way.
+    def evaluation(self, scale: Scale = 1.0, device: torch.device | None = None) -> Evaluation:
+        """Tell how frames are computed, see ``EVALUATIONS``; arguments as for ``require_evaluation``.
 
         "auto" says that it is measured for each size of frames.
         """
-        return self._evaluator.evaluation(flow_scale_of(scale))
+        return self._evaluator.evaluation(flow_scale_of(scale), device)
 
     def require_evaluation(self, device: torch.device | None = None, *, scale: Scale = 1.0) -> None:
         """Refuse an evaluation that was asked for and cannot run.

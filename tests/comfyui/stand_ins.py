@@ -7,12 +7,14 @@ during whose use the user cancels, at a moment that does not depend on how fast 
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import comfy.model_management
 import torch
@@ -141,6 +143,27 @@ class CancelInEnhancer(CancelIn):
         return (replace(used, enhancer=enhancer),)
 
 
+class DevicesOfTwoGpus:
+    """What the loader of a model makes of the names of devices, where there are two GPUs."""
+
+    FUNCTION, CATEGORY = "run", "tests"
+    RETURN_TYPES = ("STRING",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {"model": ("RIFE_MODEL", {}), "names": ("STRING", {})}}
+
+    def run(self, model: Any, names: str) -> tuple[str]:
+        devices = sys.modules[type(model).__module__.removesuffix("sockets") + "devices"]
+        gpus = [torch.device("cuda", number) for number in range(2)]
+        with (
+            patch("comfy.model_management.get_all_torch_devices", lambda: gpus),
+            patch("comfy.model_management.get_torch_device", lambda: gpus[0]),
+        ):
+            chosen = [str(devices.choose_device(name)[0]) for name in names.split()]
+            return (" ".join([*devices.list_devices(), "->", *chosen]),)
+
+
 class Watched(torch.Tensor):
     """A batch of pictures that notices when one of them is taken."""
 
@@ -176,5 +199,6 @@ NODE_CLASS_MAPPINGS = {
         CancelInModel,
         CancelInEnhancer,
         CancelInImages,
+        DevicesOfTwoGpus,
     )
 }

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from rife_arch.checkpoints import Tuning, canonical_bytes
-from tests.helpers.comfy_server import Comfy
+from tests.helpers.comfy_server import Comfy, Workflow
 from tests.helpers.contract import options
 from tests.helpers.networks import TINY_CONFIG, random_weights
-from tests.helpers.workflows import complaint
+from tests.helpers.workflows import PAIR, complaint, interpolate, node, png
+from tests.helpers.workflows import refusal as refused
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_unknown_model_is_refused_before_anything_runs(
     comfy: Comfy, folder: Path, model: str
 ) -> None:
     assert refusal(comfy, model) == (
-        f'model - choose 4.26: there is no version "{model}" and no such file. '
+        f'choose 4.26: there is no version "{model}" and no such file. '
         f"Put a file of your own into {folder} and press R."
     )
 
@@ -148,11 +149,56 @@ def test_evaluation_that_cannot_run_here_fails_at_the_loader(comfy: Comfy) -> No
     assert comfy.run(workflow).outputs["shown"]
 
 
+def on_device(name: object) -> Workflow:
+    """A batch that is made smoother on a device, and saved."""
+    loader = node("RIFELoadModel", model="rife_tiny.pth", precision="auto", device=name)
+    smooth = interpolate(["pair", 0], multi=2)
+    return {
+        **PAIR,
+        "model": loader,
+        "smooth": smooth,
+        "out": png(f"device_{name}/RIFE".replace(":", "_"), ["smooth", 0]),
+    }
+
+
+def test_network_runs_on_the_cpu_where_that_is_chosen(comfy: Comfy) -> None:
+    ended = comfy.run(on_device("cpu"))
+    assert ended.succeeded, ended.messages
+    assert ended.lines["model"][-1].endswith(" · cpu")
+    assert len(list((comfy.output / "device_cpu").rglob("*.png"))) == 3
+
+
+def test_workflow_with_a_device_that_is_not_here_runs_with_a_note(comfy: Comfy) -> None:
+    ended = comfy.run(on_device("gpu:7"))
+    assert ended.succeeded, ended.messages
+    assert ended.lines["model"][-1].endswith(
+        " · cpu · gpu:7 is not on this machine, cpu is used. There are: auto, cpu"
+    )
+    assert len(list((comfy.output / "device_gpu_7").rglob("*.png"))) == 3
+
+
+@pytest.mark.parametrize(("name", "shown"), [("banana", '"banana"'), (7, "an object of type int")])
+def test_what_is_no_device_is_refused_before_anything_runs(
+    comfy: Comfy, name: object, shown: str
+) -> None:
+    assert refused(comfy, on_device(name), "model").endswith(
+        f"choose one of auto, cpu: {shown} is no device."
+    )
+
+
+def test_each_of_several_gpus_can_be_chosen_by_comfyuis_name_or_torchs(comfy: Comfy) -> None:
+    devices = node("DevicesOfTwoGpus", model=["load", 0], names="auto cpu gpu:0 gpu:1 cuda:1 gpu:2")
+    shown = node("PreviewAny", source=["devices", 0])
+    workflow = {"load": loading("rife_tiny.pth")["load"], "devices": devices, "shown": shown}
+    ended = comfy.run(workflow)
+    assert ended.text("shown") == "auto cpu gpu:0 gpu:1 -> cuda:0 cpu cuda:0 cuda:1 cuda:1 cuda:0"
+
+
 def test_version_that_only_a_person_can_fetch_is_refused_with_its_address(
     comfy: Comfy, folder: Path
 ) -> None:
     said = refusal(comfy, "3.9")
-    assert said.startswith("model - choose 4.26, or open https://drive.google.com/")
+    assert said.startswith("choose 4.26, or open https://drive.google.com/")
     assert said.endswith(f" and save the file as {folder / 'rife_v3.9.zip'}.")
 
 

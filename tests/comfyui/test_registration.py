@@ -138,7 +138,7 @@ def test_sound_and_what_was_appended_are_optional(comfy: Comfy) -> None:
     }
     assert optional == {
         "RIFESmooth": [],
-        "RIFELoadModel": ["torch_compile", "evaluation"],
+        "RIFELoadModel": ["torch_compile", "evaluation", "device"],
         "RIFEInterpolate": [*OPTIONS, "audio", "curve"],
         "RIFEInterpolateVideo": [*OPTIONS, "ffmpeg_options", "resume", *RARE_ENCODING, "curve"],
         "PreviewMotionRIFE": [],
@@ -167,7 +167,7 @@ def test_what_is_rarely_changed_is_folded_away(comfy: Comfy) -> None:
     shared = ["at_cut", "duplicates", "end", "cuts"]
     assert folded == {
         "RIFESmooth": ["preset", "crf"],
-        "RIFELoadModel": ["precision", "torch_compile", "evaluation"],
+        "RIFELoadModel": ["precision", "torch_compile", "evaluation", "device"],
         "RIFEInterpolate": shared,
         "RIFEInterpolateVideo": [*shared, "ffmpeg_options", "resume", *RARE_ENCODING],
         "PreviewMotionRIFE": [],

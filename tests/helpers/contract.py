@@ -14,7 +14,10 @@ CONTRACT = {
         ["video", "model", "mode", "save", "filename_prefix", "preset", "crf"],
         ["VIDEO"],
     ),
-    "RIFELoadModel": (["model", "precision", "torch_compile", "evaluation"], ["RIFE_MODEL"]),
+    "RIFELoadModel": (
+        ["model", "precision", "torch_compile", "evaluation", "device"],
+        ["RIFE_MODEL"],
+    ),
     "RIFEInterpolate": (
         ["model", "images", "source_fps", "mode", "scale", *OPTIONS, "audio", "curve"],
         ["IMAGE", "FLOAT", "INT", "VIDEO"],

@@ -74,7 +74,7 @@ def complaint(comfy: Comfy, workflow: Workflow) -> str:
 def refusal(comfy: Comfy, workflow: Workflow, name: str) -> str:
     """What the user reads when a node is refused before the workflow runs: one message."""
     (error,) = comfy.post("/prompt", {"prompt": workflow})["node_errors"][name]["errors"]
-    return error["details"].removeprefix("model - ")
+    return error["details"]
 
 
 def everything_in(folder: Path) -> list[str]:

@@ -83,6 +83,7 @@ def test_rife_vfi_becomes_a_loader_and_a_node_with_its_settings() -> None:
         "precision": "fp16",
         "torch_compile": False,
         "evaluation": "auto",
+        "device": "auto",
     }
 
 
@@ -293,6 +294,7 @@ def test_saved_workflow_is_switched_with_its_links() -> None:
         "precision": "fp32",
         "torch_compile": False,
         "evaluation": "auto",
+        "device": "auto",
     }
     assert (new["last_node_id"], new["last_link_id"]) == (5, 4)
 

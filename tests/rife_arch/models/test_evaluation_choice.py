@@ -122,6 +122,15 @@ def test_a_cpu_goes_by_the_rule_and_measures_nothing(monkeypatch: pytest.MonkeyP
     model(random_image(1, 64, 64), random_image(2, 64, 64))
 
 
+def test_evaluation_is_told_for_a_device_before_the_network_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluator_module, "find_gpu", lambda device: device.type == "cuda")
+    model = random_model()
+    assert model.evaluation(device=torch.device("cuda", 1)) == "auto"
+    assert model.evaluation() in ("fused", "exact")
+
+
 def test_a_card_measures_once_and_gives_what_plain_gives(
     measuring: FakeGraphs, caplog: pytest.LogCaptureFixture
 ) -> None:
