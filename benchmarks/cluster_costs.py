@@ -208,8 +208,8 @@ def start_idle() -> Any:
     """Start an actor that does nothing, at once, where a worker makes frames."""
     import ray
 
-    from cli.cluster.worker import Made
     from cli.rendering import Rendered
+    from cli.spread.outcome import Made
 
     class Idle:
         def load(self, _network: Any) -> None:
@@ -255,16 +255,16 @@ def hand_out_clips(cluster: Any, actor: Any, plan: Plan[Any], at_hand: int) -> f
         plan: of a clip that is not split.
         at_hand: how many workers the driver believes it has.
     """
-    from cli.cluster.clip_run import ClipRun, new_key
-    from cli.cluster.dispatch import Dispatcher
-    from cli.cluster.watch import Watch
+    from cli.cluster.dispatch import ClusterDispatcher
+    from cli.cluster.watch import ClusterWatch
+    from cli.spread.clip_run import ClipRun, new_key
 
     short = replace(plan, job=replace(plan.job, clip=replace(plan.job.clip, num_frames=1)))
     clips = [ClipRun(short, new_key()) for _ in range(_UNITS)]
     workers = [actor] * at_hand
     clock = thread_time if at_hand > 1 else perf_counter
-    with in_silence(), Watch(clips, workers) as watch:
-        dispatcher = Dispatcher(cluster, workers, None, watch, ships=False)
+    with in_silence(), ClusterWatch(clips, workers) as watch:
+        dispatcher = ClusterDispatcher(cluster, workers, None, watch, ships=False)
         took = seconds(lambda: dispatcher.run(clips), clock)
     assert all(clip.is_over and clip.failure is None for clip in clips)
     return took / _UNITS
@@ -273,8 +273,8 @@ def hand_out_clips(cluster: Any, actor: Any, plan: Plan[Any], at_hand: int) -> f
 def hand_out_pieces(cluster: Any, actor: Any, plan: Plan[Any], at_hand: int, count: int) -> float:
     """Return seconds for each of some pieces that are nothing to make, found by a task as always."""
     import cli.cluster.dispatch as dispatch
-    from cli.cluster.clip_run import ClipRun, new_key
-    from cli.cluster.watch import Watch
+    from cli.cluster.watch import ClusterWatch
+    from cli.spread.clip_run import ClipRun, new_key
 
     piece = next(iter(plan.job.pieces(lambda _cut: None, length=SEGMENT_LENGTH)))
 
@@ -286,8 +286,8 @@ def hand_out_pieces(cluster: Any, actor: Any, plan: Plan[Any], at_hand: int, cou
     workers, found = [actor] * at_hand, dispatch.look_at_clip
     dispatch.look_at_clip = look  # type: ignore[assignment]
     try:
-        with in_silence(), Watch([clip], workers) as watch:
-            dispatcher = dispatch.Dispatcher(cluster, workers, None, watch, ships=False)
+        with in_silence(), ClusterWatch([clip], workers) as watch:
+            dispatcher = dispatch.ClusterDispatcher(cluster, workers, None, watch, ships=False)
             took = seconds(lambda: dispatcher.run([clip]), thread_time)
     finally:
         dispatch.look_at_clip = found

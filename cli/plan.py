@@ -94,13 +94,17 @@ class Plan(Generic[JobT]):
         return " and ".join([*named, *map(str, self.targets)])
 
     def sinks(
-        self, resume_key: str | None = None, notify: Callable[[str], object] | None = None
+        self,
+        resume_key: str | None = None,
+        notify: Callable[[str], object] | None = None,
+        check: Callable[[], object] | None = None,
     ) -> list[Sink]:
         """Make a writer for each target; nothing is opened yet.
 
         Args:
             resume_key: of the job, to go on with what an interrupted run has left; None: start over.
             notify: called with a sentence for each thing that cannot be kept as it is.
+            check: see ``VideoWriter``.
         """
         sinks: list[Sink] = []
         if self.images:
@@ -112,7 +116,12 @@ class Plan(Generic[JobT]):
             tracks = self.job.tracks(self.output.audio)
             sinks.append(
                 VideoWriter(
-                    self.video, self.format, tracks=tracks, notify=notify, resume_key=resume_key
+                    self.video,
+                    self.format,
+                    tracks=tracks,
+                    notify=notify,
+                    check=check,
+                    resume_key=resume_key,
                 )
             )
         return sinks

@@ -161,9 +161,10 @@ def test_archive_holds_whatever_of_it_there_is(archive: set[str]) -> None:
     wanted = LOADED | SHOWN | READ | PROGRAMS
     there = {name for name in git_files() if name.split("/")[0] in wanted}
     left_out = {name for name in there - archive if not name.endswith(".gitignore")}
-    code = {name for name in left_out if not name.startswith(("docs/", "cli/cluster/"))}
+    rooms = ("cli/cluster/", "cli/devices/", "cli/spread/")
+    code = {name for name in left_out if not name.startswith(("docs/", *rooms))}
     assert code == {"cli/package_index.py", "train.py"}
-    assert not any(name.startswith("cli/cluster/") for name in archive)
+    assert not any(name.startswith(rooms) for name in archive)
     assert "ckpts/catalog.json" in archive
 
 

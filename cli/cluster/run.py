@@ -11,21 +11,20 @@ from uuid import uuid4
 import ray
 from ray.exceptions import RayError
 
-from vfi.errors import InputError, VfiError
+from vfi.errors import InputError
 from vfi.write import unfinished_name
 
-from ..explain import EXIT_USAGE
 from ..loaded import LoadableNetwork
 from ..options import ClusterOptions
 from ..plan import JobT, Plan
-from ..program import Program, tell_what_is_kept
-from ..rendering import report, resume_key_of
-from .clip_run import ClipRun, new_key
+from ..program import Program
+from ..spread.clip_run import clip_runs
+from ..spread.outcome import Failure, Made, WorkerInfo, require_alike
+from ..spread.report import fail_alone, report_all
 from .connection import Cluster, check_nodes, connected, first_line
-from .dispatch import Dispatcher
-from .summary import summarize
-from .watch import Watch
-from .worker import Failure, Made, Stored, Worker, WorkerInfo
+from .dispatch import ClusterDispatcher
+from .watch import ClusterWatch
+from .worker import Stored, Worker
 
 _PATIENCE = 10.0  # seconds for workers to remove copies; the next run would do it as well
 
@@ -52,16 +51,16 @@ def render_on_cluster(
             where = f"{len(cluster.nodes)} machine{'s' * (len(cluster.nodes) > 1)}"
             print(f"cluster {len(workers)} worker{'s' * (len(workers) > 1)} on {where}")
             print(f"model   {info.description}")
-            clips = [
-                ClipRun(plan, resume_key_of(plan, info.settings) or new_key()) for plan in plans
-            ]
+            clips = clip_runs(plans, info.settings)
             try:
-                with Watch(clips, workers, is_debug=program.shows_tracebacks) as watch:
-                    dispatcher = Dispatcher(cluster, workers, stored, watch, ships=options.ship)
+                with ClusterWatch(clips, workers, is_debug=program.shows_tracebacks) as watch:
+                    dispatcher = ClusterDispatcher(
+                        cluster, workers, stored, watch, ships=options.ship
+                    )
                     dispatcher.run(clips)
             finally:
-                _report(program, clips, info)
-    _fail_alone(clips)
+                report_all(program, clips, info.name)
+    fail_alone(clips)
 
 
 @contextmanager
@@ -115,46 +114,18 @@ def load_network(workers: Sequence[Any], network: Stored) -> WorkerInfo:
     Raises:
         InputError: one cannot, or they would not make the same frames.
     """
-    first: WorkerInfo | None = None
-    for loading in [worker.load.remote(network) for worker in workers]:
-        try:
-            made = cast(Made[WorkerInfo] | Failure, ray.get(loading))
-        except RayError as error:
-            raise InputError(
-                f"A worker cannot be started: {first_line(error)}. Is there enough memory? Try fewer "
-                "--workers."
-            ) from error
-        if isinstance(made, Failure):
-            raise InputError(made.message)
-        found = made.value
-        first = first or found
-        if found.settings != first.settings:
-            raise InputError(
-                f"Workers differ: {found.host} has {found.description}, {first.host} has "
-                f"{first.description}. Frames would not be alike: choose the same --precision and "
-                "--device for all, such as --precision fp32."
-            )
-    assert first is not None
-    return first
+    return require_alike(map(_loaded, [worker.load.remote(network) for worker in workers]))
 
 
-def _fail_alone(clips: Sequence[ClipRun]) -> None:
-    """Raise the error of a clip that is the only one: it ends the program."""
-    failure = clips[0].failure
-    if len(clips) == 1 and failure is not None:
-        raise (InputError if failure.exit_code == EXIT_USAGE else VfiError)(failure.message)
-
-
-def _report(program: Program, clips: Sequence[ClipRun], info: WorkerInfo) -> None:
-    """Say of each clip what happened, for people and for ``--json``."""
-    refused = [result["input"] for result in program.results]
-    for clip in clips:
-        if clip.failure is not None:
-            if len(clips) > 1:
-                error = clip.failure.message
-                program.results.append({"input": str(clip.plan.source), "error": error})
-        elif clip.is_over:
-            program.results.append(report(clip.plan, clip.rendered, info.name))
-    tell_what_is_kept(clip.plan for clip in clips if clip.failure or not clip.is_over)
-    if len(clips) + len(refused) > 1:
-        print(summarize(clips, refused))
+def _loaded(loading: Any) -> WorkerInfo:
+    """Wait until a worker has loaded the network."""
+    try:
+        made = cast(Made[WorkerInfo] | Failure, ray.get(loading))
+    except RayError as error:
+        raise InputError(
+            f"A worker cannot be started: {first_line(error)}. Is there enough memory? Try fewer "
+            "--workers."
+        ) from error
+    if isinstance(made, Failure):
+        raise InputError(made.message)
+    return made.value

@@ -1,142 +1,54 @@
-"""What people see while a cluster works: one bar over all clips, and a line for each that ends."""
+"""What people see while a cluster works: its workers are asked how far they are."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence, Set
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
-from tqdm import tqdm
 
-from ..program import describe_clip
-from ..rendering import describe_result
-from .clip_run import ClipRun
+from ..spread.clip_run import ClipRun
+from ..spread.watch import Watch
 
-_ASK_EVERY = 1.0  # seconds
 _SILENCE = 10.0  # seconds; a worker that has not answered for so long does not count as alive
 
 
-class Watch:
+class ClusterWatch(Watch):
     """Shows what happens; a context manager."""
 
     def __init__(
         self, clips: Sequence[ClipRun], workers: Sequence[Any], *, is_debug: bool = False
     ) -> None:
-        self._clips = clips
+        super().__init__(clips, len(workers), is_debug=is_debug)
         self._workers = workers
-        self._is_debug = is_debug
         self._asked: dict[Any, int] = {}  # reference -> number of the worker
         self._answered = [monotonic()] * len(workers)
-        self._at_hand: dict[int, int] = {}  # number of a unit -> frames made of it
-        self._num_finished = 0
-        self._warnings: set[str] = set()
-        self._next_ask = 0.0
-        self._estimates = [clip.plan.job.num_frames or 0 for clip in clips]  # each takes a while
-
-    def __enter__(self) -> Watch:
-        self._bar = tqdm(total=self._count_planned(), unit="frame", smoothing=0.1)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._show()
-        self._bar.close()
-
-    def begin(self, clip: ClipRun) -> None:
-        """Work on a clip begins."""
-        if len(self._clips) == 1:
-            tqdm.write(describe_clip(clip.plan))
-
-    def resume(self, num_frames: int) -> None:
-        """Frames were there; they are not part of the speed."""
-        self._bar.initial += num_frames
-        self._bar.n += num_frames
-        self._num_finished += num_frames
-
-    def finish(self, unit: int, num_frames: int) -> None:
-        """Frames were made, all of a unit."""
-        self._at_hand.pop(unit, None)
-        self._num_finished += num_frames
-
-    def warn(self, messages: Sequence[str]) -> None:
-        """Show what other processes warn of; the same once."""
-        for message in messages:
-            if message not in self._warnings:
-                self._warnings.add(message)
-                tqdm.write(message, file=sys.stderr)
-
-    def end(self, clip: ClipRun) -> None:
-        """Work on a clip has ended."""
-        for note in clip.rendered.notes:
-            tqdm.write(note)
-        if clip.failure is None:
-            tqdm.write(describe_result(clip.plan, clip.rendered))
-        elif len(self._clips) > 1:
-            details = f"{clip.failure.details}\n" if self._is_debug else ""
-            message = f"{details}error: {_with_source(clip)}"
-            tqdm.write(message, file=sys.stderr)
 
     def look(self, running: Set[int]) -> None:
-        """Ask the workers how far they are, and show it.
-
-        Args:
-            running: numbers of the units that are being made.
-        """
+        """Take what the workers have answered; see ``Watch``."""
         if self._asked:
             ready, _ = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0)
             for reference in ready:
-                self._hear(self._asked.pop(reference), reference)
-        self._at_hand = {unit: n for unit, n in self._at_hand.items() if unit in running}
-        if monotonic() >= self._next_ask:
-            self._next_ask = monotonic() + _ASK_EVERY
-            silent = set(self._asked.values())
-            for number, worker in enumerate(self._workers):
-                if number not in silent:
-                    self._asked[worker.progress.remote()] = number
-            self._show()
+                self._take_answer(self._asked.pop(reference), reference)
+        super().look(running)
 
-    def _hear(self, worker: int, reference: Any) -> None:
+    def _ask(self) -> None:
+        silent = set(self._asked.values())
+        for number, worker in enumerate(self._workers):
+            if number not in silent:
+                self._asked[worker.progress.remote()] = number
+
+    def _take_answer(self, worker: int, reference: Any) -> None:
         try:
             unit, num_made = ray.get(reference)
         except RayError:  # it is being started again
             return
         self._answered[worker] = monotonic()
-        self._at_hand[unit] = num_made
+        self.hear(unit, num_made)
 
     def _show(self) -> None:
-        """Show what is known; it goes through all clips, so not whenever one ends."""
-        num_made = self._num_finished + sum(self._at_hand.values())
-        self._bar.total = max(self._count_planned(), num_made)
         since = monotonic() - _SILENCE
-        num_alive = sum(answered >= since for answered in self._answered)
-        num_over = sum(clip.is_over for clip in self._clips)
-        self._bar.set_postfix_str(
-            f"clips {num_over}/{len(self._clips)}, workers {num_alive}/{len(self._workers)}",
-            refresh=False,
-        )
-        self._bar.update(max(0, num_made - self._bar.n))
-        self._bar.refresh()
-
-    def _count_planned(self) -> int:
-        """Count frames of all results, as far as it is known."""
-        return sum(
-            clip.rendered.num_frames
-            if clip.is_over or clip.is_looked_at
-            else max(estimate, clip.rendered.num_frames)
-            for clip, estimate in zip(self._clips, self._estimates, strict=True)
-        )
-
-
-def _with_source(clip: ClipRun) -> str:
-    """Return why a clip failed; with its name, where the message does not say it."""
-    assert clip.failure
-    source, message = str(clip.plan.source), clip.failure.message
-    return message if source in message else f"{source}: {message}"
+        self.num_alive = sum(answered >= since for answered in self._answered)
+        super()._show()

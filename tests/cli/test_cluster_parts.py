@@ -14,10 +14,10 @@ from vfi.errors import InputError
 pytest.importorskip("ray", reason="--ray needs Ray: pip install -r requirements-ray.txt")
 
 from cli.cluster.connection import Share, share_out
-from cli.cluster.summary import summarize
 from cli.cluster.temporary import temporary_folder
 from cli.options import ClusterOptions
 from cli.rendering import Rendered
+from cli.spread.summary import summarize
 
 CPU4, GPU2, GPU1 = {"CPU": 4.0}, {"CPU": 32.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}
 

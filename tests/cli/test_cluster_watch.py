@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("ray")
 
-from cli.cluster.clip_run import ClipRun
-from cli.cluster.watch import Watch
-from cli.cluster.worker import Failure
+from cli.spread.clip_run import ClipRun
+from cli.spread.outcome import Failure
+from cli.spread.watch import Watch
 
 
 class CountedJob:
@@ -39,7 +39,7 @@ def run_of(job: CountedJob) -> ClipRun:
 def test_frames_of_a_clip_are_counted_once_however_many_clips_end() -> None:
     job = CountedJob()
     clips = [run_of(job) for _ in range(30)]
-    with Watch(clips, []) as watch:
+    with Watch(clips, 0) as watch:
         for clip in clips:
             clip.end(Failure("broken", 1, ""))
             watch.end(clip)
@@ -48,7 +48,7 @@ def test_frames_of_a_clip_are_counted_once_however_many_clips_end() -> None:
 
 def test_bar_ends_with_all_clips_and_frames(capsys: pytest.CaptureFixture[str]) -> None:
     clips = [run_of(CountedJob()) for _ in range(3)]
-    with Watch(clips, []) as watch:
+    with Watch(clips, 0) as watch:
         for number, clip in enumerate(clips):
             clip.rendered.num_frames = 10
             watch.finish(number, 10)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..frames import Frame, with_float_pixels
 from ..preprocess import DEFAULT_THRESHOLD, Cut, CutList, with_cuts
 from ..synthesis import FeaturesT, FrameEnhancer, enhance_stream
-from .pieces import Piece, cut_frames, read_planned, write_down
+from .pieces import Piece, checking, cut_frames, read_planned, write_down
 from .prefetch import prefetched
 from .render import hash_settings
 from .same_frames import SameFrames, steady
@@ -51,11 +51,15 @@ class EnhancementJob(SameFrames):
             yield from enhance_stream(source, enhancer, first=first)
 
     def pieces(
-        self, on_cut: Callable[[Cut], object], *, length: int
+        self,
+        on_cut: Callable[[Cut], object],
+        *,
+        length: int,
+        check: Callable[[], object] | None = None,
     ) -> Generator[Piece, None, None]:
         """Look at all frames of the clip, and yield the result in pieces; see ``SplitJob``."""
         with closing(self._source(on_cut, 8)) as frames:
-            yield from cut_frames(write_down(frames), length)
+            yield from cut_frames(write_down(checking(frames, check)), length)
 
     def frames_of(
         self, enhancer: FrameEnhancer[FeaturesT], piece: Piece, *, bit_depth: int = 8

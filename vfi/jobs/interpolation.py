@@ -23,7 +23,7 @@ from ..synthesis import AtCut, FeaturesT, Interpolator, interpolate_stream
 from ..timing import Schedule
 from ..tracks import AudioMode, SourceTracks
 from ..visualize import Montage
-from .pieces import Piece, cut_schedule, read_planned, write_down
+from .pieces import Piece, checking, cut_schedule, read_planned, write_down
 from .prefetch import prefetched
 from .render import hash_settings
 
@@ -138,10 +138,12 @@ class InterpolationJob:
         *,
         on_redrawn: Callable[[int], object] = lambda _: None,
         length: int,
+        check: Callable[[], object] | None = None,
     ) -> Generator[Piece, None, None]:
         """Look at all frames of the clip, and yield the result in pieces; see ``SplitJob``."""
         with closing(self.clip.frames()) as frames:
-            prepared, schedule = self.preparation.apply(frames, self.schedule, on_cut, on_redrawn)
+            checked = checking(frames, check)
+            prepared, schedule = self.preparation.apply(checked, self.schedule, on_cut, on_redrawn)
             planned = write_down(prepared, self.preparation.masks)
             yield from cut_schedule(planned, schedule, length)
 

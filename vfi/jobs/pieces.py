@@ -9,7 +9,7 @@ it reads these from the source again, and makes exactly the frames that one proc
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -60,6 +60,16 @@ class Piece:
     def num_frames(self) -> int:
         """How many frames of the result it has."""
         return self.stop - self.first
+
+
+def checking(
+    frames: Iterable[Frame], check: Callable[[], object] | None
+) -> Generator[Frame, None, None]:
+    """Pass on frames, and call ``check`` before each."""
+    for frame in frames:
+        if check is not None:
+            check()
+        yield frame
 
 
 def write_down(frames: Iterable[Frame], masks: Sequence[Tensor] = ()) -> Iterator[PlannedFrame]:

@@ -138,13 +138,18 @@ class SplitJob(RenderJob[ModelT], Protocol[ModelT]):
     """A job whose result can be made in pieces, by several processes; see ``Piece``."""
 
     def pieces(
-        self, on_cut: Callable[[Cut], object], *, length: int
+        self,
+        on_cut: Callable[[Cut], object],
+        *,
+        length: int,
+        check: Callable[[], object] | None = None,
     ) -> Generator[Piece, None, None]:
         """Look at all frames of the clip, and yield the result in pieces, as soon as each is known.
 
         Args:
             on_cut: called with each scene cut, in order.
             length: frames in a piece, at least 2; only the last one has fewer.
+            check: called before each frame of the source; what it raises ends the work.
         """
         ...
 

@@ -1,9 +1,9 @@
-"""One clip on its way through the cluster: what is to be made, what is there, and how it ended."""
+"""One clip on its way through several processes: what is to be made, what is there, and how it ended."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,9 +16,8 @@ from vfi.jobs import Piece
 from vfi.write import SEGMENT_LENGTH, Apart, PipeWriter, RunStore
 
 from ..plan import Plan
-from ..rendering import Rendered
-from .shipping import Shipment, Shipper
-from .worker import Failure
+from ..rendering import Rendered, resume_key_of
+from .outcome import Failure
 
 
 @dataclass
@@ -46,7 +45,6 @@ class ClipRun:
     _opened: list[Apart] = field(default_factory=list[Apart])
     _stack: ExitStack = field(default_factory=ExitStack)
     _started: float = 0.0
-    _shipper: Shipper | None = None
 
     @cached_property
     def sent(self) -> Plan[Any]:
@@ -110,13 +108,16 @@ class ClipRun:
         self.close()
         self.failure, self.is_over = failure, True
         self.rendered.seconds = perf_counter() - self._started
-        self._shipper = None
 
-    def ship(self, piece: Piece | None) -> Shipment:
-        """Hand over what a piece is made of, or all of the source."""
-        if self._shipper is None:
-            self._shipper = Shipper(self.sent.job.clip)
-        return self._shipper.ship(piece)
+
+def clip_runs(plans: Iterable[Plan[Any]], settings: Sequence[str]) -> list[ClipRun]:
+    """Begin with some plans.
+
+    Args:
+        plans: what is made.
+        settings: of the network; see ``Loaded``.
+    """
+    return [ClipRun(plan, resume_key_of(plan, settings) or new_key()) for plan in plans]
 
 
 def new_key() -> str:
