@@ -62,7 +62,7 @@ def interpolate(options: InterpolateOptions, program: Program) -> None:
         for note in _notes(options, found):
             print(f"note: {note}")
         network = RifeNetwork(found, options.network)
-        render_clips(program, plans, network, options.cluster)
+        render_clips(program, plans, network, options.cluster, options.network.devices)
 
 
 def _notes(options: InterpolateOptions, found: Recognised) -> Iterator[str]:

@@ -32,7 +32,7 @@ def run(options: EnhanceOptions, program: Program) -> None:
     if not plans:
         return
     network = EnhancingNetwork(find_enhancer(options.network), options.network)
-    render_clips(program, plans, network, options.cluster)
+    render_clips(program, plans, network, options.cluster, options.network.devices)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,26 @@ def share_of_gpu(text: str) -> float:
     return share
 
 
+def device(text: str) -> str:
+    """Read ``--device`` of a program that uses one."""
+    if "," in text:
+        raise argparse.ArgumentTypeError(
+            f"must be one device here, got {quoted(text)}; inference_video.py and "
+            "inference_video_enhance.py take several"
+        )
+    return text
+
+
+def devices(text: str) -> str:
+    """Read ``--device`` of a program that uses one or several."""
+    names = [name.strip() for name in text.split(",")]
+    if len(names) > 1 and not all(name and name != "auto" for name in names):
+        raise argparse.ArgumentTypeError(
+            f"of several devices each must be named, such as cuda:0,cuda:1, got {quoted(text)}"
+        )
+    return ",".join(names)
+
+
 def exponent(text: str) -> int:
     """Read ``--exp``."""
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= 6:

@@ -119,8 +119,8 @@ def add_cut_options(group: Group) -> None:
     )
 
 
-def add_precision_options(group: Group) -> None:
-    """Add precision and device."""
+def add_precision_options(group: Group, *, several_devices: bool = False) -> None:
+    """Add precision and device; or several of these, with commas between."""
     group.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -135,7 +135,12 @@ def add_precision_options(group: Group) -> None:
         help="the same as --precision fp16",
     )
     group.add_argument(
-        "--device", default="auto", metavar="D", help="cpu, cuda, cuda:1, mps (default auto)"
+        "--device",
+        type=types.devices if several_devices else types.device,
+        default="auto",
+        metavar="D",
+        help="cpu, cuda, cuda:1, mps (default auto)"
+        + ("; several, such as cuda:0,cuda:1, work at a time" if several_devices else ""),
     )
 
 

@@ -144,6 +144,30 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def require_devices(names: Sequence[str]) -> None:
+    """Refuse a device of several that is not here; nothing is begun on any of them.
+
+    Raises:
+        InputError: one is not; the message says which there are.
+    """
+    here = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    for name in names:
+        # CUDA is not asked to work: that would take memory of each GPU in a process that does not use it.
+        if name in here or (name == "cuda" and len(here) > 1):
+            continue
+        reason = "there is no such device"
+        if not name.startswith(("cpu", "cuda")):
+            try:
+                choose_device(name)
+                continue
+            except InputError as error:
+                reason = str(error.__cause__).split("\n", 1)[0].split(". ", 1)[0].rstrip(".")
+        raise InputError(
+            f"--device {','.join(names)}: {name} cannot be used here ({reason}). Choose among "
+            f"{', '.join(here)}."
+        )
+
+
 class _DownloadBar:
     """A progress bar that appears with the first byte."""
 

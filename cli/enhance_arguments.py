@@ -44,7 +44,7 @@ def build_enhance_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="a checkpoint file, folder or .zip, or a release such as SAFA-0.5 (default auto: one found on disk)",
     )
-    add_precision_options(model)
+    add_precision_options(model, several_devices=True)
     add_output_options(parser, "<input>_enhanced")
     add_cluster_options(parser)
     add_debug_options(parser)

@@ -203,7 +203,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="compile the network with torch: takes a minute, may pay off for long clips on a GPU",
     )
     add_evaluation_option(group)
-    add_precision_options(group)
+    add_precision_options(group, several_devices=True)
 
 
 def _add_montage_options(group: Group) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -47,6 +47,10 @@ class LoadableNetwork(Protocol):
         """Build it on the device that the options name."""
         ...
 
+    def on(self, device: str) -> LoadableNetwork:
+        """Return the same for another device."""
+        ...
+
 
 @dataclass(frozen=True)
 class RifeNetwork:
@@ -58,6 +62,9 @@ class RifeNetwork:
     @property
     def sha256(self) -> str:  # noqa: D102
         return canonical_sha256(self.found.canonical.weights)
+
+    def on(self, device: str) -> RifeNetwork:  # noqa: D102
+        return replace(self, options=replace(self.options, device=device))
 
     def load(self) -> Loaded[Interpolator[Any]]:  # noqa: D102
         options = self.options
@@ -89,6 +96,9 @@ class EnhancingNetwork:
     @property
     def sha256(self) -> str:  # noqa: D102
         return canonical_sha256(self.found.canonical.weights)
+
+    def on(self, device: str) -> EnhancingNetwork:  # noqa: D102
+        return replace(self, options=replace(self.options, device=device))
 
     def load(self) -> Loaded[FrameEnhancer[Any]]:  # noqa: D102
         device = choose_device(self.options.device)

@@ -90,11 +90,22 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Which network makes the frames, and where it runs."""
+    """Which network makes the frames, and where it runs.
+
+    Attributes:
+        model: a version, or a path.
+        precision: of the convolutions.
+        device: as torch calls it, or "auto"; several with commas between.
+    """
 
     model: str
     precision: Precision
     device: str
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Each device."""
+        return tuple(self.device.split(","))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from .options import (
 )
 
 KindT = TypeVar("KindT")
+NetworkT = TypeVar("NetworkT", bound=NetworkOptions)
 
 
 def parse_interpolation(argv: Sequence[str]) -> InterpolateOptions:
@@ -56,7 +57,7 @@ def parse_interpolation(argv: Sequence[str]) -> InterpolateOptions:
         InterpolateOptions,
         source=_source(args, image_rate),
         output=_output(args),
-        network=_pick(args, RifeOptions),
+        network=_network(args, RifeOptions),
         multi=multi,
         at_cut=AtCut(args.at_cut),
         duplicates=Duplicates(args.duplicates),
@@ -79,7 +80,7 @@ def parse_enhancement(argv: Sequence[str]) -> EnhanceOptions:
         EnhanceOptions,
         source=_source(args, DEFAULT_IMAGE_RATE),
         output=_output(args),
-        network=_pick(args, NetworkOptions),
+        network=_network(args, NetworkOptions),
         cluster=_cluster(args),
     )
 
@@ -131,14 +132,31 @@ def _cluster(args: argparse.Namespace) -> ClusterOptions | None:
             if getattr(args, name) is not None and getattr(args, name) is not False:
                 raise InputError(f"--{name.replace('_', '-')} requires --ray.")
         return None
+    _require_spreadable(args, "--ray")
+    return _pick(args, ClusterOptions)
+
+
+def _network(args: argparse.Namespace, kind: type[NetworkT]) -> NetworkT:
+    """Read the network, and refuse several devices where they cannot be used."""
+    network = _pick(args, kind)
+    if len(network.devices) > 1:
+        if args.ray is not None:
+            raise InputError(
+                "--ray gives its workers a device each. Leave out --device, or name one kind of device."
+            )
+        _require_spreadable(args, "--device with several devices")
+    return network
+
+
+def _require_spreadable(args: argparse.Namespace, option: str) -> None:
+    """Refuse what one process has to do."""
     if args.output == STANDARD_OUTPUT:
-        raise InputError("--ray cannot be used with --output -: name a file, or a folder.")
+        raise InputError(f"{option} cannot be used with --output -: name a file, or a folder.")
     if getattr(args, "join", None):
         raise InputError(
-            "--ray cannot be used with --join. Join the parts first, with --preset lossless, and use "
-            "--ray on the result."
+            f"{option} cannot be used with --join. Join the parts first, with --preset lossless, and use "
+            "it on the result."
         )
-    return _pick(args, ClusterOptions)
 
 
 def _source(args: argparse.Namespace, image_rate: Fraction) -> SourceOptions:

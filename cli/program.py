@@ -23,6 +23,7 @@ from vfi.timing import format_rate
 from vfi.tracks import AudioMode
 
 from .arguments import ArgumentsError
+from .checkpoints import require_devices
 from .explain import EXIT_FAILED, EXIT_USAGE, exit_code, explain
 from .loaded import LoadableNetwork, Loaded
 from .options import ClusterOptions, EnhanceOptions, InterpolateOptions
@@ -154,10 +155,23 @@ def render_clips(
     plans: Sequence[Plan[JobT]],
     network: LoadableNetwork,
     cluster: ClusterOptions | None = None,
+    devices: Sequence[str] = (),
 ) -> None:
-    """Write clips, one by one or with a cluster; one that fails does not stop the others."""
+    """Write clips; one that fails does not stop the others.
+
+    Args:
+        program: gets the results.
+        plans: ready to be written.
+        network: makes the frames.
+        cluster: that they are spread over; None: this process writes them one by one,
+        devices: unless these are several.
+    """
     if cluster is not None:
         import_cluster(cluster).render_on_cluster(program, plans, network, cluster)
+        return
+    if len(devices) > 1:
+        require_devices(devices)
+        import_devices().render_on_devices(program, plans, network, devices)
         return
     loaded = network.load()
     for plan in plans:
@@ -182,13 +196,32 @@ def import_cluster(options: ClusterOptions) -> ModuleType:
                 "--ray needs Ray, which is not installed here. Install what requirements-ray.txt "
                 "names; docs/clusters.md shows how."
             ) from error
-        if error.name and error.name.startswith(f"{__package__}.cluster"):
-            raise InputError(
-                "--ray is not part of what the registry of ComfyUI installs. Get the whole pack as "
-                "docs/clusters.md shows."
-            ) from error
+        _explain_missing(error, "--ray")
         raise
     return run
+
+
+def import_devices() -> ModuleType:
+    """Import what starts processes, which the archive of the Comfy Registry leaves out.
+
+    Raises:
+        InputError: it is not there.
+    """
+    try:
+        from .devices import run
+    except ModuleNotFoundError as error:
+        _explain_missing(error, "--device with several devices")
+        raise
+    return run
+
+
+def _explain_missing(error: ModuleNotFoundError, option: str) -> None:
+    """Raise a message in place of an error about a package of ours."""
+    if error.name and error.name.startswith(f"{__package__}."):
+        raise InputError(
+            f"{option} is not part of what the registry of ComfyUI installs. Get the whole pack as "
+            "docs/clusters.md shows."
+        ) from error
 
 
 def render_clip(plan: Plan[JobT], loaded: Loaded[Any]) -> Result:

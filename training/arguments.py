@@ -131,7 +131,11 @@ def _add_run_options(group: Group) -> None:
         help="what the checkpoint says of its use, such as CC BY 4.0",
     )
     group.add_argument(
-        "--device", default="auto", metavar="D", help="cpu, cuda, cuda:1, mps (default auto)"
+        "--device",
+        type=types.device,
+        default="auto",
+        metavar="D",
+        help="cpu, cuda, cuda:1, mps (default auto)",
     )
     group.add_argument(
         "--workers",

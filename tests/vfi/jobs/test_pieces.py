@@ -252,3 +252,19 @@ def test_video_is_entered_at_any_frame(video: Path, number: int) -> None:
     found = list(clip.frames_from(expected[0].time))
     assert [frame.time for frame in found] == [frame.time for frame in expected]
     assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("kind", [InterpolationJob, EnhancementJob])
+def test_looking_at_a_clip_can_be_ended_between_two_frames(video: Path, kind: type[Any]) -> None:
+    job = interpolation(open_video(video)) if kind is InterpolationJob else kind(open_video(video))
+    num_looks = 0
+
+    def check() -> None:
+        nonlocal num_looks
+        num_looks += 1
+        if num_looks == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(job.pieces(lambda _: None, length=1000, check=check))
+    assert num_looks == 3
