@@ -30,24 +30,18 @@ from ..networks import (
     Interpolated,
     Motion,
     Pair,
-    resize,
-    sample,
 )
-from .enlarged_stem import EnlargedStem
+from .level import Level
 from .orientation import average_of_both, oriented
-from .resampling import neighbours, read_positions
-
-_STRIP_PIXELS = 1 << 16
-"""Sampled pixels per strip on a CPU: 14 float32 planes of it are 4 MB."""
+from .tables import Tables
 
 
 class Pyramid:
-    """Evaluates one network; keeps tables for the last frame size."""
+    """Evaluates one network; keeps tables for the last sizes and scales of frames."""
 
     def __init__(self, network: IFNet) -> None:
         self._network = network
-        self._levels: list[_Level] = []
-        self._key: tuple[object, ...] = ()
+        self._tables = Tables[list[Level]]()
 
     def encode_frame(self, img: Tensor) -> Tensor:
         """Attach its features to a frame; see ``IFNet``."""
@@ -82,7 +76,7 @@ class Pyramid:
 
     def _updates(
         self, pair: Pair, timestep: Tensor, flow_scale: float, averages: bool
-    ) -> tuple[_Level, list[Tensor]]:
+    ) -> tuple[Level, list[Tensor]]:
         """Run all blocks; returns the geometry of the whole frame and each block's update."""
         *levels, frame_level = self._levels_for(pair.frame0, flow_scale)
         updates: list[Tensor] = []
@@ -93,133 +87,27 @@ class Pyramid:
             updates.append(_run_block(block, stems, level.scale, is_last=is_last))
         return frame_level, updates
 
-    def _levels_for(self, frame: Tensor, flow_scale: float) -> list[_Level]:
-        key = (*frame.shape[2:], flow_scale, frame.device)
-        if key != self._key:
-            scales = [scale / flow_scale for scale in self._network.config.block_scales]
-            blocks = self._network.flow_blocks()
-            reductions = [  # frame size over update size; an update above the frame is reduced
-                max(1, int(block.enlargement(scale)))
-                for block, scale in zip(blocks, scales, strict=True)
-            ]
-            self._levels = [
-                _Level(frame, scale, reductions[:index]) for index, scale in enumerate(scales)
-            ]
-            self._levels.append(_Level(frame, 1, reductions))
-            self._key = key
-        return self._levels
+    def _levels_for(self, frame: Tensor, flow_scale: float) -> list[Level]:
+        key = (*frame.shape[2:], flow_scale, frame.device, self._network.dtype)
+        return self._tables.get(key, lambda: self._make_levels(frame, flow_scale))
 
-
-class _Level:
-    """The geometry of one block's input: the frame reduced by ``scale``, or itself below 1.
-
-    Attributes:
-        scale: the block's scale.
-        height: of the reduced frame, px.
-        width: of the reduced frame, px.
-        rows: [n] px of the frame, the rows that the reduction reads.
-        cols: [m] px of the frame, the columns that it reads.
-    """
-
-    def __init__(self, frame: Tensor, scale: float, update_reductions: Sequence[int]) -> None:
-        height, width = frame.shape[2:]
-        self.scale = scale
-        reduction = max(1, int(scale))  # enlarging is left to the first convolution
-        self.height, self.width = height // reduction, width // reduction
-        rows, cols = read_positions(height, reduction), read_positions(width, reduction)
-        self.rows, self.cols = rows.to(frame.device), cols.to(frame.device)
-        self._samplers = [
-            _Enlargement((height // factor, width // factor), factor, rows, cols, frame.device)
-            for factor in update_reductions
+    def _make_levels(self, frame: Tensor, flow_scale: float) -> list[Level]:
+        scales = [scale / flow_scale for scale in self._network.config.block_scales]
+        blocks = self._network.flow_blocks()
+        reductions = [  # frame size over update size; an update above the frame is reduced
+            max(1, int(block.enlargement(scale)))
+            for block, scale in zip(blocks, scales, strict=True)
         ]
-        self._rows_per_row = len(rows) // self.height
-        if update_reductions:
-            last = update_reductions[-1]
-            size = height // last, width // last
-            all_rows, all_cols = torch.arange(self.height), torch.arange(self.width)
-            self._carry = _Enlargement(size, last // reduction, all_rows, all_cols, frame.device)
-
-    def strips(self, num_rows: int, device: torch.device) -> Iterator[slice]:
-        """Cut ``num_rows`` rows of the reduced frame into strips; one strip unless on a CPU."""
-        pixels_per_row = len(self.cols) * self._rows_per_row
-        step = max(2, _STRIP_PIXELS // pixels_per_row) if device.type == "cpu" else num_rows
-        for start in range(0, num_rows, step):
-            yield slice(start, min(start + step, num_rows))
-
-    def sampled(self, updates: Sequence[Tensor], strip: slice) -> Tensor:
-        """Add up the updates of all blocks, [B, C, n, m] at the pixels read for ``strip``."""
-        rows = self._read_rows(strip)
-        parts = (
-            enlarge(update, rows) for enlarge, update in zip(self._samplers, updates, strict=True)
-        )
-        total = next(parts)
-        for part in parts:
-            total = total + part
-        return total
-
-    def carried(self, features: Tensor, strip: slice) -> Tensor:
-        """Enlarge the previous block's mask and features to this resolution."""
-        return self._carry(features, strip)
-
-    def read(self, frame: Tensor, strip: slice) -> Tensor:
-        """Reduce ``frame`` [B, C, H, W] to this resolution, unwarped."""
-        rows = self.rows[self._read_rows(strip)]
-        return self.reduced(frame[:, :, rows[:, None], self.cols])
-
-    def warped(self, frame: Tensor, flow: Tensor, strip: slice) -> Tensor:
-        """Warp ``frame`` [B, C, H, W] by sampled ``flow``, reduced to this resolution."""
-        return self.reduced(sample(frame, flow, self.rows[self._read_rows(strip)], self.cols))
-
-    def _read_rows(self, strip: slice) -> slice:
-        """Return which of ``rows`` belong to rows of the reduced frame."""
-        return slice(strip.start * self._rows_per_row, strip.stop * self._rows_per_row)
-
-    def reduced(self, sampled: Tensor) -> Tensor:
-        """Average the four pixels read for each pixel of the reduced frame."""
-        return sampled if self.scale <= 1 else resize(sampled, 0.5)
-
-
-class _Enlargement:
-    """Bilinear enlargement by a factor, evaluated at some rows and columns only."""
-
-    def __init__(
-        self,
-        size: tuple[int, int],
-        factor: int,
-        rows: Tensor,
-        cols: Tensor,
-        device: torch.device,
-    ) -> None:
-        height, width = size
-        self._factor = factor
-        self._above, self._below, weight = (x.to(device) for x in neighbours(rows, factor, height))
-        self._weight = weight[:, None]
-        self._columns = None
-        self._width = factor * width
-        if len(cols) < self._width:
-            left, right, weight = neighbours(cols, factor, width)
-            index = torch.arange(len(cols))
-            columns = torch.zeros(width, len(cols))
-            columns[left, index] += 1 - weight
-            columns[right, index] += weight
-            self._columns = columns.to(device)
-
-    def __call__(self, x: Tensor, rows: slice) -> Tensor:
-        """Return [B, C, n, m] for the chosen ``rows`` of [B, C, h, w]."""
-        if self._factor == 1:
-            return x[:, :, rows]
-        above = x.index_select(2, self._above[rows])
-        below = x.index_select(2, self._below[rows])
-        lines = torch.lerp(above, below, self._weight[rows])
-        if self._columns is not None:
-            return lines @ self._columns
-        size = (lines.shape[2], self._width)
-        return F.interpolate(lines, size, mode="bilinear", align_corners=False)
+        levels = [
+            Level(frame, scale, reductions[:index], block.halvings[0])
+            for index, (block, scale) in enumerate(zip(blocks, scales, strict=True))
+        ]
+        return [*levels, Level(frame, 1, reductions)]
 
 
 def _stems(
     block: FlowBlock,
-    level: _Level,
+    level: Level,
     pair: Pair,
     timestep: Tensor,
     updates: Sequence[Tensor],
@@ -227,13 +115,12 @@ def _stems(
 ) -> Iterator[list[Tensor]]:
     """Yield what a block's first convolution returns, in strips of rows; see ``oriented``."""
     device, inputs = pair.frame0.device, (pair, timestep, updates, block.config)
-    if level.scale < 1:
-        enlarged = EnlargedStem(block.halvings[0])
+    if level.enlarged_stem is not None:
         for rows in level.strips(level.height, device):
             x = _bordered_input(level, rows, *inputs)
             is_top = rows.start == 0
             yield [
-                enlarged(each.to(block.dtype), is_top=is_top)
+                level.enlarged_stem(each.to(block.dtype), is_top=is_top)
                 for each in oriented(x, block.config, both_ways)
             ]
         return
@@ -249,7 +136,7 @@ def _stems(
 
 
 def _bordered_input(
-    level: _Level,
+    level: Level,
     rows: slice,
     pair: Pair,
     timestep: Tensor,
@@ -264,7 +151,7 @@ def _bordered_input(
 
 
 def _block_input(
-    level: _Level,
+    level: Level,
     rows: slice,
     pair: Pair,
     timestep: Tensor,
@@ -316,7 +203,7 @@ def _run_block(
 
 
 def _blend(
-    level: _Level,
+    level: Level,
     pair: Pair,
     updates: Sequence[Tensor],
     config: IFNetConfig,

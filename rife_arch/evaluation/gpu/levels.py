@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...networks import ActivatedConv, FlowBlock, IFNet
 from ..enlarged_stem import EnlargedStem
-from ..layout import Layout, block_head, reordered_stem
+from ..layout import Layout, averaging_head, block_head, reordered_stem
 from .loops import Cells, Loops, Update
 
 
@@ -38,6 +38,8 @@ class Convolution:
 
 
 Stem = Convolution | EnlargedStem
+Head = tuple[Tensor, Tensor]
+"""Weight and bias of a convolution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Level:
         swapped_stem: the same, reading a pixel as the swapped pair's.
         convolutions: those between stem and head.
         head: weight and bias of the last, returning flow in px of the frame.
+        averaging_head: of the last block, for the trunks of a pair and of the swapped pair.
         factor: frame size over the size of its update.
         side: px of the squares of its update.
     """
@@ -60,7 +63,8 @@ class Level:
     stem: Stem
     swapped_stem: Stem
     convolutions: list[nn.Module | Convolution]
-    head: tuple[Tensor, Tensor]
+    head: Head
+    averaging_head: Head | None
     factor: int
     side: int
 
@@ -73,7 +77,7 @@ class Level:
             out = unit(out)
         return out + halved if self.block.config.residual == "trunk" else out
 
-    def update(self, trunk: Tensor, head: tuple[Tensor, Tensor]) -> Update:
+    def update(self, trunk: Tensor, head: Head) -> Update:
         """Run a head."""
         out = F.conv2d(trunk.float(), *head, padding=1)
         return Update(out.contiguous(memory_format=torch.channels_last), self.factor, self.side)
@@ -100,6 +104,7 @@ def make_levels(network: IFNet, layout: Layout, loops: Loops, flow_scale: float)
                 _swapped_stem(block, positions, layout, loops, scale),
                 [Convolution(c, loops) if isinstance(c, ActivatedConv) else c for c in between],
                 head,
+                averaging_head(*head) if is_last else None,
                 max(
                     1, int(factor)
                 ),  # an update above the frame's resolution is reduced by the head

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...networks import IFNet, Interpolated, Motion, Pair
-from ..layout import Layout, as_convolution, averaging_head
-from .levels import Level, make_levels
+from ..layout import Layout, as_convolution
+from ..tables import Tables
+from .levels import Head, Level, make_levels
 from .loops import Loops, TritonLoops, Update
 
 
@@ -39,7 +41,7 @@ def triton_available() -> bool:
 
 
 class TritonPyramid:
-    """Evaluates one network on a GPU; keeps weights in the layout of the kernels for one flow scale.
+    """Evaluates one network on a GPU; keeps weights in the layout of the kernels for two flow scales.
 
     Args:
         network: any for which ``supports_pyramid`` is true.
@@ -54,9 +56,8 @@ class TritonPyramid:
         self._network = network
         self._layout = Layout.of(config)
         self._loops = loops or TritonLoops(self._layout, sums_mask=config.accumulates_mask)
-        self._levels: list[Level] = []
-        self._averaging_head = (torch.empty(0), torch.empty(0))
-        self._key: tuple[object, ...] = ()
+        self._levels = Tables[list[Level]]()
+        self._encoder_heads = Tables[Head]()
 
     def warm_up(self) -> float:
         """Compile the kernels for a small frame, to find out whether they work; returns seconds.
@@ -119,8 +120,9 @@ class TritonPyramid:
         x = self._block_input(last, pair, times, updates)
         trunk, head = last.trunk(x, last.stem), last.head
         if averages:
+            assert last.averaging_head is not None  # the last block has it
             trunk = torch.cat((trunk, last.trunk(x, last.swapped_stem)), 1)
-            head = self._averaging_head
+            head = last.averaging_head
         updates.append(last.update(trunk, head))
         batch, _, height, width = pair.frame0.shape
         out = pair.frame0.new_empty(batch, height, width, 3)
@@ -140,19 +142,19 @@ class TritonPyramid:
     def _levels_for(self, flow_scale: float) -> list[Level]:
         weight = self._network.flow_blocks()[0].halvings[0].layer.weight
         key = (flow_scale, weight.dtype, weight.device)
-        if key != self._key:
-            self._levels = make_levels(self._network, self._layout, self._loops, flow_scale)
-            self._averaging_head = averaging_head(*self._levels[-1].head)
-            self._key = key
-        return self._levels
+        return self._levels.get(
+            key, lambda: make_levels(self._network, self._layout, self._loops, flow_scale)
+        )
 
     def _features(self, img: Tensor) -> Tensor | None:
         """Encode frames: features in squares of 2 px, as a head returns them."""
         if self._network.config.encoder is None:
             return None
         layer = self._network.encode.cnn3
-        assert layer.bias is not None
-        weight, bias = as_convolution(layer.weight, layer.bias, shuffle=1)
+        weight, bias = self._encoder_heads.get(
+            layer.weight.device,
+            lambda: as_convolution(layer.weight, cast("Tensor", layer.bias), shuffle=1),
+        )
         out = F.conv2d(self._network.encode.trunk(img), weight, bias, padding=1)
         return out.contiguous(memory_format=torch.channels_last)
 

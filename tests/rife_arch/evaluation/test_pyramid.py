@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rife_arch import IFNetConfig, RifeModel
-from rife_arch.evaluation import pyramid as pyramid_module
+from rife_arch.evaluation import level as level_module
 from rife_arch.evaluation.pyramid import Pyramid
 from rife_arch.evaluation.support import supports_pyramid
 from rife_arch.networks.blocks import ResidualUnit
@@ -48,7 +48,7 @@ def test_pyramid_equals_the_plain_forward(version: str, scale: float) -> None:
 def test_strips_of_any_height_give_the_same(
     pixels: int, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pyramid_module, "_STRIP_PIXELS", pixels)
+    monkeypatch.setattr(level_module, "_STRIP_PIXELS", pixels)
     img0, img1 = random_image(1, 192, 128), random_image(2, 192, 128)
     assert both_ways(random_model(preset_config("4.25")), img0, img1, 0.5, scale) > 100
 

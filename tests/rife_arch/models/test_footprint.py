@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rife_arch import IFNetConfig, NetworkConfig, Quality, RifeModel, Scale
-from rife_arch.evaluation import pyramid
+from rife_arch.evaluation import level
 from rife_arch.models.footprint import LiveBytes, count_working_bytes
 from rife_arch.networks import build_network
 from tests.helpers.networks import TINY_CONFIG, narrow, preset_config, random_image, random_weights
@@ -32,7 +32,7 @@ def allocated(model: RifeModel, scale: Scale, quality: Quality) -> int:
 
 @pytest.fixture(autouse=True)
 def _no_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyramid, "_STRIP_PIXELS", 1 << 30)
+    monkeypatch.setattr(level, "_STRIP_PIXELS", 1 << 30)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0, "auto"])
