@@ -112,8 +112,10 @@ class EnhancingNetwork:
 
 
 def _make_interpolator(model: RifeModel, options: RifeOptions) -> Interpolator[Any]:
+    settings = {"ensemble": options.ensemble, "quality": options.quality}
     return Interpolator(
         partial(model.encode, scale=options.scale),
-        partial(model.interpolate_each, ensemble=options.ensemble, quality=options.quality),
+        partial(model.interpolate_each, **settings),
         model.device,
+        partial(model.draft_each, **settings),
     )

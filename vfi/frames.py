@@ -7,7 +7,6 @@ A frame is [H, W, C], the layout of files and of ComfyUI's IMAGE: uint8 in [0, 2
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -62,7 +61,7 @@ def to_planar(pixels: Tensor, device: torch.device) -> Tensor:
         pixels: [H, W, C] uint8 or floating point; never modified.
         device: where the result lives.
     """
-    planar = rearrange(_to_device(pixels, device), "h w c -> 1 c h w")
+    planar = rearrange(to_device(pixels, device), "h w c -> 1 c h w")
     if pixels.dtype == torch.uint8:
         return planar.float().div_(255)
     return planar.float().contiguous()
@@ -75,51 +74,11 @@ def from_planar(image: Tensor, dtype: torch.dtype) -> Tensor:
     return pixels.contiguous()
 
 
-def _to_device(pixels: Tensor, device: torch.device) -> Tensor:
+def to_device(pixels: Tensor, device: torch.device) -> Tensor:
+    """Copy to a device, a GPU without waiting for it."""
     if device.type == "cuda" and pixels.device.type == "cpu":
         return pixels.pin_memory().to(device, non_blocking=True)
     return pixels.to(device)
-
-
-def to_host(frames: Iterable[Tensor], ahead: int = 2) -> Iterator[Tensor]:
-    """Copy frames to main memory, in order, while the next ones are computed.
-
-    Args:
-        frames: on any device; those already on the CPU are passed on as they are.
-        ahead: how many copies from a CUDA device may be in flight before the first is waited for.
-    """
-    in_flight: deque[_HostCopy] = deque()
-    for frame in frames:
-        in_flight.append(_start_host_copy(frame))
-        while in_flight and (len(in_flight) > ahead or in_flight[0].is_complete()):
-            yield in_flight.popleft().result()
-    yield from (copy.result() for copy in in_flight)
-
-
-@dataclass(frozen=True, slots=True)
-class _HostCopy:
-    """A copy of a frame to main memory, complete once an event on its device has happened."""
-
-    pixels: Tensor
-    event: torch.cuda.Event | None = None
-
-    def is_complete(self) -> bool:
-        return self.event is None or self.event.query()
-
-    def result(self) -> Tensor:
-        if self.event is not None:
-            self.event.synchronize()
-        return self.pixels
-
-
-def _start_host_copy(frame: Tensor) -> _HostCopy:
-    if frame.device.type != "cuda":
-        return _HostCopy(frame.cpu())
-    pixels = torch.empty(frame.shape, dtype=frame.dtype, pin_memory=True)
-    pixels.copy_(frame, non_blocking=True)
-    event = torch.cuda.Event()
-    event.record(torch.cuda.current_stream(frame.device))
-    return _HostCopy(pixels, event)
 
 
 def as_float(pixels: Tensor) -> Tensor:

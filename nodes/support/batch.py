@@ -79,6 +79,7 @@ def make_interpolator(
         partial(rife.encode, scale=scale),
         partial(rife.interpolate_each, quality=quality),
         rife.device,
+        partial(rife.draft_each, quality=quality),
     )
 
 

@@ -20,6 +20,7 @@ from .evaluations import Call, Evaluates, Evaluation
 from .gpu import Graphs, find_gpu
 from .graph_runner import GraphRunner
 from .selection import Selector
+from .timesteps import to_device
 from .timings import Timings
 
 if TYPE_CHECKING:
@@ -192,13 +193,14 @@ class Evaluator:
     def interpolate(
         self, pair: Pair, timesteps: Tensor, flow_scale: float, *, averaging: Averaging
     ) -> Tensor:
-        """Interpolate at [B, 1, 1, 1] timesteps: [B, 3 or 4, H, W].
+        """Interpolate at [B, 1, 1, 1] timesteps, on any device: [B, 3 or 4, H, W].
 
         A network that knows the middle only gives the nearest timestep that halving reaches.
         """
         if self._network.config.supports_any_timestep:
-            return self._interpolate(pair, timesteps, flow_scale, averaging=averaging)
-        half = timesteps.new_full((1, 1, 1, 1), 0.5)
+            times = to_device(timesteps, pair.frame0.device)
+            return self._interpolate(pair, times, flow_scale, averaging=averaging)
+        half = pair.frame0.new_full((1, 1, 1, 1), 0.5)
         items = zip(pair.items(), timesteps.flatten().tolist(), strict=True)
         frames = [
             bisect(
@@ -227,7 +229,8 @@ class Evaluator:
     def with_motion(
         self, pair: Pair, timesteps: Tensor, flow_scale: float, *, averaging: Averaging
     ) -> Interpolated:
-        """Interpolate the colours, and return the motion as well."""
+        """Interpolate the colours, and return the motion as well; see ``interpolate``."""
+        timesteps = to_device(timesteps, pair.frame0.device)
         call = Call(pair, timesteps, flow_scale, averaging == "last", finds_motion=True)
         chosen = self._choose(call, averaging)
         if chosen is not None:

@@ -13,16 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..networks import Averaging, Network, NetworkConfig
+from ..networks import Averaging, Network, NetworkConfig, Pair
 from .base import LoadedNetwork
-from .batching import Batcher, Finish
+from .batching import Batcher, Draft, Started, finished_behind
 from .evaluations import Evaluation
 from .evaluator import Evaluator
 from .features import Features, MotionBetween, pair_of
 from .overflow import FinitenessCheck
 from .scale import Scale, checked_scale, flow_scale_of
 from .timesteps import note_on_multiplier, timestep_tensor
-from .views import QUALITIES, PairView, Quality, make_views
+from .views import QUALITIES, PairView, Quality, averaged, make_views
 
 _GPU_BATCH_SIZE = 8
 """Frames of a pair that a GPU makes at a time, as long as they fit."""
@@ -157,12 +157,9 @@ class RifeModel(LoadedNetwork[Network]):
                 quality, or ``ensemble`` where the network has none.
             CheckpointError: the weights are damaged, so that the result is not finite.
         """
-        if quality == "ultra":
-            features0, features1 = map(self._coarser, (features0, features1))
-        views = self._views(features0, features1, ensemble=ensemble, quality=quality)
+        views, averaging = self._prepared(features0, features1, ensemble=ensemble, quality=quality)
         timesteps = timestep_tensor(timestep, features0.padded)
-        averaging = _averaging(features0, ensemble=ensemble, quality=quality)
-        return self._start(views, timesteps, features0, averaging)()
+        return self._start(views, timesteps, features0, averaging).finished()
 
     @torch.inference_mode()
     def interpolate_each(
@@ -174,33 +171,45 @@ class RifeModel(LoadedNetwork[Network]):
         ensemble: bool = False,
         quality: Quality = "fast",
     ) -> Iterator[Tensor]:
-        """Make the frames at several timesteps between two encoded frames; see ``interpolate``.
+        """Make the frames at several timesteps between two encoded frames, of batch size 1; see ``interpolate``.
 
         Views of the pair are prepared once. A GPU makes several frames at a time, fewer from then
         on where memory runs out. It begins with the next of these batches before the one before is read, so
         frames of two batches are held.
 
-        Args:
-            features0: the earlier frame, of batch size 1.
-            features1: the later frame.
-            timesteps: each in (0, 1).
-            ensemble: as for ``interpolate``.
-            quality: as for ``interpolate``.
-
         Yields:
             [1, 3 or 4, H, W] float32 in [0, 1], one per timestep, in their order.
         """
-        if quality == "ultra":
-            features0, features1 = map(self._coarser, (features0, features1))
-        views = self._views(features0, features1, ensemble=ensemble, quality=quality)
+        drafts = self.draft_each(
+            features0, features1, timesteps, ensemble=ensemble, quality=quality
+        )
+        yield from finished_behind(drafts) if self._works_ahead else (d.image for d in drafts)
+
+    @torch.inference_mode()
+    def draft_each(
+        self,
+        features0: Features,
+        features1: Features,
+        timesteps: Sequence[float],
+        *,
+        ensemble: bool = False,
+        quality: Quality = "fast",
+    ) -> Iterator[Draft]:
+        """Start with the frames that ``interpolate_each`` makes; see there.
+
+        For who makes frames of one pair after another: to keep a GPU busy, wait for a frame only once those of
+        the next pair were started.
+
+        Yields:
+            A draft per timestep. Whether it has to be made again is known once it is there; on a CPU it never
+            has.
+        """
+        views, averaging = self._prepared(features0, features1, ensemble=ensemble, quality=quality)
         all_timesteps = timestep_tensor(
             torch.tensor(timesteps), features0.padded.expand(len(timesteps), -1, -1, -1)
         )
-        averaging = _averaging(features0, ensemble=ensemble, quality=quality)
         yield from self._batcher.run(
-            lambda batch: self._start(views, batch, features0, averaging),
-            all_timesteps,
-            ahead=self._works_ahead,
+            lambda batch: self._start(views, batch, features0, averaging), all_timesteps
         )
 
     @torch.inference_mode()
@@ -218,14 +227,13 @@ class RifeModel(LoadedNetwork[Network]):
             ValueError: as for ``interpolate``, or a timestep other than 0.5 for a network that
                 knows the middle only.
         """
-        (view,) = self._views(features0, features1, ensemble=ensemble, quality="fast")
+        (view,), averaging = self._prepared(features0, features1, ensemble=ensemble, quality="fast")
         timesteps = timestep_tensor(timestep, features0.padded)
         if not self.config.supports_any_timestep and bool((timesteps != 0.5).any()):
             raise ValueError(
                 f"RIFE {self.name} finds the motion at timestep 0.5 only, "
                 f"got {timesteps.flatten().tolist()}"
             )
-        averaging = _averaging(features0, ensemble=ensemble, quality="fast")
         result = self._evaluator.with_motion(
             view.pair, timesteps, view.flow_scale, averaging=averaging
         )
@@ -250,10 +258,12 @@ class RifeModel(LoadedNetwork[Network]):
         """On a CPU whoever starts a batch has waited for it."""
         return self.device.type != "cpu"
 
-    def _views(
+    def _prepared(
         self, features0: Features, features1: Features, *, ensemble: bool, quality: Quality
-    ) -> list[PairView]:
-        """Check that two frames fit together, and list the views whose results are averaged."""
+    ) -> tuple[list[PairView], Averaging]:
+        """Check that two frames fit together; list the views that are averaged, and say which steps are."""
+        if quality == "ultra":
+            features0, features1 = map(self._coarser, (features0, features1))
         pair = pair_of(features0, features1)
         if ensemble and not self.config.supports_ensemble:
             raise ValueError(
@@ -261,39 +271,35 @@ class RifeModel(LoadedNetwork[Network]):
             )
         if quality not in QUALITIES:
             raise ValueError(f"quality must be one of {QUALITIES}, got {quality!r}")
-        return make_views(pair, quality, features0.flow_scale, self._evaluator.encode_frame)
+        averaging: Averaging = "last" if quality == "ultra" else features0.averaging
+        views = make_views(pair, quality, features0.flow_scale, self._evaluator.encode_frame)
+        return views, "all" if ensemble else averaging
 
+    @torch.inference_mode()
     def _start(
         self,
         views: Sequence[PairView],
         timesteps: Tensor,
         features: Features,
         averaging: Averaging,
-    ) -> Finish:
-        """Begin with the average of all views; what this returns waits, and makes it in float32 if need be."""
-        out = self._average(views, timesteps, averaging)
+    ) -> Started:
+        """Begin with the average of all views; it is made again in float32 if need be."""
+
+        def interpolate(view: PairView, pair: Pair, times: Tensor) -> Tensor:
+            return self._evaluator.interpolate(pair, times, view.flow_scale, averaging=averaging)
+
+        out = averaged(views, timesteps, interpolate)
         check = FinitenessCheck(out)
 
-        def finish() -> Tensor:
-            if self._is_overflow(check):
-                return self._start_in_float32(views, timesteps, features, averaging)()
-            return features.cropped(out)
+        @torch.inference_mode()
+        def mend() -> Tensor | None:
+            if not self._is_overflow(check):
+                return None
+            return self._start_in_float32(views, timesteps, features, averaging).finished()
 
-        return finish
-
-    def _average(
-        self, views: Sequence[PairView], timesteps: Tensor, averaging: Averaging
-    ) -> Tensor:
-        out: Tensor | None = None
-        for view in views:
-            pair, times = view.pair.expanded(len(timesteps)), view.timesteps(timesteps)
-            frame = self._evaluator.interpolate(pair, times, view.flow_scale, averaging=averaging)
-            frame = view.restored(frame)
-            if view.weight != 1:
-                frame = frame * view.weight
-            out = frame if out is None else out + frame
-        assert out is not None  # there is always a view
-        return out
+        started = Started(features.cropped(out), mend)
+        # On a CPU there is nothing to wait for.
+        return started if self._works_ahead else Started(started.finished(), lambda: None)
 
     def _start_in_float32(
         self,
@@ -301,7 +307,7 @@ class RifeModel(LoadedNetwork[Network]):
         timesteps: Tensor,
         features: Features,
         averaging: Averaging,
-    ) -> Finish:
+    ) -> Started:
         """Do it again with convolutions in float32, the frames encoded anew."""
         model = self._float32_model
 
@@ -341,10 +347,3 @@ class RifeModel(LoadedNetwork[Network]):
         """Encode two frames and interpolate between them; see ``encode`` and ``interpolate``."""
         features0, features1 = self.encode(img0, scale=scale), self.encode(img1, scale=scale)
         return self.interpolate(features0, features1, timestep, ensemble=ensemble, quality=quality)
-
-
-def _averaging(features: Features, *, ensemble: bool, quality: Quality) -> Averaging:
-    """Tell which steps are averaged with those for the swapped pair."""
-    if ensemble:
-        return "all"
-    return "last" if quality == "ultra" else features.averaging

@@ -9,7 +9,9 @@ from ..networks import NetworkConfig
 
 
 def timestep_tensor(timestep: float | Tensor, frames: Tensor) -> Tensor:
-    """Convert to [B, 1, 1, 1] float32 on the device of ``frames``.
+    """Convert to [B, 1, 1, 1] float32 in main memory, one per frame.
+
+    They stay there until a network needs them: what reads them would wait for a GPU otherwise.
 
     Raises:
         ValueError: it is not one, or not one per frame, or outside (0, 1).
@@ -22,9 +24,15 @@ def timestep_tensor(timestep: float | Tensor, frames: Tensor) -> Tensor:
         )
     if not bool(((timesteps > 0) & (timesteps < 1)).all()):
         raise ValueError(f"timestep must lie in (0, 1), got {timesteps.tolist()}")
-    # Not waiting is safe: the driver keeps a copy of memory that is not pinned before it returns.
-    moved = timesteps.to(frames.device, non_blocking=True)
-    return moved.expand(len(frames)).reshape(-1, 1, 1, 1)
+    return timesteps.cpu().expand(len(frames)).reshape(-1, 1, 1, 1)
+
+
+def to_device(timesteps: Tensor, device: torch.device) -> Tensor:
+    """Copy timesteps to where a network runs, without waiting for it."""
+    if device.type != "cuda" or timesteps.device.type != "cpu":
+        return timesteps.to(device)
+    # Of memory that is not pinned, a driver may begin to copy only once all work before is done.
+    return timesteps.pin_memory().to(device, non_blocking=True)
 
 
 def note_on_multiplier(name: str, config: NetworkConfig, multiplier: int) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -98,3 +98,26 @@ def _views_at_two_scales(
             view = view.encoded(encode_here)
         views += [view, view.flipped(encode_here)]
     return views
+
+
+def averaged(
+    views: Sequence[PairView],
+    timesteps: Tensor,
+    interpolate: Callable[[PairView, Pair, Tensor], Tensor],
+) -> Tensor:
+    """Interpolate in each view, and average the results.
+
+    Args:
+        views: at least one, of a pair of frames.
+        timesteps: [B, 1, 1, 1], of the pair.
+        interpolate: makes the frames [B, C, H, W] of a view, given its pair B times and its timesteps.
+    """
+    out: Tensor | None = None
+    for view in views:
+        frame = interpolate(view, view.pair.expanded(len(timesteps)), view.timesteps(timesteps))
+        frame = view.restored(frame)
+        if view.weight != 1:
+            frame = frame * view.weight
+        out = frame if out is None else out + frame
+    assert out is not None  # there is always a view
+    return out

@@ -3,9 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from vfi import frames as frames_module
 from vfi.errors import InputError
 from vfi.frames import (
     Frame,
@@ -116,46 +114,6 @@ def test_model_output_is_clamped_and_not_modified():
 
     assert pixels.flatten().tolist() == [0, 0.5, 1]
     assert image.flatten().tolist() == [-0.5, 0.5, 1.5]
-
-
-class Event:
-    """A copy from a GPU that is complete only once it is waited for."""
-
-    def __init__(self) -> None:
-        self.is_waited_for = False
-
-    def query(self) -> bool:
-        return False
-
-    def synchronize(self) -> None:
-        self.is_waited_for = True
-
-
-def test_frames_on_their_way_are_waited_for_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    events: list[Event] = []
-
-    def start(frame: Tensor) -> frames_module._HostCopy:
-        if frame.item() == 0:  # an original, which is there already
-            return frames_module._HostCopy(frame)
-        events.append(Event())
-        return frames_module._HostCopy(frame, events[-1])
-
-    monkeypatch.setattr(frames_module, "_start_host_copy", start)
-    stream = frames_module.to_host(torch.tensor([0, 1, 2, 0, 3, 0]), ahead=2)
-    assert next(stream).item() == 0
-    assert not events  # nothing is made before it is wanted
-    assert next(stream).item() == 1
-    assert [event.is_waited_for for event in events] == [True, False]
-    assert [frame.item() for frame in stream] == [2, 0, 3, 0]
-    assert all(event.is_waited_for for event in events)
-
-
-def test_frames_in_main_memory_are_the_same_tensors_at_once() -> None:
-    given = [torch.zeros(2, 2, 3) for _ in range(3)]
-    taken = iter(given)
-    stream = frames_module.to_host(taken)
-    assert next(stream) is given[0]
-    assert len(list(taken)) == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..alpha import premultiply_image, unpremultiply_image
-from ..frames import Frame, from_planar, to_host, to_planar
+from ..frames import Frame, from_planar, to_planar
+from .arrival import to_host
 from .protocol import FeaturesT, FrameEnhancer
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from functools import partial
 from itertools import chain, islice, repeat
 from typing import Generic
 
@@ -14,8 +15,9 @@ from torch import Tensor
 
 from ..alpha import cross_fade, premultiply_image, unpremultiply_image
 from ..errors import InputError
-from ..frames import Frame, from_planar, to_host, to_planar
+from ..frames import Frame, from_planar, to_planar
 from ..timing import Schedule
+from .arrival import Pending, to_host
 from .protocol import FeaturesT, Interpolator
 from .still_regions import protect, restore_still, still_region
 
@@ -75,8 +77,8 @@ def _interpolate_on_device(
     schedule: Schedule,
     compare: Compare | None,
     first: int,
-) -> Iterator[Tensor]:
-    """Yield the outputs; new frames are on the model's device."""
+) -> Iterator[Pending]:
+    """Yield the outputs; new frames are on the model's device, and it may still be working on them."""
     iterator = iter(frames)
     current = next(iterator, None)
     if current is None:
@@ -84,7 +86,7 @@ def _interpolate_on_device(
     is_alone = True
     num_scheduled = schedule.count_before(current.time)  # outputs of the pairs so far
     number = first  # of the next output
-    held_back: list[Tensor] = []  # at most one, which the end of the clip may cut off
+    held_back: list[Pending] = []  # at most one, which the end of the clip may cut off
     for following in iterator:
         is_alone = False
         timesteps = schedule.timesteps_between(current.time, following.time)
@@ -94,14 +96,14 @@ def _interpolate_on_device(
         if compare:
             outputs = _compared(compare, current.pixels, outputs, num_scheduled - len(wanted))
         outputs = chain(held_back, outputs)
-        for pixels in islice(outputs, max(schedule.count_certain(following.time) - number, 0)):
+        for output in islice(outputs, max(schedule.count_certain(following.time) - number, 0)):
             number += 1
-            yield pixels
+            yield output
         held_back = list(outputs)
         current = following
     if is_alone:
         raise _too_few("one frame")
-    ending = repeat(current.pixels)
+    ending = repeat(Pending(current.pixels))
     if compare:
         ending = _compared(compare, current.pixels, ending, max(num_scheduled, first))
     count = schedule.count(current.time, current.duration)
@@ -115,11 +117,15 @@ def _too_few(found: str) -> InputError:
 
 
 def _compared(
-    compare: Compare, source: Tensor, outputs: Iterable[Tensor], first: int
-) -> Iterator[Tensor]:
-    """Apply ``compare`` to outputs of one source frame, numbered from ``first``."""
-    for number, pixels in enumerate(to_host(outputs), first):
-        yield compare(source, pixels, number)
+    compare: Compare, source: Tensor, outputs: Iterable[Pending], first: int
+) -> Iterator[Pending]:
+    """Let ``compare`` show outputs of one source frame, numbered from ``first``."""
+    for number, output in enumerate(outputs, first):
+
+        def shown(pixels: Tensor, number: int = number) -> Tensor:
+            return compare(source, pixels, number)
+
+        yield replace(output, shown=shown)
 
 
 @dataclass(slots=True)
@@ -137,6 +143,32 @@ class _DeviceFrame(Generic[FeaturesT]):
     features: FeaturesT | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Finishing:
+    """From a model's images to outputs of a pair; see ``_DeviceFrame``."""
+
+    frames: tuple[Frame, Frame]
+    images: tuple[Tensor, Tensor]
+    straight: tuple[Tensor, Tensor]
+    still: Tensor | None
+
+    def pixels(self, image: Tensor, time: float) -> Tensor:
+        """Return the output at ``time``, [H, W, C], for an image [1, C, H, W] in [0, 1], premultiplied."""
+        if self.still is not None:
+            image = restore_still(image, *self.images, self.still, time)
+        nearest = 0 if time <= 0.5 else 1
+        mask = self.frames[nearest].mask
+        if mask is not None:
+            image = protect(image, self.images[nearest], mask)
+        image = unpremultiply_image(image, *self.straight, time)
+        return from_planar(image, self.frames[0].pixels.dtype)
+
+    def mended(self, mend: Callable[[], Tensor | None], time: float) -> Tensor | None:
+        """Return the output of an image that had to be made again, or None; waits."""
+        image = mend()
+        return None if image is None else self.pixels(image, time)
+
+
 # Closer to a frame than this, nothing has moved by a visible part of a pixel, and what a network is
 # told, a float32, may be 0 or 1.
 _CLOSE = Fraction(1, 1_000_000)
@@ -152,47 +184,54 @@ class _PairInterpolator(Generic[FeaturesT]):
 
     def outputs(
         self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Pending]:
         """Yield the outputs of a pair at increasing timesteps in [0, 1)."""
         num_first = sum(step <= _CLOSE for step in timesteps)
         num_last = sum(step >= 1 - _CLOSE for step in timesteps)
         between = timesteps[num_first : len(timesteps) - num_last]
-        yield from repeat(frame0.pixels, num_first)
+        yield from repeat(Pending(frame0.pixels), num_first)
         if between:
             yield from self._between(frame0, frame1, between)
-        yield from repeat(frame1.pixels, num_last)
+        yield from repeat(Pending(frame1.pixels), num_last)
 
     def _between(
         self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Pending]:
         if frame1.begins_scene:
-            yield from (_output_at_cut(frame0, frame1, step, self._at_cut) for step in timesteps)
+            for step in timesteps:
+                yield Pending(_output_at_cut(frame0, frame1, step, self._at_cut))
         else:
             yield from self._interpolate(frame0, frame1, timesteps)
 
     def _interpolate(
         self, frame0: Frame, frame1: Frame, timesteps: Sequence[Fraction]
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Pending]:
         pair = {frame.time: self._to_device(frame) for frame in (frame0, frame1)}
         self._on_device = pair  # earlier frames are released here
-        image0, image1 = (frame.image for frame in pair.values())
-        straight0, straight1 = (frame.straight for frame in pair.values())
-        still = still_region(image0, image1)
+        device_frame0, device_frame1 = pair.values()
+        still = still_region(device_frame0.image, device_frame1.image)
         still_share = _share_of(still, frame0.pixels, frame1.pixels)
         if still_share == 1:
-            yield from (cross_fade(frame0.pixels, frame1.pixels, float(t)) for t in timesteps)
+            for step in timesteps:
+                yield Pending(cross_fade(frame0.pixels, frame1.pixels, float(step)))
             return
-        features0, features1 = map(self._features, pair.values())
+        features0, features1 = self._features(device_frame0), self._features(device_frame1)
         times = [float(timestep) for timestep in timesteps]
-        images = self._interpolator.interpolate(features0, features1, times)
-        for time, image in zip(times, images, strict=True):
-            if still_share:
-                image = restore_still(image, image0, image1, still, time)
-            nearest, original = (frame0, image0) if time <= 0.5 else (frame1, image1)
-            if nearest.mask is not None:
-                image = protect(image, original, nearest.mask)
-            image = unpremultiply_image(image, straight0, straight1, time)
-            yield from_planar(image, frame0.pixels.dtype)
+        finishing = _Finishing(
+            (frame0, frame1),
+            (device_frame0.image, device_frame1.image),
+            (device_frame0.straight, device_frame1.straight),
+            still if still_share else None,
+        )
+        if self._interpolator.draft is None or self._interpolator.device.type == "cpu":
+            images = self._interpolator.interpolate(features0, features1, times)
+            for time, image in zip(times, images, strict=True):
+                yield Pending(finishing.pixels(image, time))
+            return
+        drafts = self._interpolator.draft(features0, features1, times)
+        for time, draft in zip(times, drafts, strict=True):
+            pixels = finishing.pixels(draft.image, time)
+            yield Pending(pixels, partial(finishing.mended, draft.mended, time), draft.batch)
 
     def _to_device(self, frame: Frame) -> _DeviceFrame[FeaturesT]:
         if known := self._on_device.get(frame.time):

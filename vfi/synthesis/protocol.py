@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 FeaturesT = TypeVar("FeaturesT")
+
+
+class Draft(Protocol):
+    """A new frame that a device may still be working on."""
+
+    @property
+    def image(self) -> Tensor:
+        """[1, C, H, W] in [0, 1], unless ``mended`` gives another one."""
+        ...
+
+    @property
+    def mended(self) -> Callable[[], Tensor | None]:
+        """Waits until it is made; None where ``image`` is right, else what takes its place."""
+        ...
+
+    @property
+    def batch(self) -> object:
+        """The same object for frames that are computed together."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +41,14 @@ class Interpolator(Generic[FeaturesT]):
         interpolate: features of the earlier and the later frame and increasing timesteps in
             (0, 1) -> [1, C, H, W] in [0, 1] for each, lazily.
         device: of the input of ``encode``.
+        draft: the same as ``interpolate``, for who looks at frames only once those of the next pair were
+            started; None where nothing is gained by that.
     """
 
     encode: Callable[[Tensor], FeaturesT]
     interpolate: Callable[[FeaturesT, FeaturesT, Sequence[float]], Iterator[Tensor]]
     device: torch.device
+    draft: Callable[[FeaturesT, FeaturesT, Sequence[float]], Iterator[Draft]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

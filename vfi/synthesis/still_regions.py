@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..frames import to_device
+
 # A pixel is still when no channel changes by more than this many of 255 levels: compression makes
 # background flicker by one or two. On triples of six real clips (middle frame left out, 4.26) the
 # still regions change PSNR by 0.000 to +0.018 dB with 2 levels; by -0.07 to +0.005 dB with 4.
@@ -54,4 +56,5 @@ def protect(image: Tensor, original: Tensor, mask: Tensor) -> Tensor:
         original: the source frame nearest in time, same shape.
         mask: [H, W] in [0, 1], any floating point type and device.
     """
-    return torch.lerp(image, original, mask.to(image).expand_as(image))
+    mask = to_device(mask, image.device).to(image.dtype)
+    return torch.lerp(image, original, mask.expand_as(image))

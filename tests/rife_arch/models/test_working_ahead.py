@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from rife_arch import RifeModel
 from rife_arch.errors import CheckpointError
-from rife_arch.models.batching import Batcher, Finish
+from rife_arch.models.batching import Batcher, Start, Started, finished_behind
 from tests.helpers.fake_gpu import Reads
 from tests.helpers.networks import narrow, preset_config, random_image, random_model
 
@@ -104,31 +105,32 @@ class Worker:
         self.alive = self.most = 0
         self.started: list[int] = []
 
-    def start(self, batch: Tensor) -> Finish:
+    def start(self, batch: Tensor) -> Started:
         if self.alive + len(batch) > self.room:
             raise torch.OutOfMemoryError("out of memory")
         self.started.append(len(batch))
         self.alive += len(batch)
         self.most = max(self.most, self.alive)
 
-        def finish() -> Tensor:
+        def mend() -> None:
             self.alive -= len(batch)
-            return batch * 2
 
-        return finish
+        return Started(batch * 2, mend)
 
 
-@pytest.mark.parametrize("ahead", [False, True])
+def finished(batcher: Batcher, start: Start, items: Tensor) -> list[int]:
+    return [int(one) for one in finished_behind(batcher.run(start, items))]
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 8])
-def test_results_come_in_order_one_per_item(count: int, *, ahead: bool) -> None:
+def test_results_come_in_order_one_per_item(count: int) -> None:
     items = torch.arange(count)
-    found = list(Batcher(3).run(Worker(100).start, items, ahead=ahead))
-    assert [int(one) for one in found] == (items * 2).tolist()
+    assert finished(Batcher(3), Worker(100).start, items) == (items * 2).tolist()
 
 
 def test_one_more_batch_is_held_and_no_more() -> None:
     worker = Worker(100)
-    list(Batcher(3).run(worker.start, torch.arange(20), ahead=True))
+    finished(Batcher(3), worker.start, torch.arange(20))
     assert worker.most == 6
 
 
@@ -137,24 +139,43 @@ def test_one_more_batch_is_held_and_no_more() -> None:
 )
 def test_memory_for_one_batch_is_enough(room: int, started: list[int]) -> None:
     worker, batcher = Worker(room), Batcher(4 if room == 2 else 3)
-    found = list(batcher.run(worker.start, torch.arange(9), ahead=True))
-    assert [int(one) for one in found] == list(range(0, 18, 2))
+    assert finished(batcher, worker.start, torch.arange(9)) == list(range(0, 18, 2))
     assert worker.started == started
 
 
 def test_memory_for_no_item_is_an_error() -> None:
     with pytest.raises(torch.OutOfMemoryError):
-        list(Batcher(3).run(Worker(0).start, torch.arange(9), ahead=True))
+        finished(Batcher(3), Worker(0).start, torch.arange(9))
 
 
 def test_memory_that_ends_when_a_batch_is_made_again_takes_smaller_ones() -> None:
-    def start(batch: Tensor) -> Callable[[], Tensor]:
-        def finish() -> Tensor:
+    def start(batch: Tensor) -> Started:
+        def mend() -> Tensor:
             if len(batch) > 1:
                 raise torch.OutOfMemoryError("out of memory")
             return batch * 2
 
-        return finish
+        return Started(batch * 0, mend)
 
-    found = list(Batcher(4).run(start, torch.arange(9), ahead=True))
-    assert [int(one) for one in found] == list(range(0, 18, 2))
+    assert finished(Batcher(4), start, torch.arange(9)) == list(range(0, 18, 2))
+
+
+def test_batches_of_another_pair_are_finished_first_where_they_fill_the_memory() -> None:
+    worker, batcher = Worker(3), Batcher(3)
+    held = list(batcher.run(worker.start, torch.arange(3)))  # which nobody has asked for yet
+    assert finished(batcher, worker.start, torch.arange(3, 6)) == [6, 8, 10]
+    assert worker.started == [3, 3]
+    assert batcher.size == 3
+    assert [held_draft.mended() for held_draft in held] == [None, None, None]
+
+
+def test_what_nobody_waits_for_is_not_kept() -> None:
+    def start(batch: Tensor) -> Started:
+        needed = torch.zeros(1)  # to do it again
+        kept.append(weakref.ref(needed))
+        return Started(batch, lambda: needed)
+
+    kept: list[weakref.ref[Tensor]] = []
+    batcher = Batcher(3)
+    list(batcher.run(start, torch.arange(3)))
+    assert kept[0]() is None
