@@ -11,6 +11,7 @@ from .errors import (
     CheckpointMismatchError,
     DownloadError,
     EvaluationError,
+    NotEnoughMemoryError,
     RifeError,
     UnsupportedCheckpointError,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "IFNetConfig",
     "MotionBetween",
     "NetworkConfig",
+    "NotEnoughMemoryError",
     "Quality",
     "RifeError",
     "RifeModel",

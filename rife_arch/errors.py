@@ -8,12 +8,15 @@
     │   └── CheckpointMismatchError         a family matches, single keys do not
     ├── CatalogError                        a name or an entry of the catalogue is wrong
     │   └── DownloadError                   no source of an entry could be fetched and verified
-    └── EvaluationError                     the way asked for to evaluate a network cannot run here
+    ├── EvaluationError                     the way asked for to evaluate a network cannot run here
+    └── NotEnoughMemoryError                a frame does not fit into the memory of its device
 
 A message begins with the file or option it is about, and says what is wrong and what to do next;
 ``expected <x>, got <y>`` only where that is clearest. Functions on tensors raise plain
 ``ValueError``.
 """
+
+import torch
 
 
 class RifeError(Exception):
@@ -66,3 +69,10 @@ class DownloadError(CatalogError):
 
 class EvaluationError(RifeError):
     """A network cannot be evaluated in the way that was asked for; the message says why."""
+
+
+class NotEnoughMemoryError(RifeError, torch.OutOfMemoryError):
+    """A single frame does not fit into a device's memory; the message says what would help.
+
+    A ``torch.OutOfMemoryError`` too: programs such as ComfyUI make room where they see one.
+    """

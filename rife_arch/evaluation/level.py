@@ -13,7 +13,12 @@ from .enlarged_stem import EnlargedStem
 from .resampling import neighbours, read_positions
 
 _STRIP_PIXELS = 1 << 16
-"""Sampled pixels per strip on a CPU: 14 float32 planes of it are 4 MB."""
+"""Sampled pixels per strip on a CPU, where 14 float32 planes of it are 4 MB, and where memory is short."""
+
+
+def pixels_per_strip(device: torch.device, *, saves_memory: bool) -> int | None:
+    """Tell how many pixels to sample at a time; None: all of a frame."""
+    return _STRIP_PIXELS if saves_memory or device.type == "cpu" else None
 
 
 class Level:
@@ -34,9 +39,12 @@ class Level:
         scale: float,
         update_reductions: Sequence[int],
         stem: ActivatedConv | None = None,
+        *,
+        num_sampled: int | None,
     ) -> None:
         height, width = frame.shape[2:]
         self.scale = scale
+        self._num_sampled = num_sampled
         self.enlarged_stem = EnlargedStem(stem) if stem is not None and scale < 1 else None
         reduction = max(1, int(scale))  # enlarging is left to the first convolution
         self.height, self.width = height // reduction, width // reduction
@@ -53,10 +61,11 @@ class Level:
             all_rows, all_cols = torch.arange(self.height), torch.arange(self.width)
             self._carry = _Enlargement(size, last // reduction, all_rows, all_cols, frame.device)
 
-    def strips(self, num_rows: int, device: torch.device) -> Iterator[slice]:
-        """Cut ``num_rows`` rows of the reduced frame into strips; one strip unless on a CPU."""
+    def strips(self, num_rows: int) -> Iterator[slice]:
+        """Cut ``num_rows`` rows of the reduced frame into strips of ``num_sampled`` pixels; None: into one."""
         pixels_per_row = len(self.cols) * self._rows_per_row
-        step = max(2, _STRIP_PIXELS // pixels_per_row) if device.type == "cpu" else num_rows
+        limit = self._num_sampled
+        step = num_rows if limit is None else max(2, limit // pixels_per_row)
         for start in range(0, num_rows, step):
             yield slice(start, min(start + step, num_rows))
 

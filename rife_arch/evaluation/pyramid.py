@@ -31,7 +31,7 @@ from ..networks import (
     Motion,
     Pair,
 )
-from .level import Level
+from .level import Level, pixels_per_strip
 from .orientation import average_of_both, oriented
 from .tables import Tables
 
@@ -39,8 +39,15 @@ from .tables import Tables
 class Pyramid:
     """Evaluates one network; keeps tables for the last sizes and scales of frames."""
 
-    def __init__(self, network: IFNet) -> None:
+    def __init__(self, network: IFNet, *, saves_memory: bool = False) -> None:
+        """Prepare nothing yet.
+
+        Args:
+            network: any for which ``supports_pyramid`` is true.
+            saves_memory: work in strips of rows on any device, not only on a CPU.
+        """
         self._network = network
+        self._saves_memory = saves_memory
         self._tables = Tables[list[Level]]()
 
     def encode_frame(self, img: Tensor) -> Tensor:
@@ -84,7 +91,9 @@ class Pyramid:
             is_last = len(updates) == len(levels) - 1
             both_ways = averages and is_last
             stems = _stems(block, level, pair, timestep, updates, both_ways)
-            updates.append(_run_block(block, stems, level.scale, is_last=is_last))
+            num_rows = level.height // (2 if level.enlarged_stem is None else 1)
+            joined = _joined(stems, num_rows)
+            updates.append(_run_block(block, joined, level.scale, is_last=is_last))
         return frame_level, updates
 
     def _levels_for(self, frame: Tensor, flow_scale: float) -> list[Level]:
@@ -98,11 +107,12 @@ class Pyramid:
             max(1, int(block.enlargement(scale)))
             for block, scale in zip(blocks, scales, strict=True)
         ]
+        most = pixels_per_strip(frame.device, saves_memory=self._saves_memory)
         levels = [
-            Level(frame, scale, reductions[:index], block.halvings[0])
+            Level(frame, scale, reductions[:index], block.halvings[0], num_sampled=most)
             for index, (block, scale) in enumerate(zip(blocks, scales, strict=True))
         ]
-        return [*levels, Level(frame, 1, reductions)]
+        return [*levels, Level(frame, 1, reductions, num_sampled=most)]
 
 
 def _stems(
@@ -114,9 +124,9 @@ def _stems(
     both_ways: bool,
 ) -> Iterator[list[Tensor]]:
     """Yield what a block's first convolution returns, in strips of rows; see ``oriented``."""
-    device, inputs = pair.frame0.device, (pair, timestep, updates, block.config)
+    inputs = pair, timestep, updates, block.config
     if level.enlarged_stem is not None:
-        for rows in level.strips(level.height, device):
+        for rows in level.strips(level.height):
             x = _bordered_input(level, rows, *inputs)
             is_top = rows.start == 0
             yield [
@@ -125,7 +135,7 @@ def _stems(
             ]
         return
     # The first convolution halves: its row i reads rows 2i - 1, 2i and 2i + 1.
-    for out_rows in level.strips(level.height // 2, device):
+    for out_rows in level.strips(level.height // 2):
         rows = slice(max(2 * out_rows.start - 1, 0), 2 * out_rows.stop)
         x = _block_input(level, rows, *inputs)
         pad = (0, 0, int(rows.start == 0), 0)
@@ -184,18 +194,44 @@ def _summed_parts(updates: Sequence[Tensor], config: IFNetConfig) -> list[Tensor
     return [update[:, :num_summed] for update in updates]
 
 
-def _run_block(
-    block: FlowBlock, stems: Iterable[list[Tensor]], scale: float, *, is_last: bool
-) -> Tensor:
-    """Run a block; returns its update at its own resolution, flow in px of the frame.
+def _joined(strips: Iterable[list[Tensor]], num_rows: int) -> list[Tensor]:
+    """Put strips of rows together, each of the parts [B, C, n, w] to [B, C, ``num_rows``, w]."""
+    whole: list[Tensor] = []
+    row = 0
+    for parts in strips:
+        if parts[0].shape[2] == num_rows:
+            whole = parts  # not returned here: until the next strip is asked for, its input is kept
+            continue
+        whole = whole or [_empty_like(part, num_rows) for part in parts]
+        end = row + parts[0].shape[2]
+        for out, part in zip(whole, parts, strict=True):
+            out[:, :, row:end] = part
+        row = end
+    return whole
+
+
+def _empty_like(part: Tensor, num_rows: int) -> Tensor:
+    batch, channels, _, width = part.shape
+    is_interleaved = not part.is_contiguous() and part.is_contiguous(
+        memory_format=torch.channels_last
+    )
+    layout = torch.channels_last if is_interleaved else torch.contiguous_format
+    shape = batch, channels, num_rows, width
+    return torch.empty(shape, dtype=part.dtype, device=part.device, memory_format=layout)
+
+
+def _run_block(block: FlowBlock, stems: list[Tensor], scale: float, *, is_last: bool) -> Tensor:
+    """Run a block on what its first convolution returns; gives its update at its own resolution.
+
+    Flow is in px of the frame.
 
     Where ``stems`` are of both orientations, the update is the average of both.
     """
     num_channels = 5 if is_last else 5 + block.config.hidden_features
     factor = block.enlargement(scale)
     outs: list[Tensor] = []
-    for parts in zip(*stems, strict=True):
-        x = block.trunk(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
+    while stems:
+        x = block.trunk(stems.pop(0))
         outs.append(block.head(x, num_channels, halves=factor < 1).float().contiguous())
     out = outs[0] if len(outs) == 1 else average_of_both(*outs)
     out[:, :4] *= factor
@@ -217,7 +253,7 @@ def _blend(
     colours = pair.colours()
     parts = _summed_parts(updates, config)
     out = colours.frame0.new_empty(batch, 3, height, width)
-    for rows in level.strips(height, out.device):
+    for rows in level.strips(height):
         summed = level.sampled(parts, rows)
         mask_logits = summed[:, 4:]
         if not config.accumulates_mask:

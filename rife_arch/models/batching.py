@@ -79,8 +79,15 @@ class Batcher:
         size: the largest batch from now on.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, save_memory: Callable[[], bool] = lambda: False) -> None:
+        """Begin with batches of a size.
+
+        Args:
+            size: the largest batch.
+            save_memory: called where a single item does not fit; whether it may be tried again.
+        """
         self.size = size
+        self._save_memory = save_memory
         self._newest: Callable[[], _Batch | None] = lambda: None
 
     def run(self, start: Start, items: Tensor) -> Iterator[Draft]:
@@ -110,18 +117,26 @@ class Batcher:
 
     def _started(self, start: Start, batch: Tensor) -> Started | None:
         """Begin with a batch; None where memory ran out, and there is something to try again with."""
-        newest = self._newest()
         try:
             return start(batch)
         except (MemoryError, RuntimeError) as error:
-            is_last_try = (newest is None or newest.is_settled) and len(batch) == 1
-            if is_last_try or not is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
-        if newest is None or newest.is_settled:
-            self.size = len(batch) // 2
-        else:  # what it holds may be what fills the memory
-            newest.settle()
+            shortage = error.with_traceback(None)  # which keeps what failed in memory
+        if not self._makes_room(len(batch)):
+            raise shortage
         return None
+
+    def _makes_room(self, length: int) -> bool:
+        """Give up what the batch before holds, half of this one, or speed; tell whether anything was left."""
+        newest = self._newest()
+        if newest is not None and not newest.is_settled:
+            newest.settle()
+        elif length > 1:
+            self.size = length // 2
+        else:
+            return self._save_memory()
+        return True
 
 
 class _Batch:

@@ -31,7 +31,12 @@ ResultT = TypeVar("ResultT", Tensor, Interpolated)
 
 
 class Evaluator:
-    """Runs one network, by default the fastest way that gives the same result."""
+    """Runs one network, by default the fastest way that gives the same result.
+
+    Attributes:
+        label: what messages call the network.
+        saves_memory: works in strips of rows.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class Evaluator:
         torch_compile: bool,
         label: str = "RIFE",
         measures: bool = True,
+        saves_memory: bool = False,
     ) -> None:
         """Choose nothing yet: the network may still move to another device.
 
@@ -50,13 +56,15 @@ class Evaluator:
             torch_compile: compile ``exact`` or ``plain`` with torch.
             label: what the log and messages call the network.
             measures: "auto" on a GPU is measured; else it is ``exact`` where that can be.
+            saves_memory: see ``save_memory``.
         """
         self._network = network
         self._requested: Evaluation = evaluation
         self._torch_compile = torch_compile
         self._uses_torch_compile = torch_compile  # until that fails
-        self._label = label
+        self.label = label
         self._measures = measures and not torch_compile
+        self.saves_memory = saves_memory
 
     def evaluation(self, flow_scale: float, device: torch.device | None = None) -> Evaluation:
         """Tell how frames are computed; see ``RifeModel.evaluation``."""
@@ -70,6 +78,25 @@ class Evaluator:
         if wanted == "auto" and self._measures and find_gpu(device):
             return "auto"
         return "fused" if self._why_not_fused(device) is None else "exact"
+
+    def save_memory(self) -> bool:
+        """Work in strips of rows from now on, which takes less memory and more time.
+
+        Returns False where it does so already, or cannot: the way was chosen, or the network has no other.
+        """
+        can_save = self._requested in ("auto", "exact") and supports_pyramid(
+            self._network.config, 1
+        )
+        if self.saves_memory or not can_save:
+            return False
+        _log.warning(
+            "%s: memory ran out; from now on frames are made in strips of rows, which takes less, and longer",
+            self.label,
+        )
+        self.saves_memory = True
+        for name in ("_pyramid", "_selector"):  # a graph keeps its memory
+            self.__dict__.pop(name, None)
+        return True
 
     def require(self, device: torch.device, flow_scale: float) -> None:
         """Refuse what was asked for and cannot run; see ``RifeModel.require_evaluation``."""
@@ -85,9 +112,9 @@ class Evaluator:
         if wanted in ("auto", "plain"):
             return None
         if not supports_pyramid(self._network.config, 1):
-            return f"{self._label} can be evaluated as plain only"
+            return f"{self.label} can be evaluated as plain only"
         if not supports_pyramid(self._network.config, flow_scale):
-            return f"at scale {flow_scale:g} {self._label} can be evaluated as plain only"
+            return f"at scale {flow_scale:g} {self.label} can be evaluated as plain only"
         if wanted != "exact" and self._torch_compile:
             return "torch.compile was asked for as well, which compiles exact or plain"
         if wanted == "fused":
@@ -136,7 +163,7 @@ class Evaluator:
 
     @cached_property
     def _pyramid(self) -> Evaluates:
-        return Pyramid(cast("IFNet", self._network))
+        return Pyramid(cast("IFNet", self._network), saves_memory=self.saves_memory)
 
     @cached_property
     def _triton(self) -> Evaluates:
@@ -155,15 +182,19 @@ class Evaluator:
             "exact": partial(Pyramid, network),
             "triton": partial(make_triton, network),
         }
-        return Selector(network, self._label, makers, Timings())
+        return Selector(network, self.label, makers, Timings())
 
     def _for(self, call: Call) -> Evaluates | None:
         """Return what evaluates a call; None for the plain forward."""
-        evaluation = self.evaluation(call.flow_scale)
+        evaluation = self._current(call.flow_scale)
         gpu = find_gpu(call.timestep.device) if evaluation == "auto" else None
         if gpu is not None:
             return self._selector.choose(call, gpu)
         return self._named(evaluation)
+
+    def _current(self, flow_scale: float) -> Evaluation:
+        evaluation = self.evaluation(flow_scale)
+        return "exact" if evaluation == "auto" and self.saves_memory else evaluation
 
     def _named(self, evaluation: Evaluation) -> Evaluates | None:
         if evaluation == "fused":
@@ -185,7 +216,7 @@ class Evaluator:
         """
         if self._requested in ("triton", "graph"):
             self.require(img.device, flow_scale)
-        evaluation = self.evaluation(flow_scale)
+        evaluation = self._current(flow_scale)
         if evaluation == "auto":
             return self._selector.encoder(img, flow_scale).encode_frame(img)
         return (self._named(evaluation) or self._network).encode_frame(img)

@@ -81,6 +81,7 @@ def count_working_bytes(
     scale: Scale = 1.0,
     quality: Quality = "fast",
     batch: int = 1,
+    in_strips: bool = False,
 ) -> int:
     """Count what a network needs besides its weights to interpolate one pair, bytes.
 
@@ -91,13 +92,19 @@ def count_working_bytes(
         scale: see ``RifeModel.encode``.
         quality: see ``RifeModel.interpolate``.
         batch: how many timesteps are computed together.
+        in_strips: as where memory has run out; see ``Evaluator.save_memory``.
     """
     meta = _on_meta(network)
     flow_scale = flow_scale_of(scale)
     if quality == "ultra":  # which estimates at this scale, halved above 1, and at twice that
         flow_scale = 2 * (flow_scale if flow_scale <= 1 else flow_scale / 2)
     has_pyramid = supports_pyramid(network.config, flow_scale)
-    evaluator = Evaluator(meta, "exact" if has_pyramid else "plain", torch_compile=False)
+    evaluator = Evaluator(
+        meta,
+        "exact" if has_pyramid else "plain",
+        torch_compile=False,
+        saves_memory=in_strips,
+    )
     averaging: Averaging = "last" if scale == "auto" or quality == "ultra" else "none"
     multiple = network.config.pad_multiple(flow_scale)
     rows, columns = (-(-side // multiple) * multiple for side in (height, width))

@@ -21,6 +21,7 @@ from .evaluator import Evaluator
 from .features import Features, MotionBetween, pair_of
 from .overflow import FinitenessCheck
 from .scale import Scale, checked_scale, flow_scale_of
+from .shortage import shortage_explained
 from .timesteps import note_on_multiplier, timestep_tensor
 from .views import QUALITIES, PairView, Quality, averaged, make_views
 
@@ -67,7 +68,7 @@ class RifeModel(LoadedNetwork[Network]):
             measures=measures,
         )
         self._batch_size = batch_size
-        self._gpu_batcher = Batcher(batch_size or _GPU_BATCH_SIZE)
+        self._gpu_batcher = Batcher(batch_size or _GPU_BATCH_SIZE, self._evaluator.save_memory)
 
     @property
     def config(self) -> NetworkConfig:
@@ -173,9 +174,8 @@ class RifeModel(LoadedNetwork[Network]):
     ) -> Iterator[Tensor]:
         """Make the frames at several timesteps between two encoded frames, of batch size 1; see ``interpolate``.
 
-        Views of the pair are prepared once. A GPU makes several frames at a time, fewer from then
-        on where memory runs out. It begins with the next of these batches before the one before is read, so
-        frames of two batches are held.
+        Views of the pair are prepared once. A GPU makes several frames at a time, fewer from then on where
+        memory runs out. It begins with the next batch before the last is read, so frames of two are held.
 
         Yields:
             [1, 3 or 4, H, W] float32 in [0, 1], one per timestep, in their order.
@@ -197,20 +197,21 @@ class RifeModel(LoadedNetwork[Network]):
     ) -> Iterator[Draft]:
         """Start with the frames that ``interpolate_each`` makes; see there.
 
-        For who makes frames of one pair after another: to keep a GPU busy, wait for a frame only once those of
-        the next pair were started.
+        To keep a GPU busy, wait for a frame only once those of the next pair were started.
 
-        Yields:
-            A draft per timestep. Whether it has to be made again is known once it is there; on a CPU it never
-            has.
+        On a CPU drafts never have to be mended.
+
+        Raises:
+            NotEnoughMemoryError: a single frame does not fit on a device, also not in strips of rows.
         """
         views, averaging = self._prepared(features0, features1, ensemble=ensemble, quality=quality)
         all_timesteps = timestep_tensor(
             torch.tensor(timesteps), features0.padded.expand(len(timesteps), -1, -1, -1)
         )
-        yield from self._batcher.run(
-            lambda batch: self._start(views, batch, features0, averaging), all_timesteps
-        )
+        with shortage_explained(self._evaluator, self.network, features0, quality):
+            yield from self._batcher.run(
+                lambda batch: self._start(views, batch, features0, averaging), all_timesteps
+            )
 
     @torch.inference_mode()
     def motion(

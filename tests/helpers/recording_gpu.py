@@ -53,12 +53,18 @@ class RecordingGpu:
     Attributes:
         waits: in their order.
         num_convolutions: that were queued.
+        room: bytes of its memory; None: enough.
+        live: bytes of it that are taken, and ``peak``, the most there were.
     """
 
+    room: int | None = None
+    live: int = 0
+    peak: int = 0
     waits: list[Wait] = field(default_factory=list)
     num_convolutions: int = 0
     _num_copies: int = 0  # to main memory
     _copies: deque[tuple[Tensor, Tensor]] = field(default_factory=deque)  # that are under way
+    _known: weakref.WeakSet[torch.UntypedStorage] = field(default_factory=weakref.WeakSet)
     _pinned: weakref.WeakSet[torch.UntypedStorage] = field(default_factory=weakref.WeakSet)
 
     def now(self) -> Point:
@@ -72,6 +78,22 @@ class RecordingGpu:
             while self._copies and num_copies > self._num_copies - len(self._copies):
                 target, values = self._copies.popleft()
                 target.copy_(values)
+
+    def allocate(self, x: Tensor) -> None:
+        """Take memory for what a tensor of the device is stored in, until nobody has it any more."""
+        storage = x.untyped_storage()
+        if storage in self._known:
+            return
+        size = storage.nbytes()
+        if self.room is not None and self.live + size > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self._known.add(storage)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._release, size)
+
+    def _release(self, size: int) -> None:
+        self.live -= size
 
     def pinned(self, x: Tensor) -> Tensor:
         self._pinned.add(x.untyped_storage())
@@ -144,6 +166,7 @@ class OnGpu(Tensor):
         made = Tensor._make_wrapper_subclass(
             cls, inner.shape, strides=inner.stride(), dtype=inner.dtype, device=inner.device
         )
+        gpu.allocate(inner)
         made.inner, made.gpu = inner, gpu
         return made
 

@@ -22,6 +22,7 @@ EXPORTS = [
     "IFNetConfig",
     "MotionBetween",
     "NetworkConfig",
+    "NotEnoughMemoryError",
     "Quality",
     "RifeError",
     "RifeModel",
