@@ -1,13 +1,14 @@
-"""Compiles every kernel for a GPU that is not here: python -m tests.helpers.triton_compile cuda:89.
+"""Compiles every kernel for GPUs that are not here: python -m tests.helpers.triton_compile cuda:89=few hip:gfx942.
 
-Prints the sizes of the binaries in bytes as JSON. Returns 77, and says why, where Triton lacks the target.
+Prints the sizes of the binaries in bytes as JSON, by target and variant; null where Triton lacks a target. What
+is compiled for a target is one of ``VARIANTS``, or ``all``.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import triton
 import triton.language as tl
@@ -17,19 +18,9 @@ from triton.compiler import ASTSource
 
 from rife_arch.evaluation.gpu import kernels
 
-MISSING = 77
 _FRAMES = {"frame0": "*fp32", "frame1": "*fp32", "stride0": "i32", "stride1": "i32"}
 _Variant = tuple[str, dict[str, object], dict[str, object]]
 _SIZE = {"height": "i32", "width": "i32"}
-
-
-def sources() -> Iterator[tuple[str, ASTSource]]:
-    """Yield each kernel, those with variants that differ in structure several times."""
-    for name, given, constants in (*_small(), *_block_inputs(), *_blends()):
-        index = tl.int64 if name.endswith("wide") else tl.int32
-        signature = {**given, **dict.fromkeys((*constants, "INDEX", "BLOCK"), "constexpr")}
-        values = {**constants, "INDEX": index, "BLOCK": 128}
-        yield name, ASTSource(getattr(kernels, name.split()[0]), signature, values)
 
 
 def _small() -> Iterator[_Variant]:
@@ -43,13 +34,8 @@ def _small() -> Iterator[_Variant]:
         yield f"add_bias_and_activate {dtype}", given, {"CHANNELS": 24}
 
 
-def _block_inputs() -> Iterator[_Variant]:
-    for dtype, num, samples, border, summed, channels in (
-        ("fp32", 0, 2, 0, 4, 13),
-        ("bf16", 1, 2, 0, 4, 13),
-        ("fp16 wide", 4, 1, 1, 4, 13),
-        ("fp16", 2, 1, 0, 5, 5),
-    ):
+def _block_inputs(*variants: tuple[str, int, int, int, int, int]) -> Iterator[_Variant]:
+    for dtype, num, samples, border, summed, channels in variants:
         given = {"out": f"*{dtype.split()[0]}", **_FRAMES, "timestep": "*fp32", **_updates(num)}
         given |= {**_SIZE, "reduction": "i32", "scale": "fp32"}
         constants: dict[str, object] = {
@@ -63,8 +49,8 @@ def _block_inputs() -> Iterator[_Variant]:
         yield f"block_input {num} {dtype}", given, constants
 
 
-def _blends() -> Iterator[_Variant]:
-    for summed, channels, num, motion in ((4, 13, 4, False), (5, 5, 2, True)):
+def _blends(*variants: tuple[int, int, int, bool]) -> Iterator[_Variant]:
+    for summed, channels, num, motion in variants:
         given = {"out": "*fp32", "planes": "*fp32", **_FRAMES, **_updates(num)}
         given |= {"last": "*fp32", "last_factor": "i32", **_SIZE}
         constants: dict[str, object] = {
@@ -82,25 +68,65 @@ def _updates(num: int) -> dict[str, object]:
     return {"updates": ("*fp32",) * num, "factors": ("i32",) * num}
 
 
-def main() -> int:
-    """Compile for the target that is named."""
-    backend, _, architecture = sys.argv[1].partition(":")
-    maker = {"cuda": "nvidia", "hip": "amd"}[backend]
-    if maker not in backends:
-        sys.stdout.write(f"this Triton compiles nothing for {maker}")
-        return MISSING
-    target = (
+def _named(*names: str) -> list[_Variant]:
+    return [variant for variant in (*_ALL, *_LARGEST) if variant[0] in names]
+
+
+_ALL = (
+    *_small(),
+    # The number of earlier blocks, and what differs between them; see ``kernels``.
+    *_block_inputs(
+        ("fp32", 0, 2, 0, 4, 13), ("bf16", 1, 2, 0, 4, 13), ("fp16 wide", 1, 1, 1, 5, 5)
+    ),
+    *_blends((4, 13, 1, False), (5, 5, 1, True)),
+)
+_LARGEST = (*_block_inputs(("fp16 wide", 4, 1, 1, 4, 13)), *_blends((4, 13, 4, False)))
+VARIANTS = {
+    # Of every kernel those that differ in structure: 4 s.
+    "all": _ALL,
+    # Of every kernel one: 2 s.
+    "few": _named(
+        "interleave 4 wide", "add_bias_and_activate fp16", "block_input 1 fp16 wide", "blend 5 1"
+    ),
+    # For networks of many blocks, most of whose code is that of one block repeated: 6 s, on AMD 15.
+    "largest": [*_named("interleave 4 wide", "add_bias_and_activate fp16"), *_LARGEST],
+}
+
+
+def sources(variants: Sequence[_Variant] = _ALL) -> Iterator[tuple[str, ASTSource]]:
+    """Yield each kernel, those with variants that differ in structure several times."""
+    for name, given, constants in variants:
+        index = tl.int64 if name.endswith("wide") else tl.int32
+        signature = {**given, **dict.fromkeys((*constants, "INDEX", "BLOCK"), "constexpr")}
+        values = {**constants, "INDEX": index, "BLOCK": 128}
+        yield name, ASTSource(getattr(kernels, name.split()[0]), signature, values)
+
+
+def compiled(target: str, variants: Sequence[_Variant]) -> dict[str, int] | None:
+    """Compile for a target, such as cuda:89."""
+    backend, _, architecture = target.partition(":")
+    if {"cuda": "nvidia", "hip": "amd"}[backend] not in backends:
+        return None
+    made = (
         GPUTarget("cuda", int(architecture), 32)
         if backend == "cuda"
         else GPUTarget("hip", architecture, 64)
     )
-    sizes: dict[str, int] = {}
-    for name, source in sources():
-        binary = triton.compile(source, target=target)
-        sizes[name] = len(binary.asm["cubin" if backend == "cuda" else "hsaco"])
+    binary = "cubin" if backend == "cuda" else "hsaco"
+    return {
+        name: len(triton.compile(source, target=made).asm[binary])
+        for name, source in sources(variants)
+    }
+
+
+def main() -> None:
+    """Compile for the targets that are named."""
+    sizes: dict[str, dict[str, int] | None] = {}
+    for given in sys.argv[1:]:
+        target, _, variants = given.partition("=")
+        sizes[target] = compiled(target, VARIANTS[variants or "all"])
     sys.stdout.write(json.dumps(sizes))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
