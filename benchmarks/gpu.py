@@ -21,16 +21,18 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.gpu_counts import bytes_moved
 from benchmarks.gpu_plot import draw_bars
-from benchmarks.gpu_ways import OURS, Run, Task, ours, random_model, runs
+from benchmarks.gpu_ways import OURS, Run, Task, load, ours, random_model, runs
 from benchmarks.network import smooth_pair
 from rife_arch import IFNetConfig, is_out_of_memory
-from rife_arch.networks import PRESETS
+from rife_arch.models.comparison import without_tf32
+from rife_arch.networks import PRESETS, IFNet
 from vfi.measure import psnr
 
 SIZES = ("832x480", "1280x720", "1920x1080", "3840x2160")
 LEAST = {"fp32": 80.0, "fp16": 40.0, "bf16": 35.0}
-"""dB that a result may be away from plain fp32 on the same device."""
+"""dB that a result may be away from plain fp32 on the same device, without TF32."""
 _CHECKED = 256, 192  # px
 Row = dict[str, Any]
 
@@ -41,8 +43,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = torch.device(args.device)
     args.output.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"device": describe(device), "checkpoint": args.checkpoint.name}
-    print(report["device"])
-    report["correct"] = list(shown(check(device, args.precision, args.families)))
+    report["tf32"] = describe_tf32(device)
+    print(report["device"], report["tf32"], sep="\n")
+    with without_tf32():
+        report["correct"] = list(shown(check(device, args.precision, args.families)))
     report["bandwidth GB/s"] = bandwidth(device, args.bandwidth_mb)
     print(f"memory: {report['bandwidth GB/s']:.0f} GB/s copied")
     tasks = product(args.sizes, args.multi, args.precision)
@@ -85,6 +89,19 @@ def describe(device: torch.device) -> str:
     except ImportError:
         version = ", no triton"
     return f"{name}, torch {torch.__version__}{version}"
+
+
+def describe_tf32(device: torch.device) -> str:
+    """Say what fp32 means here: TF32 keeps 10 of 23 bits of what a convolution multiplies."""
+    if device.type != "cuda":
+        return "TF32: this device has none"
+    has_it = torch.cuda.get_device_capability(device) >= (8, 0)
+    convolutions = "used" if has_it and torch.backends.cudnn.allow_tf32 else "not used"
+    products = "used" if has_it and torch.backends.cuda.matmul.allow_tf32 else "not used"
+    return (
+        f"TF32 in fp32, where speed is measured: {convolutions} by convolutions, {products} by products "
+        "of matrices; results are checked without it"
+    )
 
 
 def shown(rows: Iterator[Row]) -> Iterator[Row]:
@@ -192,10 +209,16 @@ def make_task(size: str, multi: int, precision: str, device: torch.device) -> Ta
 
 
 def count_kernels(args: argparse.Namespace, device: torch.device) -> Iterator[Row]:
-    """Count what is launched for one new frame: kernels on a GPU, operators of torch elsewhere."""
+    """Count what is launched for one new frame: kernels on a GPU, operators of torch elsewhere.
+
+    The bytes that are moved are those of ``gpu_counts``: what operations read and write, not what a profiler saw.
+    """
     activity = torch.profiler.ProfilerActivity
     activities = [activity.CUDA, activity.CPU] if device.type == "cuda" else [activity.CPU]
     task = make_task(args.sizes[0], 2, args.precision[0], device)
+    network = load(args.checkpoint, task.precision, torch.device("cpu")).network
+    height, width = task.img0.shape[2:]
+    moved = bytes_moved(network, height, width) if isinstance(network, IFNet) else {}
     for way, run in runs(args.checkpoint, task):
         if isinstance(run, str):
             continue
@@ -205,7 +228,8 @@ def count_kernels(args: argparse.Namespace, device: torch.device) -> Iterator[Ro
             synchronize(device)
         wanted = torch.autograd.DeviceType.CUDA if device.type == "cuda" else None
         events = [event for event in profile.events() or [] if wanted in (None, event.device_type)]
-        yield {"size": args.sizes[0], "way": way, "launched": len(events)}
+        row: Row = {"size": args.sizes[0], "way": way, "launched": len(events)}
+        yield row | ({"counted MB": moved[way] / 1e6} if way in moved else {})
 
 
 def _warm(run: Callable[[], object]) -> None:
@@ -244,7 +268,8 @@ def end_to_end(args: argparse.Namespace) -> Row:
 
 def as_markdown(report: dict[str, Any]) -> str:
     """Return tables that can be pasted into an issue."""
-    parts = [f"**{report['device']}**, {report['checkpoint']}, {report['bandwidth GB/s']:.0f} GB/s"]
+    title = f"**{report['device']}**, {report['checkpoint']}, {report['bandwidth GB/s']:.0f} GB/s"
+    parts = [f"{title}. {report['tf32']}."]
     for name in ("speed", "kernels", "correct"):
         rows: list[Row] = report[name]
         if rows:

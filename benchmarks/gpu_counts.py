@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ from torch.utils._pytree import tree_leaves
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rife_arch.evaluation import Pyramid
+from rife_arch.evaluation import Pyramid, supports_pyramid
 from rife_arch.evaluation.gpu import TritonPyramid
 from rife_arch.evaluation.gpu.loops import Cells, Update
-from rife_arch.networks import IFNet, Pair
+from rife_arch.networks import IFNet, NetworkConfig, Pair
 from rife_arch.networks.build import build_network, expected_shapes
 from rife_arch.networks.config import PRESETS
 
@@ -130,7 +131,10 @@ def main() -> None:
     print("| way | kernels | GB | " + " | ".join(f"{gpu}, ms" for gpu in BANDWIDTHS) + " |")
     print("|---" * (3 + len(BANDWIDTHS)) + "|")
     for dtype in (torch.float32, torch.float16):
-        for name, (counter, run) in candidates(args.version, height, width, dtype).items():
+        found = candidates(args.version, height, width, dtype)
+        if "COMFYUI_PATH" in os.environ:
+            found = {"ComfyUI": (Counter(), comfyui(args.version, height, width, dtype)), **found}
+        for name, (counter, run) in found.items():
             with torch.no_grad(), counter:
                 run()
             bounds = " | ".join(f"{1e3 * counter.bytes / b:.1f}" for b in BANDWIDTHS.values())
@@ -143,18 +147,38 @@ def candidates(
     version: str, height: int, width: int, dtype: torch.dtype
 ) -> dict[str, tuple[Counter, Run]]:
     """Prepare each way to make one new frame, the later source frame's encoding included."""
-    config = next(preset.config for preset in PRESETS if version in preset.versions)
-    weights = {name: torch.empty(shape) for name, shape in expected_shapes(config).items()}
+    config, weights = network_of(version)
     network = build_network(config, weights).to("meta")
     assert isinstance(network, IFNet)
     network.set_precision(dtype)
+    return ways_of(network, height, width)
+
+
+def network_of(version: str) -> tuple[NetworkConfig, dict[str, Tensor]]:
+    """Return the network of a release, with weights of no value."""
+    config = next(preset.config for preset in PRESETS if version in preset.versions)
+    return config, {name: torch.empty(shape) for name, shape in expected_shapes(config).items()}
+
+
+def bytes_moved(network: IFNet, height: int, width: int) -> dict[str, int]:
+    """Count the bytes that each way moves for one new frame, where it can be evaluated in all of them."""
+    if not supports_pyramid(network.config, 1):
+        return {}
+    moved: dict[str, int] = {}
+    for name, (counter, run) in ways_of(deepcopy(network).to("meta"), height, width).items():
+        with torch.no_grad(), counter:
+            run()
+        moved[name.lower()] = counter.bytes
+    return moved
+
+
+def ways_of(network: IFNet, height: int, width: int) -> dict[str, tuple[Counter, Run]]:
+    """Prepare each way of a network on the device "meta"; see ``candidates``."""
     img = torch.empty(1, 3, height, width, device="meta")
     time = torch.empty(1, 1, 1, 1, device="meta")
     triton = Counter()
     pyramids = {"exact": Pyramid(network), "Triton": TritonPyramid(network, CountedLoops(triton))}
     found: dict[str, tuple[Counter, Run]] = {}
-    if "COMFYUI_PATH" in os.environ:
-        found["ComfyUI"] = Counter(), comfyui(weights, img.to(dtype))
 
     def plain() -> Tensor:
         frame = network.encode_frame(img)
@@ -174,8 +198,10 @@ def candidates(
     return found
 
 
-def comfyui(weights: dict[str, Tensor], img: Tensor) -> Run:
+def comfyui(version: str, height: int, width: int, dtype: torch.dtype) -> Run:
     """Load ComfyUI's network from COMFYUI_PATH, features of the earlier frame cached."""
+    _, weights = network_of(version)
+    img = torch.empty(1, 3, height, width, device="meta", dtype=dtype)
     sys.path.insert(0, os.environ["COMFYUI_PATH"])
     from comfy.cli_args import args as comfy_args
 

@@ -54,7 +54,7 @@ def make_samples(network: IFNet, call: Call) -> list[Sample]:
     exact = network if network.dtype == torch.float32 else deepcopy(network).float()
     samples: list[Sample] = []
     for name, each in both_calls(network, call):
-        with _without_tf32():
+        with without_tf32():
             truth = each.made_by(PlainForward(exact))
         rounded = psnr(each.made_by(PlainForward(network)), truth)
         least = min(LEAST_DB, rounded - _MARGIN_DB)
@@ -115,7 +115,7 @@ def _with_pattern(network: IFNet, frame: Tensor, shift: int) -> Tensor:
 
 
 @contextmanager
-def _without_tf32() -> Generator[None, None, None]:
+def without_tf32() -> Generator[None, None, None]:
     """Let convolutions in float32 keep all 24 bits of their inputs."""
     with cudnn.flags(
         enabled=cudnn.enabled,

@@ -53,10 +53,43 @@ def test_report_is_complete(arguments: list[str], tmp_path: Path) -> None:
     timed = {(row["multi"], row["way"]) for row in report["speed"] if "s/frame" in row}
     assert {(multi, way) for multi in (2, 4) for way in ("plain", "exact", "convolutions")} <= timed
     assert all(row["launched"] > 0 for row in report["kernels"])
+    moved = {row["way"]: row["counted MB"] for row in report["kernels"] if "counted MB" in row}
+    assert 0 < moved["exact"] < moved["plain"]
+    assert report["tf32"] == "TF32: this device has none"
     assert report["clip"]["frames"] == 8
     told = (tmp_path / "report" / "report.md").read_text()
+    assert "TF32: this device has none" in told
     assert f"| {FAMILY} | exact | fp32 |" in told
     assert (tmp_path / "report" / "speed.svg").read_text().count("<rect") >= 6
+
+
+def test_report_says_whether_fp32_is_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(capability: tuple[int, int]) -> str:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+        return gpu.describe_tf32(torch.device("cuda"))
+
+    assert "used by convolutions, not used by products" in told((8, 9))
+    assert "not used by convolutions, not used by products" in told((7, 5))
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    assert "not used by convolutions" in told((8, 9))
+
+
+def test_results_are_checked_without_tf32(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def noting(model: RifeModel, way: str) -> object:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return ours(model, way)
+
+    monkeypatch.setattr(gpu, "ours", noting)
+    before = torch.backends.cudnn.allow_tf32
+    run(arguments)
+    assert before
+    assert seen
+    assert not any(seen)
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
 def test_other_programs_that_are_not_there_are_named(
