@@ -25,6 +25,7 @@ from .timings import Timings
 
 if TYPE_CHECKING:
     from ..evaluation.cpu import FusedPyramid
+    from ..evaluation.gpu import TritonPyramid
 
 _log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT", Tensor, Interpolated)
@@ -65,6 +66,7 @@ class Evaluator:
         self.label = label
         self._measures = measures and not torch_compile
         self.saves_memory = saves_memory
+        self._triton_scales: set[float] = set()  # whose kernels are compiled
 
     def evaluation(self, flow_scale: float, device: torch.device | None = None) -> Evaluation:
         """Tell how frames are computed; see ``RifeModel.evaluation``."""
@@ -121,7 +123,7 @@ class Evaluator:
             return self._why_not_fused(device)
         if wanted in ("triton", "graph") and device.type != "cuda":
             return f"it needs a GPU with CUDA, and the network runs on {device.type}"
-        return self._why_not_triton if wanted == "triton" else None
+        return self._why_not_triton(flow_scale) if wanted == "triton" else None
 
     def _why_not_fused(self, device: torch.device) -> str | None:
         if device.type != "cpu":
@@ -151,10 +153,13 @@ class Evaluator:
             return None
         return fused
 
-    @cached_property
-    def _why_not_triton(self) -> str | None:
+    def _why_not_triton(self, flow_scale: float) -> str | None:
         try:
-            _ = self._triton
+            triton = self._triton
+            if device_of(self._network).type == "cuda" and flow_scale not in self._triton_scales:
+                seconds = triton.warm_up(flow_scale)
+                self._triton_scales.add(flow_scale)
+                _log.info("Triton's kernels are ready after %.1f s", seconds)
         except ImportError as error:
             return str(error)  # says which package is missing
         except Exception as error:  # noqa: BLE001  a compiler may fail in any way
@@ -166,7 +171,7 @@ class Evaluator:
         return Pyramid(cast("IFNet", self._network), saves_memory=self.saves_memory)
 
     @cached_property
-    def _triton(self) -> Evaluates:
+    def _triton(self) -> TritonPyramid:
         return make_triton(cast("IFNet", self._network))
 
     @cached_property
@@ -300,7 +305,7 @@ class Evaluator:
         return attempt
 
 
-def make_triton(network: IFNet) -> Evaluates:
+def make_triton(network: IFNet) -> TritonPyramid:
     """Make the evaluation by Triton's kernels.
 
     Raises:

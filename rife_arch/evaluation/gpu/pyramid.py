@@ -59,17 +59,20 @@ class TritonPyramid:
         self._levels = Tables[list[Level]]()
         self._encoder_heads = Tables[Head]()
 
-    def warm_up(self) -> float:
-        """Compile the kernels for a small frame, to find out whether they work; returns seconds.
+    @torch.inference_mode()
+    def warm_up(self, flow_scale: float = 1) -> float:
+        """Compile the kernels of a scale for a small frame, to find out whether they work; returns seconds.
+
+        Those that average, give the motion or take a batch whose numbers need 64 bits are compiled when first used.
 
         Raises:
             Exception: whatever the compiler or the driver raises. Triton needs a C compiler.
         """
         started = perf_counter()
-        side = self._network.config.pad_multiple(1)
+        side = self._network.config.pad_multiple(flow_scale)
         weight = self._network.flow_blocks()[0].halvings[0].layer.weight
         frame = self.encode_frame(torch.zeros(1, 3, side, side, device=weight.device))
-        self(Pair(frame, frame), torch.full((1, 1, 1, 1), 0.5, device=weight.device), 1)
+        self(Pair(frame, frame), torch.full((1, 1, 1, 1), 0.5, device=weight.device), flow_scale)
         return perf_counter() - started
 
     def encode_frame(self, img: Tensor) -> Tensor:

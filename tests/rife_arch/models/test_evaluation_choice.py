@@ -72,6 +72,41 @@ def test_triton_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) 
     )
 
 
+class Kernels:
+    """Those of Triton, compiled for some scales."""
+
+    def __init__(self, error: str = "") -> None:
+        self.error = error
+        self.scales: list[float] = []
+
+    def warm_up(self, flow_scale: float) -> float:
+        self.scales.append(flow_scale)
+        if self.error:
+            raise RuntimeError(self.error)
+        return 1.0
+
+
+def test_kernels_that_do_not_compile_are_an_error_before_the_first_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernels = Kernels("Failed to find C compiler")
+    monkeypatch.setattr(evaluator_module, "make_triton", lambda _network: kernels)
+    monkeypatch.setattr(evaluator_module, "device_of", lambda _network: CUDA)
+    assert "its kernels cannot be made (Failed to find C compiler). Choose auto" in refusal(
+        pinned("triton"), CUDA
+    )
+
+
+def test_kernels_are_compiled_once_for_each_scale_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = Kernels()
+    monkeypatch.setattr(evaluator_module, "make_triton", lambda _network: kernels)
+    monkeypatch.setattr(evaluator_module, "device_of", lambda _network: CUDA)
+    model = pinned("triton")
+    for scale in (0.5, 2, 0.5, "auto"):
+        model.require_evaluation(CUDA, scale=scale)
+    assert kernels.scales == [0.5, 2, 1]
+
+
 def test_compiled_loops_are_refused_on_a_card_and_in_fp16_and_without_numba(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from rife_arch.evaluation.gpu import TritonPyramid
 from rife_arch.evaluation.gpu.loops import Cells, Update
+from rife_arch.evaluation.layout import as_convolution
 from rife_arch.networks import IFNet, Pair
 from tests.helpers.networks import TINY_CONFIG, random_model
 
@@ -87,6 +88,7 @@ class NoLoops:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.scales: set[float] = set()
 
     def interleave(self, out: object, img: object, features: object) -> None:
         self.calls += 1
@@ -95,6 +97,7 @@ class NoLoops:
         self, out: object, pair: Pair, timestep: object, updates: Sequence[Update], cells: Cells
     ) -> None:
         self.calls += 1
+        self.scales.add(cells.scale)
 
     def activate(self, x: object, bias: object, slopes: object) -> None:
         self.calls += 1
@@ -117,3 +120,29 @@ def test_nothing_waits_for_the_gpu(scale: float, averages: bool) -> None:
         made = pyramid(Pair(frames[0], frames[1]), times, scale, averages)
     assert made.shape == (2, 3, 64, 64)
     assert loops.calls > 50
+
+
+@pytest.mark.parametrize("scale", [0.25, 1, 2])
+def test_warming_up_compiles_for_the_scale_in_use(scale: float) -> None:
+    network = random_model(TINY_CONFIG).network
+    assert isinstance(network, IFNet)
+    loops = NoLoops()
+    assert TritonPyramid(network, loops).warm_up(scale) > 0
+    assert loops.scales == {full / scale for full in TINY_CONFIG.block_scales}
+
+
+def test_weights_are_rearranged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rearranged: list[object] = []
+
+    def noting(*args: object, **kwargs: object) -> object:
+        rearranged.append(args)
+        return as_convolution(*args, **kwargs)
+
+    monkeypatch.setattr("rife_arch.evaluation.gpu.pyramid.as_convolution", noting)
+    network = random_model(TINY_CONFIG).network
+    assert isinstance(network, IFNet)
+    pyramid = TritonPyramid(network, NoLoops())
+    with torch.inference_mode():
+        for _ in range(3):
+            pyramid.encode_frame(torch.zeros(1, 3, 64, 64))
+    assert len(rearranged) == 1
