@@ -28,6 +28,7 @@ _MOST_CHOICES = 16  # sizes and settings whose choices, and graphs, are kept
 _FEW = 2  # frames of a batch that candidates are compared with: plain needs the most memory
 _SECONDS = 0.12  # spent on timing one candidate, unless a single run takes longer
 _MOST_RUNS = 10
+_LEAST_GAIN = 1.05  # by a graph, which keeps memory of its own for as long as it is used
 _Makers = Mapping[str, Callable[[], Evaluates]]
 
 
@@ -160,7 +161,7 @@ class _Trial:
         if found is not None:
             gain, graph = found
             speeds[_GRAPH + best] = speeds[best] * gain
-            if gain > 1:
+            if gain >= _LEAST_GAIN:
                 best, chosen = _GRAPH + best, graph
         _log.info("%s: %s; %s is used", self._title, _listed(speeds), best)
         return Measured(best, speeds), chosen
@@ -193,9 +194,9 @@ class _Trial:
     def _gain_by_graph(self, base: str) -> tuple[float, Evaluates] | None:
         """Tell how many times as fast a graph of a candidate is for the whole batch, and return it.
 
-        Frames have to be copied for it, which pays for itself where several are made of a pair.
+        Frames are copied for it, which is a part of what is timed.
         """
-        if len(self._call.timestep) == 1 or self._call.finds_motion:
+        if self._call.finds_motion:
             return None
         call = self._call.encoded_by(self._candidates[base])
         without = self._shortest(lambda: call.made_by(self._candidates[base]))

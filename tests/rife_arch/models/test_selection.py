@@ -45,14 +45,34 @@ def right(out: Tensor, _number: int) -> Tensor:
     return out
 
 
+class Replayed(FakeGraphs):
+    """Graphs whose replay takes some time."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seconds = seconds
+
+    def CUDAGraph(self) -> Recording:  # noqa: N802
+        graph, clock = super().CUDAGraph(), self._clock
+        replay = graph.replay
+
+        def timed() -> None:
+            clock.time += self._seconds
+            replay()
+
+        graph.replay = timed
+        return graph
+
+
 class Machine:
-    """A network and a card; plain takes 4 s, exact 2 s, triton 1 s."""
+    """A network and a card; plain takes 4 s, exact 2 s, triton 1 s, and a graph of any of them 8 s."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = Clock()
         self.network = random_model().network
         self.path = folder / "evaluations.json"
-        self.graphs = FakeGraphs(failing="no graphs today")
+        self.graphs: FakeGraphs = Replayed(self.clock, 8.0)
         self.gpu_name = "NVIDIA Fake"
         self.changes: dict[str, Change] = {"exact": right, "triton": right}
         self.seconds = {"exact": 2.0, "triton": 1.0}
@@ -121,13 +141,17 @@ Log = Callable[[], list[str]]
 
 def test_fastest_is_used_and_one_line_says_by_how_much(machine: Machine, log: Log) -> None:
     assert machine.select() == "triton"
-    assert log() == [f"{TITLE}: plain 1.00, exact 2.0x, triton 4.0x; triton is used"]
+    assert log() == [
+        f"{TITLE}: plain 1.00, exact 2.0x, triton 4.0x, graph of triton 0.5x; triton is used"
+    ]
 
 
 def test_slow_one_is_not_used(machine: Machine, log: Log) -> None:
     machine.seconds |= {"exact": 5.0, "triton": 8.0}
     assert machine.select() == "PlainForward"
-    assert log() == [f"{TITLE}: plain 1.00, exact 0.8x, triton 0.5x; plain is used"]
+    assert log() == [
+        f"{TITLE}: plain 1.00, exact 0.8x, triton 0.5x, graph of plain 0.5x; plain is used"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +166,7 @@ def test_wrong_one_is_left_out_however_fast(
     warning, result = log()
     assert warning.startswith(f"{TITLE}: triton is left out: its result is ")
     assert warning.endswith(f"for {pair}, and at least 80.0 dB is asked for")
-    assert result == f"{TITLE}: plain 1.00, exact 2.0x; exact is used"
+    assert result == f"{TITLE}: plain 1.00, exact 2.0x, graph of exact 0.5x; exact is used"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +196,7 @@ def test_no_triton_is_no_candidate_and_no_warning(machine: Machine, log: Log) ->
     assert machine.select() == "exact"
     assert log() == [
         "there is no evaluation triton: No module named 'triton'",
-        f"{TITLE}: plain 1.00, exact 2.0x; exact is used",
+        f"{TITLE}: plain 1.00, exact 2.0x, graph of exact 0.5x; exact is used",
     ]
 
 
@@ -202,25 +226,25 @@ def test_half_precision_may_be_off_as_far_as_plain_is(machine: Machine) -> None:
     assert 30 < least < 80
     assert machine.select() == "triton"
     machine.changes["triton"] = wrong
-    machine.path.unlink()
+    machine.path.unlink(missing_ok=True)
     assert machine.select() == "exact"
 
 
 def test_choice_is_made_once_for_each_size(machine: Machine, log: Log) -> None:
-    selector, gpu = machine.selector(), fake_gpu(machine.clock)
+    selector, gpu = machine.selector(), fake_gpu(machine.clock, machine.graphs)
     first = selector.choose(machine.call(), gpu)
     assert selector.choose(machine.call(), gpu) is first
     assert len(log()) == 1
     selector.choose(machine.call(side=128), gpu)
     assert log() == [
-        "RIFE 4.26 128x128 fp32 on NVIDIA Fake: plain 1.00, exact 2.0x, triton 4.0x; triton is used"
+        "RIFE 4.26 128x128 fp32 on NVIDIA Fake: plain 1.00, exact 2.0x, triton 4.0x, graph of triton 0.5x; triton is used"
     ]
 
 
 def test_measuring_takes_few_runs_where_one_takes_long(machine: Machine) -> None:
     machine.select()
-    assert len(machine.made["triton"]) == 1
-    assert machine.made["triton"][0].num_calls == 3  # two pairs, and one run that is timed
+    # Two pairs, and one run that is timed; and the same once more beside its graph.
+    assert machine.made["triton"][0].num_calls == 6
 
 
 def test_remembered_choice_is_compared_and_not_timed(machine: Machine, log: Log) -> None:
@@ -229,7 +253,7 @@ def test_remembered_choice_is_compared_and_not_timed(machine: Machine, log: Log)
     machine.made.clear()
     assert machine.select() == "triton"
     assert log() == [
-        f"{TITLE}: plain 1.00, exact 2.0x, triton 4.0x, measured before; triton is used"
+        f"{TITLE}: plain 1.00, exact 2.0x, triton 4.0x, graph of triton 0.5x, measured before; triton is used"
     ]
     assert machine.made["triton"][0].num_calls == 2
     assert machine.made["exact"][0].num_calls == 0
@@ -265,7 +289,9 @@ def test_remembered_choice_that_is_unknown_here_is_measured_anew(
     machine.path.write_text(machine.path.read_text().replace('"choice": "triton"', '"choice": "x"'))
     log()
     assert machine.select() == "triton"
-    assert log() == [f"{TITLE}: plain 1.00, exact 2.0x, triton 4.0x; triton is used"]
+    assert log() == [
+        f"{TITLE}: plain 1.00, exact 2.0x, triton 4.0x, graph of triton 0.5x; triton is used"
+    ]
 
 
 DAMAGED = [
@@ -378,40 +404,31 @@ def test_wrong_features_are_noticed(machine: Machine, monkeypatch: pytest.Monkey
 # --- graphs --------------------------------------------------------------------------------------
 
 
-class Replayed(FakeGraphs):
-    """Graphs whose replay takes a tenth of a second."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def CUDAGraph(self) -> Recording:  # noqa: N802
-        graph, clock = super().CUDAGraph(), self._clock
-        replay = graph.replay
-
-        def timed() -> None:
-            clock.time += 0.1
-            replay()
-
-        graph.replay = timed
-        return graph
-
-
-def test_graph_of_the_best_is_used_where_several_frames_are_made_of_a_pair(
-    machine: Machine, log: Log
+@pytest.mark.parametrize("count", [1, 2])
+def test_graph_of_the_best_is_used_where_it_is_faster(
+    machine: Machine, log: Log, count: int
 ) -> None:
-    machine.graphs = Replayed(machine.clock)
-    assert machine.select(machine.call(2)) == "GraphRunner"
+    machine.graphs = Replayed(machine.clock, 0.1)
+    assert machine.select(machine.call(count)) == "GraphRunner"
     assert log() == [
         f"{TITLE}: plain 1.00, exact 2.0x, triton 4.0x, graph of triton 40.0x; graph of triton is used"
     ]
-    assert machine.select(machine.call(2)) == "GraphRunner"
+    assert machine.select(machine.call(count)) == "GraphRunner"
     assert log()[-1].endswith("measured before; graph of triton is used")
-    assert machine.select(machine.call(1)) == "triton"
+
+
+def test_graph_that_gains_next_to_nothing_is_not_worth_its_memory(machine: Machine) -> None:
+    machine.graphs = Replayed(machine.clock, 0.98)
+    assert machine.select() == "triton"
+
+
+def test_motion_is_found_without_a_graph(machine: Machine) -> None:
+    machine.graphs = Replayed(machine.clock, 0.1)
+    assert machine.select(machine.call(finds_motion=True)) == "triton"
 
 
 def test_graph_that_keeps_what_belongs_to_a_pair_is_left_out(machine: Machine, log: Log) -> None:
-    machine.graphs = Replayed(machine.clock)
+    machine.graphs = Replayed(machine.clock, 0.1)
     kept: dict[int, Tensor] = {}
 
     class Freezing(StandIn):
@@ -439,5 +456,6 @@ def test_graph_that_keeps_what_belongs_to_a_pair_is_left_out(machine: Machine, l
 
 
 def test_graph_that_cannot_be_captured_is_left_out(machine: Machine, log: Log) -> None:
+    machine.graphs = FakeGraphs(failing="no graphs today")
     assert machine.select(machine.call(2)) == "triton"
     assert log()[0] == f"{TITLE}: graph of triton is left out: it failed: no graphs today"
