@@ -1,4 +1,4 @@
-"""Seconds per new frame: each way to evaluate a network, ComfyUI's network, the convolutions alone."""
+"""Seconds per new frame: each way to evaluate a network, ComfyUI's network, other engines, the convolutions alone."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.network_engines import engines, interpolation_by
 from rife_arch import RifeModel, load_rife
 from rife_arch.checkpoints.canonicalize import canonicalize
 from rife_arch.checkpoints.reader import read_state_dict
@@ -35,23 +36,29 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--multi", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--scale", nargs="+", type=float, default=[1.0])
+    parser.add_argument("--threads", type=int, nargs="+", help="default: as many as torch takes")
+    parser.add_argument(
+        "--engines", action="store_true", help="also OpenVINO and ONNX Runtime, where installed"
+    )
     parser.add_argument("--cpu-time", action="store_true", help="CPU seconds instead of real ones")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     table: dict[str, dict[str, float]] = {}
     clock = process_time if args.cpu_time else perf_counter
-    for size, precision, multi in product(args.size, args.precision, args.multi):
+    threads = [n for n in args.threads or [torch.get_num_threads()] if n <= (os.cpu_count() or n)]
+    for count, size, precision, multi in product(threads, args.size, args.precision, args.multi):
+        torch.set_num_threads(count)
         found = {
             (scale, name): candidate
             for scale in args.scale
             for name, candidate in candidates(
-                args.checkpoint, size, precision, multi, scale
+                args.checkpoint, size, precision, multi, scale, with_engines=args.engines
             ).items()
         }
         seconds = measure(found, args.runs, multi - 1, clock)
         for scale in args.scale:
-            row = f"{size} {precision} x{multi} scale {scale:g}"
+            row = f"{size} {precision} x{multi} scale {scale:g}, {count} threads"
             table[row] = {name: s for (of, name), s in seconds.items() if of == scale}
             print_row(row, table[row])
     if args.json:
@@ -62,11 +69,17 @@ def print_row(label: str, seconds: dict[str, float]) -> None:
     """Print the seconds of each candidate, and how fast it is relative to ComfyUI's or the plain one."""
     base = seconds.get("ComfyUI fp32", seconds["plain"])
     cells = [f"{name} {s:.3f} s ({base / s:.2f}x)" for name, s in seconds.items()]
-    print(f"{label:>27}  " + "  ".join(cells), flush=True)
+    print(f"{label:>37}  " + "  ".join(cells), flush=True)
 
 
 def candidates(
-    checkpoint: Path, size: str, precision: str, multi: int, scale: float
+    checkpoint: Path,
+    size: str,
+    precision: str,
+    multi: int,
+    scale: float,
+    *,
+    with_engines: bool = False,
 ) -> dict[str, Candidate]:
     """Prepare what is compared.
 
@@ -84,6 +97,8 @@ def candidates(
     if "COMFYUI_PATH" in os.environ and scale == 1:
         found["ComfyUI fp32"] = comfyui(checkpoint, img0, img1, times)
     assert isinstance(model.network, IFNet)
+    if with_engines and scale == 1 and precision == "fp32":
+        found |= other_engines(model, img0, img1, times)
     alone = convolutions(model.network, int(height * scale), int(width * scale), len(times))
     return found | {"convolutions": alone}
 
@@ -94,6 +109,25 @@ def interpolation(
     """Prepare this project's work."""
     first = model.encode(img0, scale=scale)
     return lambda: list(model.interpolate_each(first, model.encode(img1, scale=scale), times))
+
+
+def other_engines(
+    model: RifeModel, img0: Tensor, img1: Tensor, times: list[float]
+) -> dict[str, Candidate]:
+    """Prepare the engines that are installed, and see that each makes the same frames."""
+    assert isinstance(model.network, IFNet)
+    expected = torch.cat(
+        list(model.interpolate_each(model.encode(img0), model.encode(img1), times))
+    )
+    found: dict[str, Candidate] = {}
+    for name, engine in engines().items():
+        run = interpolation_by(
+            engine, model.network, img0, img1, times, threads=torch.get_num_threads()
+        )
+        made = torch.cat([torch.from_numpy(frame) for frame in run()])
+        torch.testing.assert_close(made, expected, atol=1e-3, rtol=0)
+        found[name] = run
+    return found
 
 
 def smooth_pair(height: int, width: int) -> tuple[Tensor, Tensor]:

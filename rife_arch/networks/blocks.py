@@ -98,6 +98,8 @@ def _can_fuse_activation(x: Tensor) -> bool:
     """Tell whether oneDNN, torch's library for x86 CPUs, takes a convolution with activation."""
     if x.device.type != "cpu" or not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
         return False
+    if not torch.backends.mkldnn.enabled:  # switched off, as for an export to another engine
+        return False
     if x.dtype == torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return x.dtype == torch.float32 and torch.backends.mkldnn.is_available()

@@ -63,7 +63,9 @@ def sample(image: Tensor, flow: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     step_x, step_y = 2 / max(width - 1, 1), 2 / max(height - 1, 1)
     x = cols * step_x - 1, flow[:, 0].float(), step_x
     y = (rows * step_y - 1)[:, None], flow[:, 1].float(), step_y
-    grid = _added(x, y) if flow.requires_grad else _added_in_place(x, y)
+    # Neither gradients nor an export to another engine follow what is written into a view.
+    needs_graph = flow.requires_grad or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    grid = _added(x, y) if needs_graph else _added_in_place(x, y)
     padding = "border"
     if grid.device.type == "mps":  # has no border padding; clamped positions never read beyond it
         grid, padding = grid.clamp(-1, 1), "zeros"
