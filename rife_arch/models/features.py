@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks import Averaging, Pair
+from .lone_thread import lone_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,21 @@ def pair_of(features0: Features, features1: Features) -> Pair:
     if features0.alpha is not None and features1.alpha is not None:
         alphas = Pair(features0.alpha, features1.alpha)
     return Pair(features0.padded, features1.padded, alphas)
+
+
+def clamped_and_padded(img: Tensor, device: torch.device, multiple: int) -> Tensor:
+    """Bring a frame into the form that networks read.
+
+    Args:
+        img: [B, C, H, W] in [0, 1], any float dtype; not modified.
+        device: of the network.
+        multiple: of height and width, px.
+
+    Returns:
+        [B, C, H', W'] float32, clamped, its last row and column repeated below and to the right.
+    """
+    height, width = img.shape[2:]
+    missing = -width % multiple, -height % multiple
+    with lone_thread():
+        img = img.to(device, torch.float32).clamp(0, 1)
+        return F.pad(img, (0, missing[0], 0, missing[1]), mode="replicate") if any(missing) else img

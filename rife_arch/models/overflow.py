@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .lone_thread import lone_thread
+
 
 class FinitenessCheck:
     """A question to the device that computes a result.
@@ -16,7 +18,8 @@ class FinitenessCheck:
     def __init__(self, out: Tensor) -> None:
         """Ask whether all of ``out`` is finite; does not wait."""
         # A sum of many finite values in [0, 1] is finite; one that is not makes it NaN or infinite.
-        self._answer = out.sum().isfinite()
+        with lone_thread():
+            self._answer = out.sum().isfinite()
         self._is_copied = None
         if out.is_cuda:
             self._answer = self._answer.to("cpu", non_blocking=True)  # to pinned memory

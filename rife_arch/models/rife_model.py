@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks import Averaging, Network, NetworkConfig, Pair
@@ -18,7 +17,7 @@ from .base import LoadedNetwork
 from .batching import Batcher, Draft, Started, finished_behind
 from .evaluations import Evaluation
 from .evaluator import Evaluator
-from .features import Features, MotionBetween, pair_of
+from .features import Features, MotionBetween, clamped_and_padded, pair_of
 from .overflow import FinitenessCheck
 from .scale import Scale, checked_scale, flow_scale_of
 from .shortage import shortage_explained
@@ -117,11 +116,7 @@ class RifeModel(LoadedNetwork[Network]):
             raise ValueError(f"img must be floating point [B, 3 or 4, H, W], got {kind}")
         flow_scale = flow_scale_of(checked_scale(scale))
         height, width = img.shape[2:]
-        multiple = self.config.pad_multiple(flow_scale)
-        img = img.to(self.device, torch.float32).clamp(0, 1)
-        missing = -width % multiple, -height % multiple
-        if any(missing):
-            img = F.pad(img, (0, missing[0], 0, missing[1]), mode="replicate")
+        img = clamped_and_padded(img, self.device, self.config.pad_multiple(flow_scale))
         colours, alpha = img[:, :3], img[:, 3:] if img.shape[1] == 4 else None
         padded = self._evaluator.encode_frame(colours, flow_scale)
         averaging: Averaging = "last" if scale == "auto" else "none"

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from ...networks import IFNet
 from ..layout import Layout, as_convolution
+from .convolution import Size, WinogradConvolution
 from .layout import Grid, kernels_for
-from .memory import empty_frames, flattened
+from .memory import ScratchPool, empty_frames, flattened
 from .threads import Workers
+from .trunk import Head
 
 _ENCODER_MARGIN = 8
 """Rows around a strip of a frame that its features depend on, at most."""
@@ -26,6 +28,8 @@ class FrameEncoder:
         self._layout = Layout.of(network.config)
         self._kernels = kernels_for(self._layout, torch.float32)
         self._head = _features_head(network)
+        self._inner = _inner_convolutions(network)
+        self._scratch = ScratchPool()
 
     def __call__(self, img: Tensor) -> Tensor:
         """Attach its features to a frame; see ``FusedPyramid.encode_frame``."""
@@ -49,8 +53,7 @@ class FrameEncoder:
             grid = Grid.of(stop - start, width, 2, self._network.config.num_features)
             features = np.zeros(1, np.float32)
             if self._head is not None:
-                half = self._network.encode.trunk(strip[None])
-                features = flattened(F.conv2d(half, *self._head, padding=1))
+                features = self._features(strip, self._head)
             inner = slice(rows.start - start, rows.stop - start)
             self._kernels.interleave(
                 out[rows.start * row_size : rows.stop * row_size],
@@ -63,12 +66,37 @@ class FrameEncoder:
         strips = self._workers.strips(height // 2, 64 * width)
         self._workers.map(write, [slice(2 * rows.start, 2 * rows.stop) for rows in strips])
 
+    def _features(self, strip: Tensor, head: Head) -> np.ndarray:
+        """Return the features of a strip [3, n, W], in the order of the head."""
+        encode = self._network.encode
+        if self._inner is None:
+            x = encode.trunk(strip[None])
+            return head(flattened(x), Size(*x.shape[2:]))
+        x = F.leaky_relu(encode.cnn0(strip[None]), 0.2, inplace=True)
+        here, size = flattened(x), Size(*x.shape[2:])
+        with self._scratch.lend() as scratch:
+            for index, convolution in enumerate(self._inner):
+                there = scratch.get(f"convolution {index}", len(here))
+                convolution(there, here, size, size)
+                here = there
+            return head(here, size)
 
-def _features_head(network: IFNet) -> tuple[Tensor, Tensor] | None:
+
+def _features_head(network: IFNet) -> Head | None:
     """Convert the encoder's deconvolution to return features as ``kernels`` reads them."""
     if network.config.encoder is None:
         return None
     layer = network.encode.cnn3
     assert layer.bias is not None
     weight, bias = as_convolution(layer.weight, layer.bias, shuffle=1)
-    return weight.contiguous(memory_format=torch.channels_last), bias
+    return Head(weight.contiguous(memory_format=torch.channels_last), bias)
+
+
+def _inner_convolutions(network: IFNet) -> list[WinogradConvolution] | None:
+    """Convert the encoder's convolutions of stride 1; None if there are none, or they cannot be."""
+    if network.config.encoder is None or network.config.encoder.short:
+        return None
+    layers = network.encode.cnn1, network.encode.cnn2
+    found = [WinogradConvolution.of(layer, 0.2) for layer in layers]
+    convolutions = [convolution for convolution in found if convolution]
+    return convolutions if len(convolutions) == len(layers) else None

@@ -18,31 +18,48 @@ GIL, so that threads run in parallel. All memory is flat and float32:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 from numba import njit
 
-from .simd import add_bilinear, add_lerp, put_copy, put_lerp, put_rounded
+from .sampling_simd import put_blend, put_samples
+from .simd import add_lerp, put_copy, put_lerp, put_rounded
 
 # Without nnan: a NaN position must be caught, not turned into an address.
 _FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
-_Loop = Callable[..., None]
-_inlined: Callable[[Callable], Callable] = njit(nogil=True, fastmath=_FAST, inline="always")
+Loop = Callable[..., None]
+inlined: Callable[[Callable], Callable] = njit(nogil=True, fastmath=_FAST, inline="always")
 
 
-def _compiled(loop: _Loop) -> _Loop:
+def compiled(loop: Loop) -> Loop:
     """Compile at first use, or load from numba's cache on disk.
 
-    A cached loop refers to this module by its name, which differs inside ComfyUI, and its file is
-    named after the function: hence the checksum of the module's name in there.
+    A cached loop refers to its module by name, which differs inside ComfyUI, and is kept until the file it
+    is defined in changes, though it is made of others as well. Its file is named after the function: hence the
+    checksum in there.
     """
-    loop.__qualname__ = f"{loop.__name__}_{crc32(__name__.encode()):08x}"
+    loop.__qualname__ = f"{loop.__name__}_{_checksum():08x}"
     return njit(nogil=True, fastmath=_FAST, cache=True)(loop)
+
+
+@cache
+def _checksum() -> int:
+    """Return a number that changes with the name of this module and with all that loops are made of."""
+    room = Path(__file__).parent
+    checksum = crc32(__name__.encode())
+    for path in (
+        *sorted(room.glob("*kernels.py")),
+        *sorted(room.glob("*simd.py")),
+        room / "winograd.py",
+    ):
+        checksum = crc32(path.read_bytes(), checksum)
+    return checksum
 
 
 class Enlargement(NamedTuple):
@@ -83,14 +100,47 @@ class Frames(NamedTuple):
     width: int
 
 
+class Updates(NamedTuple):
+    """Updates of blocks, and where their pixels are wanted.
+
+    Attributes:
+        arrays: as many as a network has, for the compiler; those behind the first ``count`` are not read.
+        enlargements: of each.
+        count: of updates.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    enlargements: tuple[Enlargement, ...]
+    count: int
+
+    @staticmethod
+    def of(
+        arrays: Sequence[np.ndarray], enlargements: Sequence[Enlargement], number: int
+    ) -> Updates:
+        """Fill up to ``number``; at least one has to be there."""
+        missing = number - len(arrays)
+        return Updates(
+            (*arrays, *[arrays[-1]] * missing),
+            (*enlargements, *[enlargements[-1]] * missing),
+            len(arrays),
+        )
+
+    def none(self) -> Updates:
+        """Read none of them."""
+        return self._replace(count=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """The loops for one pixel layout; their arguments are documented at their definitions."""
+    """The loops for one pixel layout; their arguments are documented at their definitions.
 
-    interleave: _Loop
-    add_enlarged: _Loop
-    block_input: _Loop
-    blend: _Loop
+    ``block_input`` reads one pixel of the frame for each of the input, ``averaged_input`` 2 x 2.
+    """
+
+    interleave: Loop
+    block_input: Loop
+    averaged_input: Loop
+    blend: Loop
 
 
 @cache  # LLVM never gives back what it compiled: without this, every model that is loaded adds to it
@@ -106,8 +156,8 @@ def make_kernels(frame: int, features: int, summed: int, carried: int, *, rounds
     """
     return Kernels(
         _make_interleave(frame, features),
-        _make_add_enlarged(summed),
-        _make_block_input(frame, summed, carried, rounds),
+        _make_block_input(frame, summed, carried, 1, rounds=rounds),
+        _make_block_input(frame, summed, carried, 2, rounds=rounds),
         _make_blend(frame, summed, carried),
     )
 
@@ -116,8 +166,8 @@ def make_kernels(frame: int, features: int, summed: int, carried: int, *, rounds
 # of a pixel become one or two vector instructions.
 
 
-def _make_interleave(frame: int, features: int) -> _Loop:
-    @_compiled
+def _make_interleave(frame: int, features: int) -> Loop:
+    @compiled
     def interleave(out, colours, encoded, row_at, col_at):
         """Write rows of a frame: [3, n, W] colours, and features found by row and column."""
         width = col_at.shape[0]
@@ -134,149 +184,135 @@ def _make_interleave(frame: int, features: int) -> _Loop:
     return interleave
 
 
-def _make_add_enlarged(summed: int) -> _Loop:
-    @_compiled
-    def add_enlarged(total, source, enlargement, line, is_first):
-        """Add rows of an enlarged update to ``total`` [n, m, ``summed``].
-
-        The first update overwrites it. ``line`` is a buffer for a row of the source.
-        """
-        above, below, row_weight, col_at, left, right, col_weight = enlargement
-        width = left.shape[0]
-        for i in range(above.shape[0]):
-            for x in range(col_at.shape[0]):
-                a, b = above[i] + col_at[x], below[i] + col_at[x]
-                put_lerp(line, summed * x, source, a, b, row_weight[i], summed)
-            for j in range(width):
-                a, b = summed * left[j], summed * right[j]
-                if is_first:
-                    put_lerp(total, (i * width + j) * summed, line, a, b, col_weight[j], summed)
-                else:
-                    add_lerp(total, (i * width + j) * summed, line, a, b, col_weight[j], summed)
-
-    return add_enlarged
-
-
-def _make_block_input(frame: int, summed: int, carried: int, rounds: bool) -> _Loop:
+def _make_block_input(frame: int, summed: int, carried: int, side: int, *, rounds: bool) -> Loop:
     pixel = 2 * frame + summed + carried
-    sizes = (frame, summed)
+    share = np.float32(1 / side**2)
 
-    @_compiled
-    def block_input(out, frames, total, samples, carry, numbers, buffers):
+    @compiled
+    def block_input(out, frames, updates, samples, carry, numbers, buffers):
         """Write rows of a block's input.
 
         Args:
             out: the rows.
             frames: the encoded pair.
-            total: [n, m, ``summed``] at the sampled pixels.
-            samples: rows [n] and columns [m] of the frame that are sampled, and how many
-                neighbours of each are averaged to a pixel of the input: 1, or 2 for 2 x 2.
+            updates: all earlier ones, enlarged to the sampled pixels.
+            samples: rows [n] and columns [m] of the frame that are sampled; squares of
+                ``side`` x ``side`` are averaged to a pixel of the input.
             carry: the previous block's update, and its enlargement to these rows.
             numbers: the block's scale, and the timestep.
-            buffers: for a row of the source's carried floats, and for one pixel of the input.
+            buffers: for sums at some sampled rows, for a row of an update, and for one pixel of the
+                input.
         """
-        rows, cols, num_samples = samples
-        scale, timestep = numbers
-        line, pixel_buffer = buffers
-        left, right, col_weight = carry[1].left, carry[1].right, carry[1].col_weight
-        num_cols = cols.shape[0]
-        for i in range(rows.shape[0] // num_samples):
+        rows, cols = samples
+        total, line, pixel_buffer = buffers
+        num_cols, num_rows = cols.shape[0], rows.shape[0] // side
+        at_once = max(1, total.shape[0] // (num_cols * summed * side))
+        shares = share, share / numbers[0]
+        for i in range(num_rows):
+            if i % at_once == 0:
+                stop = min(i + at_once, num_rows) * side
+                _sum(total, updates, i * side, stop, num_cols, line, summed)
             if carried:
                 _carry_line(line, carry, i, summed, carried)
-            for j in range(num_cols // num_samples):
-                for c in range(pixel):
-                    pixel_buffer[c] = 0
-                for k in range(i * num_samples, (i + 1) * num_samples):
-                    for m in range(j * num_samples, (j + 1) * num_samples):
-                        sums = total[(k * num_cols + m) * summed :]
-                        position = (rows[k], cols[m])
-                        _add_sample(pixel_buffer, frames, position, sums, num_samples, scale, sizes)
+            for j in range(num_cols // side):
+                to = (i * (num_cols // side) + j) * pixel
+                target, begin = (pixel_buffer, 0) if rounds else (out, to)
+                at = ((i % at_once) * num_cols + j) * side * summed
+                sums, places = (total, at, num_cols * summed), (rows, i * side, cols, j * side)
+                _put_samples(target, begin, frames, sums, places, shares, frame, summed, side)
                 if carried:
-                    a, b = carried * left[j], carried * right[j]
-                    put_lerp(pixel_buffer, pixel - carried, line, a, b, col_weight[j], carried)
-                pixel_buffer[pixel - 1] = timestep
-                begin = (i * (num_cols // num_samples) + j) * pixel
+                    _put_carried(target, begin + pixel - carried, line, carry[1], j, carried)
+                target[begin + pixel - 1] = numbers[1]
                 if rounds:
-                    put_rounded(out, begin, pixel_buffer, 0, pixel)
-                else:
-                    put_copy(out, begin, pixel_buffer, 0, pixel)
+                    put_rounded(out, to, pixel_buffer, 0, pixel)
 
     return block_input
 
 
-def _make_blend(frame: int, summed: int, carried: int) -> _Loop:
-    @_compiled
-    def blend(out, frames, total, first_row, carry, buffers):
-        """Write rows of the result, [H, W, 3] from ``first_row`` on; see ``block_input``."""
-        line, pixel_buffer = buffers
-        left, right, col_weight = carry[1].left, carry[1].right, carry[1].col_weight
-        width = frames.width
-        for i in range(carry[1].above.shape[0]):
+def _make_blend(frame: int, summed: int, carried: int) -> Loop:
+    @compiled
+    def blend(out, planes, frames, updates, first_row, buffers):
+        """Write rows of the result, [H, W, 3] from ``first_row`` on.
+
+        ``updates`` are those of all blocks; the last of them has the mask if that is carried. Flow and mask logits
+        go to ``planes`` [5, H, W] if these are not empty. See ``block_input`` for the rest.
+        """
+        total, line = buffers
+        last = (
+            updates.arrays[len(updates.arrays) - 1],
+            updates.enlargements[len(updates.arrays) - 1],
+        )
+        left, right, col_weight = last[1].left, last[1].right, last[1].col_weight
+        pair, size, width = (
+            (frames.first, frames.second),
+            (frames.width, frames.height),
+            frames.width,
+        )
+        num_rows, plane = last[1].above.shape[0], frames.width * frames.height
+        at_once = max(1, total.shape[0] // (width * summed))
+        for i in range(num_rows):
+            if i % at_once == 0:
+                _sum(total, updates, i, min(i + at_once, num_rows), width, line, summed)
             if carried:
-                _carry_line(line, carry, i, summed, 1)
+                _carry_line(line, last, i, summed, 1)
             for j in range(width):
-                t = (i * width + j) * summed
+                t = ((i % at_once) * width + j) * summed
                 logit = total[t + 4] if not carried else np.float32(0)
                 if carried:
                     logit = line[left[j]] + col_weight[j] * (line[right[j]] - line[left[j]])
-                for c in range(8):
-                    pixel_buffer[c] = 0
+                weight = np.float32(np.float32(1) / (np.float32(1) + math.exp(-logit)))
                 row, col = np.float32(first_row + i), np.float32(j)
-                x, y = col + total[t], row + total[t + 1]
-                _add_warped(pixel_buffer, 0, frames.first, frames, x, y, np.float32(1), 4, frame)
-                x, y = col + total[t + 2], row + total[t + 3]
-                _add_warped(pixel_buffer, 4, frames.second, frames, x, y, np.float32(1), 4, frame)
-                weight = np.float32(1) / (np.float32(1) + math.exp(-logit))
-                to = ((first_row + i) * width + j) * 3
-                for c in range(3):
-                    out[to + c] = pixel_buffer[4 + c] + weight * (
-                        pixel_buffer[c] - pixel_buffer[4 + c]
-                    )
+                to = (first_row + i) * width + j
+                put_blend(out, to * 3, pair, size, total, t, row, col, weight, frame)
+                if len(planes):
+                    for c in range(4):
+                        planes[c * plane + to] = total[t + c]
+                    planes[4 * plane + to] = logit
 
     return blend
 
 
-@_inlined
+@inlined
+def _sum(total, updates, first, stop, num_cols, line, summed):
+    """Add up enlarged updates at rows ``first`` to ``stop``, into [n, ``num_cols``, ``summed``].
+
+    ``line`` is a buffer for a row of an update.
+    """
+    if updates.count == 0:
+        total[: (stop - first) * num_cols * summed] = 0
+    for u in range(updates.count):
+        source = updates.arrays[u]
+        above, below, row_weight, col_at, left, right, col_weight = updates.enlargements[u]
+        for i in range(first, stop):
+            for x in range(col_at.shape[0]):
+                a, b = above[i] + col_at[x], below[i] + col_at[x]
+                put_lerp(line, summed * x, source, a, b, row_weight[i], summed)
+            for j in range(num_cols):
+                a, b = summed * left[j], summed * right[j]
+                to = ((i - first) * num_cols + j) * summed
+                if u == 0:
+                    put_lerp(total, to, line, a, b, col_weight[j], summed)
+                else:
+                    add_lerp(total, to, line, a, b, col_weight[j], summed)
+
+
+@inlined
+def _put_samples(target, begin, frames, sums, places, shares, frame, summed, num_samples):  # noqa: PLR0913
+    pair, size = (frames.first, frames.second), (frames.width, frames.height)
+    put_samples(target, begin, pair, size, sums, places, shares, frame, summed, num_samples)
+
+
+@inlined
+def _put_carried(target, at, line, enlargement, j, carried):
+    """Enlarge one pixel of a line, in width."""
+    a, b = carried * enlargement.left[j], carried * enlargement.right[j]
+    put_lerp(target, at, line, a, b, enlargement.col_weight[j], carried)
+
+
+@inlined
 def _carry_line(line, carry, i, begin, lanes):
     """Enlarge one row of the carried floats, in height only; they start at ``begin``."""
     update, (above, below, row_weight, col_at, _left, _right, _col_weight) = carry
     for x in range(col_at.shape[0]):
         a, b = above[i] + col_at[x] + begin, below[i] + col_at[x] + begin
         put_lerp(line, lanes * x, update, a, b, row_weight[i], lanes)
-
-
-@_inlined
-def _add_sample(pixel_buffer, frames, position, total, num_samples, scale, sizes):
-    """Add one of the averaged samples to a pixel: the warped frames, and the sums."""
-    (row, col), (frame, summed) = position, sizes
-    share = np.float32(1.0 / (num_samples * num_samples))
-    x, y = col + total[0], row + total[1]
-    _add_warped(pixel_buffer, 0, frames.first, frames, x, y, share, frame, frame)
-    x, y = col + total[2], row + total[3]
-    _add_warped(pixel_buffer, frame, frames.second, frames, x, y, share, frame, frame)
-    for c in range(summed):
-        part = share / scale if c < 4 else share  # flow is a length, the mask is not
-        pixel_buffer[2 * frame + c] += part * total[c]
-
-
-@_inlined
-def _add_warped(out, at, image, frames, x, y, share, lanes, stride):  # noqa: PLR0913
-    """Add an image sampled at a position, times ``share``; outside it reads the border."""
-    x, y = _clamped(x, frames.width), _clamped(y, frames.height)
-    left, top = np.int64(x), np.int64(y)
-    right, bottom = min(left + 1, frames.width - 1), min(top + 1, frames.height - 1)
-    above, below = top * frames.width, bottom * frames.width
-    corners = (
-        (above + left) * stride,
-        (above + right) * stride,
-        (below + left) * stride,
-        (below + right) * stride,
-    )
-    u, v = x - np.float32(left), y - np.float32(top)
-    add_bilinear(out, at, image, corners, u, v, share, lanes)
-
-
-@_inlined
-def _clamped(position, length):
-    """Clamp a position to a frame; NaN becomes 0."""
-    return min(position, np.float32(length - 1)) if position > 0 else np.float32(0)

@@ -14,8 +14,10 @@ from ...networks import ActivatedConv, FlowBlock, IFNet
 from ..enlarged_stem import EnlargedStem
 from ..layout import Layout, block_head, reordered_stem
 from ..resampling import read_positions
+from .convolution import Size
 from .kernels import Enlargement
 from .layout import Grid
+from .trunk import Head, Trunk
 
 Stem = ActivatedConv | EnlargedStem
 
@@ -48,9 +50,10 @@ class Level:
     """One block: its weights as they are used here, and the tables for its input.
 
     Attributes:
-        block: for the convolutions between stem and head.
+        block: for the convolution after the stem.
         stem: the first convolution, reading pixels as ``kernels`` writes them.
-        head: weight and bias of the last, returning flow in px of the frame.
+        trunk: the convolutions that keep the resolution.
+        head: the last, returning flow in px of the frame.
         scale: by which its input is reduced; below 1 the stem enlarges it, and reads one pixel
             more on each side.
         height: of the input as the stem reads it, px.
@@ -65,7 +68,8 @@ class Level:
 
     block: FlowBlock
     stem: Stem
-    head: tuple[Tensor, Tensor]
+    trunk: Trunk
+    head: Head
     scale: float
     height: int
     width: int
@@ -82,9 +86,11 @@ class Level:
         return 1 if self.scale <= 1 else 2
 
     @property
-    def num_trunk_rows(self) -> int:
-        """Rows after both convolutions that halve."""
-        return (self.height - 2) // 2 if self.scale < 1 else self.height // 4
+    def trunk_size(self) -> Size:
+        """Of the picture after both convolutions that halve."""
+        if self.scale < 1:
+            return Size((self.height - 2) // 2, (self.width - 2) // 2)
+        return Size(self.height // 4, self.width // 4)
 
     def rows_for(self, trunk_rows: slice) -> slice:
         """Return which rows of the input some rows of the trunk depend on."""
@@ -102,14 +108,19 @@ class Level:
 
 
 def make_levels(
-    network: IFNet, layout: Layout, height: int, width: int, flow_scale: float
+    network: IFNet,
+    trunks: Sequence[Trunk],
+    layout: Layout,
+    height: int,
+    width: int,
+    flow_scale: float,
 ) -> list[Level]:
     """Prepare all blocks for frames of ``height`` x ``width`` px."""
     levels: list[Level] = []
     updates: list[UpdateGrid] = []
     positions = layout.input_positions(network.config)
     scales = network.config.block_scales
-    for block, full_scale in zip(network.flow_blocks(), scales, strict=True):
+    for block, trunk, full_scale in zip(network.flow_blocks(), trunks, scales, strict=True):
         scale = full_scale / flow_scale
         is_last = len(levels) == len(scales) - 1
         # Of the last block only flow and mask are needed.
@@ -122,7 +133,8 @@ def make_levels(
             Level(
                 block,
                 _stem(block, positions, layout.pixel, scale),
-                head,
+                trunk,
+                Head(*head),
                 scale,
                 *_input_size(height, width, scale),
                 *_tables(height, width, scale, updates),

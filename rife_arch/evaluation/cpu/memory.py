@@ -11,13 +11,27 @@ from torch import Tensor
 
 
 def empty_frames(*shape: int) -> Tensor:
-    """Allocate float32 frames; NumPy asks the system for large pages, which torch does not."""
-    return torch.from_numpy(np.empty(shape, np.float32))
+    """Allocate float32 frames."""
+    return torch.from_numpy(large_pages(*shape))
+
+
+def large_pages(*shape: int) -> np.ndarray:
+    """Allocate float32 numbers; NumPy asks the system for large pages, which torch does not."""
+    return np.empty(shape, np.float32)
 
 
 def flattened(x: Tensor) -> np.ndarray:
     """View float32 [1, C, H, W] as [H W C]; copies only if memory is not channels last."""
     return x.permute(0, 2, 3, 1).contiguous().view(-1).numpy()
+
+
+def as_tensor(
+    x: np.ndarray, height: int, width: int, channels: int, step: int | None = None
+) -> Tensor:
+    """View flat [H, W, ``step``], C by default, as [1, C, H, W]."""
+    step = step or channels
+    size, strides = (1, channels, height, width), (height * width * step, 1, width * step, step)
+    return torch.from_numpy(x).as_strided(size, strides)
 
 
 class Scratch:

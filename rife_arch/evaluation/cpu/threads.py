@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier
 from typing import TypeVar
 
@@ -15,6 +16,9 @@ ResultT = TypeVar("ResultT")
 _STRIP_BYTES = 1 << 22
 """Largest array of a strip: the fastest measured, about what a core's caches hold."""
 
+_MOST_ROUNDS = 4
+"""Parts for each thread: whoever is faster makes more of them."""
+
 
 def chunks(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
     """Cut a range into parts of ``step``, the last perhaps shorter."""
@@ -23,26 +27,60 @@ def chunks(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
 
 
 class Workers:
-    """Threads that each compute a whole strip, convolutions included.
+    """Threads that each compute a part of a frame, convolutions included.
 
-    torch's own threads would synchronise after every step, and their busy waiting would take the
-    cores from the compiled loops.
+    They are the only ones: while a frame is made, torch uses no threads of its own. Those synchronise after
+    every step, and keep waiting in a loop for some milliseconds, which takes the cores from these.
+
+    Attributes:
+        count: of threads, the caller's among them.
     """
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
-        self._count = 1
+        self._size = 1  # of the pool, and this thread
+        self.count = 1
+
+    @contextmanager
+    def taking_over(self) -> Generator[None, None, None]:
+        """Use as many threads as torch may until the block ends, and torch this one."""
+        self.count = torch.get_num_threads()
+        if self.count != self._size:
+            self._start(self.count)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(self.count)
+
+    @contextmanager
+    def giving_back(self) -> Generator[None, None, None]:
+        """Let torch use its own threads until the block ends."""
+        torch.set_num_threads(self.count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(1)
 
     def strips(self, num_rows: int, row_bytes: int) -> list[slice]:
-        """Cut rows into strips of equal size that fit into the caches."""
+        """Cut rows into strips of equal size that fit into the caches, as many for each thread."""
         count = max(1, round(num_rows * row_bytes / _STRIP_BYTES))
-        if count > 1:  # the same number for each thread
-            count = -(-count // torch.get_num_threads()) * torch.get_num_threads()
+        count = -(-count // self.count) * self.count
         return [slice(*span) for span in chunks(0, num_rows, -(-num_rows // count))]
+
+    def shares(self, number: int, at_once: int) -> list[tuple[int, int]]:
+        """Cut a range into equal parts for all threads, not much smaller than ``at_once``."""
+        rounds = min(_MOST_ROUNDS, max(1, number // (self.count * at_once)))
+        parts = rounds * self.count
+        return list(chunks(0, number, -(-number // parts)))
+
+    def ends(self, number: int) -> list[int]:
+        """Cut a range into a part for each thread, or fewer; returns where each ends."""
+        parts = min(self.count, number)
+        return [number * part // parts for part in range(1, parts + 1)]
 
     def map(self, make: Callable[[ItemT], ResultT], items: Sequence[ItemT]) -> list[ResultT]:
         """Return ``make(item)`` for each item, computed in parallel."""
-        count = torch.get_num_threads()
         results: dict[int, ResultT] = {}
         remaining = iter(enumerate(items))  # next() on it is atomic
 
@@ -51,30 +89,23 @@ class Workers:
             for index, item in remaining:
                 results[index] = make(item)
 
-        if count > 1 and len(items) > 1:
-            if self._pool is None or count != self._count:
-                self._start(count)
-            assert self._pool is not None
-            others = [self._pool.submit(work) for _ in range(count - 1)]
-            torch.set_num_threads(1)
-            try:
-                work()
-                for other in others:
-                    other.result()
-            finally:
-                torch.set_num_threads(count)
-        else:
-            work()
+        count = min(self.count, len(items)) if self._pool else 1
+        others = [self._pool.submit(work) for _ in range(count - 1)] if self._pool else []
+        work()
+        for other in others:
+            other.result()
         return [results[index] for index in range(len(items))]
 
-    def _start(self, count: int) -> None:
+    def _start(self, size: int) -> None:
         if self._pool is not None:
             self._pool.shutdown()
-        self._pool = ThreadPoolExecutor(count - 1, "rife", _use_one_thread)
-        self._count = count
-        barrier = Barrier(count - 1)
-        list(self._pool.map(barrier.wait, [None] * (count - 1)))
-        torch.set_num_threads(count)  # new threads start with the number that was set last
+        self._pool = None
+        self._size = size
+        if size > 1:
+            self._pool = ThreadPoolExecutor(size - 1, "rife", _use_one_thread)
+            barrier = Barrier(size - 1)
+            list(self._pool.map(barrier.wait, [None] * (size - 1)))
+            torch.set_num_threads(size)  # new threads start with the number that was set last
 
 
 def _use_one_thread() -> None:
