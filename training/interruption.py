@@ -14,9 +14,11 @@ class Interruption:
     """Whether somebody wants the run to stop.
 
     Attributes:
-        is_wanted: set by a signal in this process; looked at after each step.
+        has_come: a signal has come to this process; it may at any time.
+        is_wanted: after each step, all processes have agreed on it.
     """
 
+    has_come: bool = False
     is_wanted: bool = False
 
 
@@ -32,9 +34,9 @@ def catching_interruptions() -> Generator[Interruption, None, None]:
     }
 
     def note(_number: int, _frame: FrameType | None) -> None:
-        if interruption.is_wanted:
+        if interruption.has_come:
             raise KeyboardInterrupt
-        interruption.is_wanted = True
+        interruption.has_come = True
 
     for number in previous:
         signal.signal(number, note)

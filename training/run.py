@@ -110,7 +110,7 @@ class Run:
                     bar.set_postfix(loss=f"{step.loss:.4f}", psnr=f"{step.psnr:.2f}")
                 bar.update()
                 is_last = step.number == options.optimizer.steps
-                stops = step.is_last_wanted
+                stops = interruption.is_wanted
                 if journal and (is_last or step.number % options.show_every == 0):
                     self._look(journal)
                 if is_last or stops or step.number % options.save_every == 0:

@@ -34,7 +34,6 @@ class Step:
         psnr: of the frames that were made, dB, mean.
         learning_rate: that was used.
         gradient: norm of the gradients before they were shortened; not finite where the step was skipped.
-        is_last_wanted: the run was interrupted, here or in another process; the same in all of them.
     """
 
     number: int
@@ -42,7 +41,6 @@ class Step:
     psnr: float
     learning_rate: float
     gradient: float
-    is_last_wanted: bool = False
 
 
 class Trainer:
@@ -96,7 +94,7 @@ class Trainer:
 
         Args:
             parts: this process's share of the batch.
-            interruption: may come in one process only, and at any time.
+            interruption: may come in one process only, and at any time; wanted then in all of them.
 
         Raises:
             TrainingError: the gradients have not been finite for many steps.
@@ -115,9 +113,10 @@ class Trainer:
         means: list[float] = (torch.stack(found).mean(0)).tolist()  # waits for the device, once
         interruption = interruption or Interruption()
         loss, quality, wanted = self._processes.averaged(
-            [*means, interruption.is_wanted], self._device
+            [*means, interruption.has_come], self._device
         )
-        return Step(self.done, loss, quality, rate, norm, wanted > 0)
+        interruption.is_wanted = wanted > 0
+        return Step(self.done, loss, quality, rate, norm)
 
     def _accumulate(self, part: Batch, count: int, *, is_last: bool) -> Tensor:
         """Add the gradients of a part of the batch; returns its loss and PSNR, [2]."""

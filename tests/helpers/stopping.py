@@ -26,6 +26,9 @@ def main() -> None:
         is_done = True
         os.kill(os.getpid(), signal.SIGSTOP)
 
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored by what runs in the background
     sys.argv = sys.argv[3:]
     sys.path[0] = str(Path(program).parent)
     sys.addaudithook(watch)

@@ -177,12 +177,13 @@ def test_interruption_while_processes_agree_ends_the_run_one_step_later(
     trainer, interruption = new_trainer(), Interruption()
 
     def interrupted(_processes: Processes, values: Sequence[float], _device: object) -> list[float]:
-        interruption.is_wanted = True  # as by a signal
+        interruption.has_come = True  # as by a signal
         return list(values)
 
     monkeypatch.setattr(Processes, "averaged", interrupted)
-    wanted = [trainer.step([batch_of(step)], interruption).is_last_wanted for step in range(2)]
-    assert wanted == [False, True]
+    for step, is_wanted in enumerate((False, True)):
+        trainer.step([batch_of(step)], interruption)
+        assert interruption.is_wanted is is_wanted
 
 
 def test_gradients_are_shortened() -> None:
