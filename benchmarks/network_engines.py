@@ -31,7 +31,7 @@ class _Encoder(nn.Module):
         return self.network.encode_frame(img)
 
 
-class _Interpolation(nn.Module):
+class Interpolation(nn.Module):
     """Two encoded frames and a timestep to the frame in between."""
 
     def __init__(self, network: IFNet) -> None:
@@ -39,6 +39,7 @@ class _Interpolation(nn.Module):
         self.network = network
 
     def forward(self, frame0: Tensor, frame1: Tensor, timestep: Tensor) -> Tensor:
+        """Interpolate."""
         return self.network(Pair(frame0, frame1), timestep)
 
 
@@ -70,7 +71,7 @@ def interpolation_by(
         encoded = network.encode_frame(img0)
         encode = engine(_Encoder(network), (img0,), threads)
         frames = encoded, encoded.clone()  # one tensor twice would be traced as one input
-        interpolate = engine(_Interpolation(network), (*frames, timestep), threads)
+        interpolate = engine(Interpolation(network), (*frames, timestep), threads)
     first, second = encode([img0.numpy()]), img1.numpy()
 
     def run() -> Arrays:

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
 
+from benchmarks.network_engines import Interpolation
 from rife_arch.networks import IFNet, Pair
 from tests.helpers.networks import random_image, random_model
-
-
-class _Interpolation(nn.Module):
-    def __init__(self, network: IFNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, frame0: Tensor, frame1: Tensor, timestep: Tensor) -> Tensor:
-        return self.network(Pair(frame0, frame1), timestep)
 
 
 @pytest.mark.filterwarnings("ignore:TF32 acceleration")  # of Intel's GPUs, which flags() sets too
@@ -28,7 +19,7 @@ def test_nothing_in_a_trace_is_lost_on_the_way_to_another_engine() -> None:
     half = torch.full((1, 1, 1, 1), 0.5)
     with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
         frames = [network.encode_frame(random_image(seed, 64, 64)) for seed in (1, 2)]
-        traced = torch.jit.trace(_Interpolation(network).eval(), (*frames, half))
+        traced = torch.jit.trace(Interpolation(network).eval(), (*frames, half))
         others = [network.encode_frame(random_image(seed, 64, 64)) for seed in (3, 4)]
         torch.testing.assert_close(traced(*others, half), network(Pair(*others), half))
     operations = {node.kind() for node in traced.inlined_graph.nodes()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .memory import Scratch, ScratchPool, large_pages
+from .memory import Scratch, large_pages
 from .threads import Workers
 from .winograd import TRUNK_TILING, Tiling
 from .winograd_kernels import host_registers, make_convolve
@@ -38,16 +39,23 @@ class WinogradConvolution:
     """A convolution of stride 1 with one pixel of zeros around its input, a bias and an activation."""
 
     def __init__(
-        self, tiling: Tiling, weight: Tensor, bias: Tensor, slopes: Tensor | float
+        self,
+        workers: Workers,
+        tiling: Tiling,
+        weight: Tensor,
+        bias: Tensor,
+        slopes: Tensor | float,
     ) -> None:
         """Transform the weights.
 
         Args:
+            workers: threads, and memory that all convolutions use in turn.
             tiling: for the size of the convolution.
             weight: [O, I, r, r].
             bias: [O].
             slopes: [O] or one for all, by which results below zero are multiplied.
         """
+        self._workers = workers
         self._tiling = tiling
         self._registers = host_registers()
         self.outputs, self.inputs = weight.shape[:2]
@@ -58,17 +66,18 @@ class WinogradConvolution:
         slopes = torch.as_tensor(slopes).detach().float().expand(self.outputs)
         self._rest = bias.detach().float().contiguous().numpy(), slopes.contiguous().numpy()
         self._convolve = make_convolve(tiling, self._registers)
-        self._scratch = ScratchPool()
 
     @staticmethod
-    def of(layer: nn.Conv2d, slopes: Tensor | float) -> WinogradConvolution | None:
+    def of(
+        workers: Workers, layer: nn.Conv2d, slopes: Tensor | float
+    ) -> WinogradConvolution | None:
         """Convert a 3x3 convolution; None if its channels do not fill vectors, or lie in groups."""
         if layer.groups > 1 or not WinogradConvolution.supports(
             layer.in_channels, layer.out_channels
         ):
             return None
         assert layer.bias is not None
-        return WinogradConvolution(TRUNK_TILING, layer.weight, layer.bias, slopes)
+        return WinogradConvolution(workers, TRUNK_TILING, layer.weight, layer.bias, slopes)
 
     @staticmethod
     def supports(*channels: int) -> bool:
@@ -91,26 +100,20 @@ class WinogradConvolution:
         self._make(part, out, x, self._sizes(size, out_size, step))
 
     def in_parallel(
-        self,
-        workers: Workers,
-        out: np.ndarray,
-        x: np.ndarray,
-        size: Size,
-        out_size: Size,
-        step: int | None = None,
+        self, out: np.ndarray, x: np.ndarray, size: Size, out_size: Size, step: int | None = None
     ) -> None:
         """Do the same in all threads."""
         sizes = self._sizes(size, out_size, step)
-        parts = self._parts(workers, self._num_squares(out_size))
-        workers.map(lambda part: self._make(part, out, x, sizes), parts)
+        parts = self._parts(self._num_squares(out_size))
+        self._workers.map(lambda part: self._make(part, out, x, sizes), parts)
 
-    def _parts(self, workers: Workers, num_squares: int) -> list[_Part]:
+    def _parts(self, num_squares: int) -> list[_Part]:
         """Share the work out: the squares, or where these are few the channels.
 
         Each thread reads all weights of its channels. The weights of wide convolutions, on few squares, are
         most of what is read.
         """
-        pair = 2 * self._registers.lanes
+        workers, pair = self._workers, 2 * self._registers.lanes
         num_pairs = -(-self.outputs // pair)
         if num_squares >= workers.count * self._at_once or num_pairs < workers.count:
             shares = workers.shares(num_squares, self._at_once)
@@ -137,7 +140,7 @@ class WinogradConvolution:
         return max(1, fitting // self._registers.rows) * self._registers.rows
 
     def _make(self, part: _Part, out: np.ndarray, x: np.ndarray, sizes: tuple[int, ...]) -> None:
-        with self._scratch.lend() as scratch:
+        with self._workers.scratch.lend() as scratch:
             run = (*part.squares, *part.channels, self._at_once)
             self._convolve(out, x, run, sizes, self._weights, self._rest, self._buffers(scratch))
 
@@ -149,3 +152,9 @@ class WinogradConvolution:
             scratch.get(name, self._num_planes * plane) for name in ("transformed", "sums")
         )
         return transformed, sums, scratch.get("edge", self._num_planes * widest), plane
+
+
+def all_or_none(found: Sequence[WinogradConvolution | None]) -> list[WinogradConvolution] | None:
+    """Return convolutions that follow each other, if each of them could be converted."""
+    convolutions = [convolution for convolution in found if convolution]
+    return convolutions if len(convolutions) == len(found) else None

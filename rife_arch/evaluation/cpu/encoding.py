@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...networks import IFNet
 from ..layout import Layout, as_convolution
-from .convolution import Size, WinogradConvolution
+from .convolution import Size, WinogradConvolution, all_or_none
 from .layout import Grid, kernels_for
 from .memory import ScratchPool, empty_frames, flattened
 from .threads import Workers
@@ -27,8 +27,8 @@ class FrameEncoder:
         self._workers = workers
         self._layout = Layout.of(network.config)
         self._kernels = kernels_for(self._layout, torch.float32)
-        self._head = _features_head(network)
-        self._inner = _inner_convolutions(network)
+        self._head = _features_head(network, workers)
+        self._inner = _inner_convolutions(network, workers)
         self._scratch = ScratchPool()
 
     def __call__(self, img: Tensor) -> Tensor:
@@ -82,21 +82,19 @@ class FrameEncoder:
             return head(here, size)
 
 
-def _features_head(network: IFNet) -> Head | None:
+def _features_head(network: IFNet, workers: Workers) -> Head | None:
     """Convert the encoder's deconvolution to return features as ``kernels`` reads them."""
     if network.config.encoder is None:
         return None
     layer = network.encode.cnn3
     assert layer.bias is not None
     weight, bias = as_convolution(layer.weight, layer.bias, shuffle=1)
-    return Head(weight.contiguous(memory_format=torch.channels_last), bias)
+    return Head(workers, weight.contiguous(memory_format=torch.channels_last), bias)
 
 
-def _inner_convolutions(network: IFNet) -> list[WinogradConvolution] | None:
+def _inner_convolutions(network: IFNet, workers: Workers) -> list[WinogradConvolution] | None:
     """Convert the encoder's convolutions of stride 1; None if there are none, or they cannot be."""
     if network.config.encoder is None or network.config.encoder.short:
         return None
     layers = network.encode.cnn1, network.encode.cnn2
-    found = [WinogradConvolution.of(layer, 0.2) for layer in layers]
-    convolutions = [convolution for convolution in found if convolution]
-    return convolutions if len(convolutions) == len(layers) else None
+    return all_or_none([WinogradConvolution.of(workers, layer, 0.2) for layer in layers])

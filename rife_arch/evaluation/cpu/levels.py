@@ -17,6 +17,7 @@ from ..resampling import read_positions
 from .convolution import Size
 from .kernels import Enlargement
 from .layout import Grid
+from .threads import Workers
 from .trunk import Head, Trunk
 
 Stem = ActivatedConv | EnlargedStem
@@ -109,6 +110,7 @@ class Level:
 
 def make_levels(
     network: IFNet,
+    workers: Workers,
     trunks: Sequence[Trunk],
     layout: Layout,
     height: int,
@@ -134,7 +136,7 @@ def make_levels(
                 block,
                 _stem(block, positions, layout.pixel, scale),
                 trunk,
-                Head(*head),
+                Head(workers, *head),
                 scale,
                 *_input_size(height, width, scale),
                 *_tables(height, width, scale, updates),

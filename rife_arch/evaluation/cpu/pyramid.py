@@ -111,7 +111,7 @@ class _Evaluation:
         self._number = np.uint16 if dtype == torch.bfloat16 else np.float32  # NumPy has no bfloat16
         self._scratch = ScratchPool()
         self._nothing = np.zeros(layout.summed + layout.carried, np.float32)
-        self._levels = make_levels(network, trunks, layout, height, width, flow_scale)
+        self._levels = make_levels(network, workers, trunks, layout, height, width, flow_scale)
         all_pixels = torch.arange(height), torch.arange(width)
         updates = [level.update for level in self._levels]
         self._final = [update.grid.enlarged(*all_pixels, update.reduction) for update in updates]
@@ -131,7 +131,7 @@ class _Evaluation:
         with self._scratch.lend() as scratch:
             for level in levels:
                 x = self._trunk(level, frames, timestep, updates, [level.stem], scratch)
-                updates.append(level.head.in_parallel(self._workers, x, level.trunk_size))
+                updates.append(level.head.in_parallel(x, level.trunk_size))
             stems, head = [last.stem], last.head
             if averages:
                 stems, head = [last.stem, last.swapped_stem(timestep)], last.head.averaging

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import torch
 
+from .memory import ScratchPool
+
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
@@ -34,12 +36,14 @@ class Workers:
 
     Attributes:
         count: of threads, the caller's among them.
+        scratch: for convolutions. What one leaves in a core's cache is what the next one overwrites.
     """
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._size = 1  # of the pool, and this thread
         self.count = 1
+        self.scratch = ScratchPool()
 
     @contextmanager
     def taking_over(self) -> Generator[None, None, None]:

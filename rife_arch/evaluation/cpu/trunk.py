@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...networks import ActivatedConv, FlowBlock
 from ..layout import averaging_head
-from .convolution import Size, WinogradConvolution
+from .convolution import Size, WinogradConvolution, all_or_none
 from .memory import Scratch, as_tensor, flattened
 from .threads import Workers
 from .winograd import HEAD_TILING
@@ -28,9 +28,7 @@ class Trunk:
 
     @cached_property
     def _convolutions(self) -> list[WinogradConvolution] | None:
-        found = [_winograd(unit) for unit in self._block.convblock]
-        convolutions = [convolution for convolution in found if convolution]
-        return convolutions if len(convolutions) == len(found) else None
+        return all_or_none([_winograd(self._workers, unit) for unit in self._block.convblock])
 
     def __call__(self, x: Tensor, out: np.ndarray, step: int, scratch: Scratch) -> None:
         """Run all units.
@@ -53,9 +51,9 @@ class Trunk:
         *inner, last = self._convolutions
         for index, convolution in enumerate(inner):
             there = scratch.get(f"unit {index % 2}", number)
-            convolution.in_parallel(self._workers, there, here, size, size)
+            convolution.in_parallel(there, here, size, size)
             here = there
-        last.in_parallel(self._workers, out, here, size, size, step)
+        last.in_parallel(out, here, size, size, step)
         if stem is not None:
             as_tensor(out, height, width, channels, step).add_(stem)
 
@@ -63,7 +61,8 @@ class Trunk:
 class Head:
     """The 2x2 convolution that ends a block: by Winograd's loops where it can be, else by torch."""
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, workers: Workers, weight: Tensor, bias: Tensor) -> None:
+        self._workers = workers
         self._weight, self._bias = weight, bias
         self.inputs, self.outputs = weight.shape[1], weight.shape[0]
         self._is_supported = WinogradConvolution.supports(self.inputs, self.outputs)
@@ -71,19 +70,19 @@ class Head:
     @cached_property
     def averaging(self) -> Head:
         """Reads the trunks of a pair and of the swapped pair; see ``averaging_head``."""
-        return Head(*averaging_head(self._weight, self._bias))
+        return Head(self._workers, *averaging_head(self._weight, self._bias))
 
     @cached_property
     def _convolution(self) -> WinogradConvolution:
-        return WinogradConvolution(HEAD_TILING, self._weight, self._bias, 1)
+        return WinogradConvolution(self._workers, HEAD_TILING, self._weight, self._bias, 1)
 
-    def in_parallel(self, workers: Workers, x: np.ndarray, size: Size) -> np.ndarray:
+    def in_parallel(self, x: np.ndarray, size: Size) -> np.ndarray:
         """Map flat [H, W, I] to flat [H + 1, W + 1, O], in all threads."""
         if not self._is_supported:
-            with workers.giving_back():
+            with self._workers.giving_back():
                 return self._by_torch(x, size)
         out, out_size = self._empty(size)
-        self._convolution.in_parallel(workers, out, x, size, out_size)
+        self._convolution.in_parallel(out, x, size, out_size)
         return out
 
     def __call__(self, x: np.ndarray, size: Size) -> np.ndarray:
@@ -103,10 +102,12 @@ class Head:
         return flattened(F.conv2d(picture, self._weight, self._bias, padding=1))
 
 
-def _winograd(unit: nn.Module) -> WinogradConvolution | None:
+def _winograd(workers: Workers, unit: nn.Module) -> WinogradConvolution | None:
     if not isinstance(unit, ActivatedConv):  # a residual unit that was not folded
         return None
     activation = unit.activation
     if isinstance(activation, nn.PReLU):
-        return WinogradConvolution.of(unit.layer, activation.weight)
-    return WinogradConvolution.of(unit.layer, cast("nn.LeakyReLU", activation).negative_slope)
+        return WinogradConvolution.of(workers, unit.layer, activation.weight)
+    return WinogradConvolution.of(
+        workers, unit.layer, cast("nn.LeakyReLU", activation).negative_slope
+    )

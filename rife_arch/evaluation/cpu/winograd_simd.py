@@ -66,9 +66,8 @@ def _transformed_products(tiling: Tiling, build: _Arithmetic, products: _Vectors
     differences = [build.sum((1, -1), pair) for pair in zip(positive, negative, strict=True)]
     out = []
     for power in range(tiling.outputs):
-        parts = [differences if power % 2 else sums]
         factors = [place**power for place in tiling.points]
-        vectors = list(parts[0])
+        vectors = differences if power % 2 else sums
         if power == 0:
             factors, vectors = [1, *factors], [at_zero, *vectors]
         if power == tiling.outputs - 1:

@@ -65,10 +65,10 @@ def convolve(
     size = convolution.Size(height, width)
     more = 2 - tiling.taps + 1  # an even window makes one pixel more
     out_size = convolution.Size(height + more, width + more)
-    made = convolution.WinogradConvolution(tiling, *weights)
+    made = convolution.WinogradConvolution(workers or threads.Workers(), tiling, *weights)
     out = np.full(out_size.height * out_size.width * made.outputs, np.nan, np.float32)
     if workers:
-        made.in_parallel(workers, out, flat(x), size, out_size)
+        made.in_parallel(out, flat(x), size, out_size)
     else:
         made(out, flat(x), size, out_size)
     return out
@@ -107,7 +107,7 @@ def test_rounding_is_half_of_that_with_the_usual_points() -> None:
 def test_pixels_beside_each_other_are_left_alone() -> None:
     torch.manual_seed(0)
     weights, x = random_weights(16, 16, winograd.TRUNK_TILING), torch.randn(1, 16, 5, 6)
-    made = convolution.WinogradConvolution(winograd.TRUNK_TILING, *weights)
+    made = convolution.WinogradConvolution(threads.Workers(), winograd.TRUNK_TILING, *weights)
     size = convolution.Size(5, 6)
     out = np.full((5 * 6, 40), 7, np.float32)
     made(out.reshape(-1)[8:], flat(x), size, size, step=40)
