@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks import Averaging, Pair
-from .lone_thread import lone_thread
+from ..torch_threads import torch_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,6 @@ def clamped_and_padded(img: Tensor, device: torch.device, multiple: int) -> Tens
     """
     height, width = img.shape[2:]
     missing = -width % multiple, -height % multiple
-    with lone_thread():
+    with torch_threads(1):
         img = img.to(device, torch.float32).clamp(0, 1)
         return F.pad(img, (0, missing[0], 0, missing[1]), mode="replicate") if any(missing) else img

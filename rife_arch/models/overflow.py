@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .lone_thread import lone_thread
+from ..torch_threads import torch_threads
 
 
 class FinitenessCheck:
@@ -18,7 +18,7 @@ class FinitenessCheck:
     def __init__(self, out: Tensor) -> None:
         """Ask whether all of ``out`` is finite; does not wait."""
         # A sum of many finite values in [0, 1] is finite; one that is not makes it NaN or infinite.
-        with lone_thread():
+        with torch_threads(1):
             self._answer = out.sum().isfinite()
         self._is_copied = None
         if out.is_cuda:

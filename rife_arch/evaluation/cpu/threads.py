@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Barrier
 from typing import TypeVar
 
 import torch
 
+from ...torch_threads import torch_threads
 from .memory import ScratchPool
 
 ItemT = TypeVar("ItemT")
@@ -51,20 +52,12 @@ class Workers:
         self.count = torch.get_num_threads()
         if self.count != self._size:
             self._start(self.count)
-        torch.set_num_threads(1)
-        try:
+        with torch_threads(1):
             yield
-        finally:
-            torch.set_num_threads(self.count)
 
-    @contextmanager
-    def giving_back(self) -> Generator[None, None, None]:
+    def giving_back(self) -> AbstractContextManager[None]:
         """Let torch use its own threads until the block ends."""
-        torch.set_num_threads(self.count)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(1)
+        return torch_threads(self.count)
 
     def strips(self, num_rows: int, row_bytes: int) -> list[slice]:
         """Cut rows into strips of equal size that fit into the caches, as many for each thread."""
